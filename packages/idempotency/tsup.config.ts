@@ -1,0 +1,9 @@
+import { defineConfig } from 'tsup'
+
+export default defineConfig({
+  entry: ['src/index.ts', 'src/express/index.ts', 'src/redis/index.ts', 'src/memory/index.ts'],
+  format: 'esm',
+  dts: true,
+  clean: true,
+  tsconfig: 'tsconfig.build.json',
+})

@@ -1,0 +1,9 @@
+import { defineConfig } from 'tsup'
+
+export default defineConfig({
+  entry: ['src/index.ts', 'src/ledger/index.ts'],
+  format: 'esm',
+  dts: true,
+  clean: true,
+  tsconfig: 'tsconfig.build.json',
+})
