@@ -1,0 +1,73 @@
+/*
+ * Four kinds of test, told apart by their file name:
+ *   *.test.ts                          unit         no servers, milliseconds
+ *   *.integration|property.test.ts     integration  real PostgreSQL, Redis, RabbitMQ
+ *   *.crash.test.ts                    crash        real servers, child processes killed at named points
+ *   *.e2e.test.ts                      e2e          every process of PayFlow
+ */
+import { defineConfig } from 'vitest/config'
+
+const ignored = ['**/node_modules/**', '**/dist/**']
+const withServers = ['**/*.integration.test.ts', '**/*.property.test.ts']
+const withCrashes = ['**/*.crash.test.ts']
+const endToEnd = ['**/*.e2e.test.ts']
+
+// Packages are used from their sources. `resolve.conditions` has no effect here, and a list that
+// names `import` would make the CommonJS `pg` load an ESM pool.
+const shared = { ssr: { resolve: { conditions: ['@payflow/source'] } } }
+const servers = {
+  globalSetup: ['@payflow/testkit/global-setup'],
+  setupFiles: ['@payflow/testkit/setup'],
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        ...shared,
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: [...ignored, ...withServers, ...withCrashes, ...endToEnd],
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'integration',
+          include: withServers,
+          exclude: ignored,
+          ...servers,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'crash',
+          include: withCrashes,
+          exclude: ignored,
+          ...servers,
+          // Processes are killed and started again all the time: one file after another keeps the
+          // deadlines meaningful on two cores.
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'e2e',
+          include: endToEnd,
+          exclude: ignored,
+          ...servers,
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+})
