@@ -1,0 +1,80 @@
+/** The fields that several bodies share. What enters here is what the whole system can rely on. */
+import { z } from 'zod'
+import {
+  AMOUNT_MINOR_MAX,
+  CURSOR_CHARS_MAX,
+  EMAIL_CHARS_MAX,
+  IDEMPOTENCY_KEY_CHARS_MAX,
+  NAME_CHARS_MAX,
+  NOTE_CHARS_MAX,
+  PAGE_ITEMS_DEFAULT,
+  PAGE_ITEMS_MAX,
+} from './limits.ts'
+import { CURRENCIES } from './statuses.ts'
+
+/**
+ * Text that is shown to people: PostgreSQL refuses NUL, half a surrogate pair is no character, and
+ * a name that switches the writing direction can pass for somebody else's.
+ */
+const printable = /^[^\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]*$/u
+const printableMessage = 'Must not contain control or direction-changing characters'
+
+/** Any text that is looked up or stored. */
+export const textField = z.string().regex(printable, printableMessage)
+
+/** A UUID. Upper case is accepted and lowered, so that equal ids are equal strings. */
+export const idField = z.uuid().toLowerCase()
+
+/** An amount of money in minor units. */
+export const amountField = z
+  .int()
+  .min(1, 'Must be at least 1 minor unit')
+  .max(AMOUNT_MINOR_MAX, `Must be at most ${AMOUNT_MINOR_MAX} minor units`)
+
+/** Any sum of money in minor units; balances of system accounts may be negative. */
+export const moneyField = z.int()
+
+/** ISO 4217 code of a currency wallets are kept in. */
+export const currencyField = z.enum(CURRENCIES)
+
+/** What a payment was for. */
+export const noteField = textField.trim().max(NOTE_CHARS_MAX)
+
+/** A person's name. */
+export const nameField = textField.trim().min(1, 'Must not be empty').max(NAME_CHARS_MAX)
+
+/** An e-mail address, trimmed and lowered: one mailbox is one user however it is typed. */
+export const emailField = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .max(EMAIL_CHARS_MAX)
+  .pipe(z.email('Must be an e-mail address'))
+
+/** A moment, ISO 8601 in UTC. */
+export const instantField = z.iso.datetime()
+
+/** A place in a list. Opaque: clients send back what they were given. */
+export const cursorField = z
+  .string()
+  .max(CURSOR_CHARS_MAX)
+  .regex(/^[\w-]+$/, 'Must be a cursor from an earlier answer')
+
+/** How many items a page has. */
+export const limitField = z
+  .string()
+  .regex(/^\d{1,4}$/, 'Must be a whole number')
+  .transform(Number)
+  .pipe(z.number().min(1).max(PAGE_ITEMS_MAX))
+  .default(PAGE_ITEMS_DEFAULT)
+
+/** The Idempotency-Key header: visible ASCII. A comma would be two headers joined into one. */
+export const idempotencyKeyField = z
+  .string()
+  .regex(/^[\x21-\x2b\x2d-\x7e]+$/, 'Must be visible ASCII without commas')
+  .max(IDEMPOTENCY_KEY_CHARS_MAX)
+
+/** A page of a list; `nextCursor` is null on the last one. */
+export function pageOf<T extends z.ZodType>(item: T) {
+  return z.object({ items: z.array(item), nextCursor: z.string().nullable() })
+}

@@ -1,0 +1,43 @@
+/** Bodies of `/api/notifications`. */
+import { z } from 'zod'
+import {
+  amountField,
+  currencyField,
+  cursorField,
+  idField,
+  instantField,
+  limitField,
+  pageOf,
+} from './fields.ts'
+import { FAILURE_CODES } from './statuses.ts'
+
+/** What a notification is about: the sender gets `sent` or `failed`, the recipient `received`. */
+export const NOTIFICATION_KINDS = ['payment_sent', 'payment_received', 'payment_failed'] as const
+export type NotificationKind = (typeof NOTIFICATION_KINDS)[number]
+
+export const notificationView = z.object({
+  id: idField,
+  kind: z.enum(NOTIFICATION_KINDS),
+  paymentId: idField,
+  /** The other party of the payment. */
+  counterpartyId: idField,
+  amount: amountField,
+  currency: currencyField,
+  failureCode: z.enum(FAILURE_CODES).optional(),
+  /** The notification as a sentence. */
+  text: z.string(),
+  createdAt: instantField,
+  /** When it was marked as read; null until then. */
+  readAt: instantField.nullable(),
+})
+export type NotificationView = z.infer<typeof notificationView>
+
+/** `GET /api/notifications?limit=&cursor=`, newest first. */
+export const notificationListQuery = z.object({
+  limit: limitField,
+  cursor: cursorField.optional(),
+})
+export type NotificationListQuery = z.infer<typeof notificationListQuery>
+
+export const notificationPage = pageOf(notificationView)
+export type NotificationPage = z.infer<typeof notificationPage>

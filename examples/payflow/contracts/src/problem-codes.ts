@@ -1,0 +1,57 @@
+/**
+ * Every kind of error an HTTP answer of PayFlow can carry, with its status and title (RFC 9457).
+ * The key is the last segment of the `type` URI; `code` in the body is the same in snake_case.
+ *
+ * For a request that carries an Idempotency-Key, 409, 425, 429 and 5xx mean "try again with the
+ * same key"; every other status is final.
+ */
+export const PROBLEMS = {
+  'malformed-json': { status: 400, title: 'The body is not valid JSON' },
+  'malformed-request': { status: 400, title: 'The request is malformed' },
+  'validation-failed': { status: 400, title: 'The request has invalid fields' },
+  'body-too-large': { status: 413, title: 'The body is too large' },
+  'unsupported-media-type': { status: 415, title: 'The body must be application/json' },
+  'route-not-found': { status: 404, title: 'There is no such route' },
+  'method-not-allowed': { status: 405, title: 'The route does not take this method' },
+  'not-found': { status: 404, title: 'Not found' },
+  unauthenticated: { status: 401, title: 'Authentication is required' },
+  'invalid-credentials': { status: 401, title: 'E-mail or password is wrong' },
+  'refresh-token-invalid': { status: 401, title: 'The session has ended' },
+  forbidden: { status: 403, title: 'Not allowed' },
+  'email-taken': { status: 409, title: 'The e-mail address is already registered' },
+  'insufficient-funds': { status: 422, title: 'The available balance is too small' },
+  'self-transfer': { status: 422, title: 'Sender and recipient are the same' },
+  'sender-unavailable': { status: 422, title: 'The sender cannot send money' },
+  'recipient-unavailable': { status: 422, title: 'The recipient cannot receive money' },
+  'hold-released': { status: 422, title: 'The reserved money was released' },
+  'hold-expired': { status: 422, title: 'The reservation of the money has expired' },
+  'hold-unknown': { status: 422, title: 'No money was reserved under this id' },
+  'transfer-conflict': { status: 409, title: 'The transfer id was used with other contents' },
+  'idempotency-key-missing': { status: 400, title: 'An Idempotency-Key header is required' },
+  'idempotency-key-invalid': { status: 400, title: 'The Idempotency-Key header is invalid' },
+  'idempotency-in-progress': { status: 409, title: 'The same request is still in progress' },
+  'idempotency-indeterminate': { status: 409, title: 'The outcome of the request is unknown' },
+  'idempotency-key-reused': { status: 422, title: 'The key was used with another request' },
+  'idempotency-request-too-large': { status: 413, title: 'The body is too large' },
+  'idempotency-store-unavailable': { status: 503, title: 'Duplicates cannot be ruled out now' },
+  'rate-limited': { status: 429, title: 'Too many requests' },
+  'internal-error': { status: 500, title: 'Something went wrong on our side' },
+  'service-unavailable': { status: 503, title: 'Temporarily unavailable' },
+  'upstream-timeout': { status: 504, title: 'A service did not answer in time' },
+} as const satisfies Record<string, { status: number; title: string }>
+
+/** The last segment of a problem's `type` URI, e.g. `insufficient-funds`. */
+export type ProblemCode = keyof typeof PROBLEMS
+
+/** Where the `type` URIs of all problems begin. */
+export const PROBLEM_TYPE_BASE = 'https://payflow.dev/problems/'
+
+/** The `type` URI of a problem. */
+export function problemType(code: ProblemCode): string {
+  return PROBLEM_TYPE_BASE + code
+}
+
+/** Tells whether `code` is one of ours. */
+export function isProblemCode(code: string): code is ProblemCode {
+  return Object.hasOwn(PROBLEMS, code)
+}

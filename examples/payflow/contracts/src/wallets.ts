@@ -1,0 +1,64 @@
+/** Bodies of `/api/wallets/me` and of the internal routes of wallet-service. */
+import { z } from 'zod'
+import { amountField, currencyField, idField, moneyField } from './fields.ts'
+
+/** A wallet. All amounts are minor units; `available` = `balance` − `pending`. */
+export const walletView = z.object({
+  userId: idField,
+  currency: currencyField,
+  balance: moneyField,
+  available: moneyField,
+  pending: moneyField,
+})
+export type WalletView = z.infer<typeof walletView>
+
+/** Internal: `POST /wallets` → 201 with the wallet. Idempotent by user id. */
+export const openWalletRequest = z.object({ userId: idField, currency: currencyField })
+export type OpenWalletRequest = z.infer<typeof openWalletRequest>
+
+const transferFields = {
+  /** The payment's id: everything the ledger does for a payment bears it. */
+  transferId: idField,
+  fromUserId: idField,
+  toUserId: idField,
+  amount: amountField,
+  currency: currencyField,
+}
+
+/** Internal: `POST /wallets/holds` reserves the money of a payment. */
+export const holdRequest = z.object({
+  ...transferFields,
+  /** How long the money stays reserved, in milliseconds: between one second and 30 days. */
+  expiresInMs: z.int().min(1_000).max(2_592_000_000),
+})
+export type HoldRequest = z.infer<typeof holdRequest>
+
+/** Internal: the answer to `POST /wallets/holds`. */
+export const holdView = z.object({
+  transferId: idField,
+  state: z.literal('held'),
+  replayed: z.boolean(),
+})
+export type HoldView = z.infer<typeof holdView>
+
+/** Internal: `POST /wallets/transfer` posts the hold of that id. */
+export const postTransferRequest = z.object(transferFields)
+export type PostTransferRequest = z.infer<typeof postTransferRequest>
+
+/** Internal: the answer to `POST /wallets/transfer`. */
+export const postTransferView = z.object({
+  transferId: idField,
+  state: z.literal('posted'),
+  replayed: z.boolean(),
+})
+export type PostTransferView = z.infer<typeof postTransferView>
+
+/**
+ * Internal: the answer to `POST /wallets/holds/:id/release`. The answer is the decision:
+ * `released` means the transfer can never post any more, `posted` that it already has.
+ */
+export const releaseView = z.object({
+  transferId: idField,
+  state: z.enum(['released', 'posted']),
+})
+export type ReleaseView = z.infer<typeof releaseView>
