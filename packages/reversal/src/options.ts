@@ -1,0 +1,150 @@
+import type { Kysely, Selectable, Transaction, UpdateObject } from 'kysely'
+import type { ReversalEvent } from './events.ts'
+import type { FinalOutcome, ResolveOutcome } from './outcome.ts'
+import type { Probe } from './probe.ts'
+
+/** A row of the user's table, as Kysely's types describe it. */
+export type StaleRow<DB, T extends keyof DB> = Selectable<DB[T]>
+
+type ColumnOf<DB, T extends keyof DB> = keyof DB[T] & string
+
+/** Which columns of the user's table mean what. Times must be `timestamptz`. */
+export interface ReversalColumns<DB, T extends keyof DB> {
+  /** The primary key, or another unique column. Any type that Postgres can order. */
+  readonly id: ColumnOf<DB, T>
+  /** The status, text or an enum. */
+  readonly status: ColumnOf<DB, T>
+  /** When the row was written, by the database's clock (`default now()`). Never null. */
+  readonly createdAt: ColumnOf<DB, T>
+  /**
+   * When somebody confirmed having taken the row's message; null before that. Leave it out when
+   * rows are not sent anywhere: then all of them are on the processing leash, from `createdAt`.
+   */
+  readonly dispatchedAt?: ColumnOf<DB, T> | undefined
+}
+
+/** The values of the status column that the job reads and writes. */
+export interface ReversalStatuses {
+  /** The one status that can be stale. */
+  readonly pending: string
+  /** Written when `resolve` answers `reversed`. */
+  readonly reversed: string
+  /** Written when `resolve` answers `completed`. */
+  readonly completed: string
+}
+
+/** Settings of {@link createReversal}. They are copied and checked once. */
+export interface ReversalOptions<DB, T extends keyof DB & string> {
+  /**
+   * The database that holds the table. A pool of at least `concurrency` connections; the job holds
+   * none of them while `resolve` runs.
+   */
+  readonly db: Kysely<DB>
+
+  /** The table, schema-qualified unless the search path finds it. */
+  readonly table: T
+
+  /** Which columns mean what. */
+  readonly columns: ReversalColumns<DB, T>
+
+  /** Which statuses mean what. */
+  readonly statuses: ReversalStatuses
+
+  /**
+   * How old a row may get, in milliseconds, before its message is confirmed taken. Too short
+   * reverses what a slow broker would still have delivered; too long keeps money blocked.
+   * Whole number, 1 to 31 days.
+   *
+   * @defaultValue 60_000 (one minute)
+   */
+  readonly dispatchTimeoutMs?: number | undefined
+
+  /**
+   * How long, in milliseconds from `dispatchedAt`, a row may wait to be processed. A backlog is not
+   * a failure: keep this well above the longest queue you ever want to survive, or honest work is
+   * reversed in the very minute it is needed most. Whole number, 1 to 31 days.
+   *
+   * @defaultValue 900_000 (fifteen minutes)
+   */
+  readonly processingTimeoutMs?: number | undefined
+
+  /**
+   * Rows created before this moment are never touched. Set it when the job meets a table that has
+   * rows from before its time.
+   *
+   * @defaultValue none
+   */
+  readonly notBefore?: Date | undefined
+
+  /**
+   * Rows read at a time, and so the most the job keeps in memory. 1 to 10_000.
+   *
+   * @defaultValue 100
+   */
+  readonly batchSize?: number | undefined
+
+  /**
+   * Rows resolved side by side. Each takes one connection for the moment of recording. 1 to 100.
+   *
+   * @defaultValue 4
+   */
+  readonly concurrency?: number | undefined
+
+  /**
+   * The most rows one run may settle; rows left undecided do not count, so that they can't keep
+   * others from their turn. Whole number, at least 1.
+   *
+   * @defaultValue 10_000
+   */
+  readonly maxPerRun?: number | undefined
+
+  /**
+   * After how many milliseconds a run starts no further row. Keep it, plus `resolveTimeoutMs`,
+   * under the period of the schedule. Whole number, at least 1.
+   *
+   * @defaultValue 40_000
+   */
+  readonly timeBudgetMs?: number | undefined
+
+  /**
+   * How long one `resolve` may take, in milliseconds. Then its signal is aborted, its answer no
+   * longer listened to, and the row counts as failed for this run. Whole number, at least 1.
+   *
+   * @defaultValue 10_000
+   */
+  readonly resolveTimeoutMs?: number | undefined
+
+  /**
+   * Decides the row's end, exactly once and for ever: asked again about the same row, by this job,
+   * by another one at the same time, or after a crash, it must give the same final answer. Runs
+   * outside any transaction, with no lock held, so it may use the network.
+   */
+  readonly resolve: (
+    row: StaleRow<DB, T>,
+    context: { readonly signal: AbortSignal },
+  ) => Promise<ResolveOutcome>
+
+  /**
+   * Further columns to write in the very statement that changes the status, for tables whose
+   * constraints tie them together (a failure code, a time of settlement).
+   */
+  readonly changes?:
+    | ((row: StaleRow<DB, T>, outcome: FinalOutcome) => UpdateObject<DB, T, T>)
+    | undefined
+
+  /**
+   * Called when this job settled the row, inside the transaction that does: what it writes through
+   * `trx` commits together with the status, or not at all. Not called for a row that another
+   * writer settled. May be called again for a row whose transaction did not commit. Keep the
+   * network out of it.
+   */
+  readonly onResolved?:
+    | ((trx: Transaction<DB>, row: StaleRow<DB, T>, outcome: FinalOutcome) => Promise<void>)
+    | undefined
+
+  /** Observer for logs and metrics. */
+  readonly onEvent?: ((event: ReversalEvent) => void) | undefined
+
+  /** @internal */
+  readonly probe?: Probe | undefined
+}
