@@ -1,0 +1,44 @@
+/**
+ * Stable codes of {@link IdempotencyError}.
+ *
+ * - `IDEMPOTENCY_OPTIONS_INVALID`: an option is outside its range; thrown while starting.
+ * - `IDEMPOTENCY_SCOPE_MISSING`: the scope function gave no text; nothing was executed.
+ * - `IDEMPOTENCY_KEY_INVALID`: `execute` or `begin` was given a key the policy refuses.
+ * - `IDEMPOTENCY_PAYLOAD_TOO_LARGE`: the payload is too large or too deep to be compared.
+ * - `IDEMPOTENCY_BODY_NOT_PARSED`: the middleware runs before a body parser; an empty body would be compared.
+ * - `IDEMPOTENCY_STORE_UNAVAILABLE`: the store gave no answer within its deadline.
+ * - `IDEMPOTENCY_LEASE_LOST`: the claim belongs to another owner now, or may do so.
+ */
+export type IdempotencyErrorCode =
+  | 'IDEMPOTENCY_OPTIONS_INVALID'
+  | 'IDEMPOTENCY_SCOPE_MISSING'
+  | 'IDEMPOTENCY_KEY_INVALID'
+  | 'IDEMPOTENCY_PAYLOAD_TOO_LARGE'
+  | 'IDEMPOTENCY_BODY_NOT_PARSED'
+  | 'IDEMPOTENCY_STORE_UNAVAILABLE'
+  | 'IDEMPOTENCY_LEASE_LOST'
+
+const brand: unique symbol = Symbol.for('@payflow/idempotency.error')
+const retryableCodes: ReadonlySet<IdempotencyErrorCode> = new Set([
+  'IDEMPOTENCY_STORE_UNAVAILABLE',
+])
+
+/** The one error class of this package; `code` tells what to do. */
+export class IdempotencyError extends Error {
+  override readonly name = 'IdempotencyError'
+  readonly code: IdempotencyErrorCode
+  /** True when the same call may succeed later without a change. */
+  readonly retryable: boolean
+  readonly [brand] = true
+
+  constructor(code: IdempotencyErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.retryable = retryableCodes.has(code)
+  }
+
+  /** Recognises the error across duplicate installations, where `instanceof` does not. */
+  static is(value: unknown): value is IdempotencyError {
+    return typeof value === 'object' && value !== null && brand in value
+  }
+}

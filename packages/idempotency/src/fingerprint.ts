@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto'
+import { canonicalJson, TooDeepError } from './canonical-json.ts'
+import { IdempotencyError } from './errors.ts'
+
+/**
+ * SHA-256 over the canonical form of a payload: bytes as they are, everything else as canonical JSON.
+ * The two kinds never collide.
+ *
+ * @throws IdempotencyError with code `IDEMPOTENCY_PAYLOAD_TOO_LARGE` above `payloadMaxBytes`, or when
+ * the payload is nested too deep.
+ */
+export function fingerprintOf(payload: unknown, payloadMaxBytes: number): Buffer {
+  const isBytes = payload instanceof Uint8Array
+  const bytes = isBytes ? payload : Buffer.from(canonicalOrThrow(payload), 'utf8')
+  if (bytes.byteLength > payloadMaxBytes) {
+    throw new IdempotencyError(
+      'IDEMPOTENCY_PAYLOAD_TOO_LARGE',
+      `the request is ${bytes.byteLength} bytes, at most ${payloadMaxBytes} can be compared with a retry`,
+    )
+  }
+  return createHash('sha256')
+    .update(isBytes ? 'bytes:' : 'json:')
+    .update(bytes)
+    .digest()
+}
+
+function canonicalOrThrow(payload: unknown): string {
+  try {
+    return canonicalJson(payload)
+  } catch (cause) {
+    if (!(cause instanceof TooDeepError)) throw cause
+    throw new IdempotencyError(
+      'IDEMPOTENCY_PAYLOAD_TOO_LARGE',
+      `the request cannot be compared with a retry: ${cause.message}`,
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * One execution per request key: claims with lease, fence and a named unknown outcome.
+ *
+ * @packageDocumentation
+ */
+export type { IdempotencyContext, SettledOutcome } from './context.ts'
+export { createIdempotency } from './create-idempotency.ts'
+export { IdempotencyError } from './errors.ts'
+export type { IdempotencyErrorCode } from './errors.ts'
+export type { IdempotencyEvent } from './events.ts'
+export type { Idempotency } from './idempotency.ts'
+export { parseKey } from './key-policy.ts'
+export type { KeyPolicy, ParsedKey, ResolvedKeyPolicy } from './key-policy.ts'
+export type { Claim, Decision, Operation, Outcome } from './operation.ts'
+export type {
+  IdempotencyOptions,
+  PolicyOptions,
+  Probe,
+  ResolvedPolicy,
+  ScopeFunction,
+} from './options.ts'
+export { presets } from './presets.ts'
+export type { PresetField } from './presets.ts'
+export { defaultStatusPolicy } from './status-policy.ts'
+export type {
+  ClaimHandle,
+  ClaimRequest,
+  ClaimResult,
+  ClaimState,
+  Completion,
+  IdempotencyStore,
+  IndeterminateReason,
+  LeaseTimes,
+  RecordState,
+  RecordView,
+  StepResult,
+} from './store.ts'
