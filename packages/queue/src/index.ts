@@ -1,0 +1,69 @@
+/**
+ * A RabbitMQ consumer that acknowledges only after the commit, with a transactional inbox and outbox
+ * in PostgreSQL.
+ *
+ * @packageDocumentation
+ */
+export { createBus } from './bus.ts'
+export { deadLetter, retryAfter } from './consumer/outcome.ts'
+export type { DeadLetterSignal, RetryAfterSignal } from './consumer/outcome.ts'
+export * from './errors.ts'
+export type { BusEvent, ConnectionPurpose, DeliveryRef, ParkReason } from './events.ts'
+export type {
+  DeliveryContext,
+  HandlerTransaction,
+  OneStepHandler,
+  TransactionContext,
+  TwoStepHandler,
+} from './handler.ts'
+export { defineMessage } from './message.ts'
+export type {
+  DefineMessageOptions,
+  MessageData,
+  MessageDefinition,
+  MessageInput,
+  ReceivedMessage,
+} from './message.ts'
+export { createQueueMigrations, migrateQueue } from './migrations/index.ts'
+export type { MigrationOptions } from './migrations/index.ts'
+export type {
+  BrokerOptions,
+  BusOptions,
+  ConsumerOptions,
+  Logger,
+  Probe,
+  QueueBinding,
+  RetryOptions,
+  TopologyOptions,
+} from './options.ts'
+export type {
+  ConfirmedRow,
+  HandlerOutbox,
+  Outbox,
+  OutboxExecutor,
+  Published,
+  PublishOptions,
+  Relay,
+  RelayHealth,
+  RelayOptions,
+} from './outbox/types.ts'
+export type {
+  SchemaInput,
+  SchemaOutput,
+  StandardSchemaIssue,
+  StandardSchemaResult,
+  StandardSchemaV1,
+} from './standard-schema.ts'
+export type {
+  Bus,
+  BusHealth,
+  ConnectionHealth,
+  Consumer,
+  ConsumerCounts,
+  ConsumerHealth,
+  ConsumerState,
+  DrainResult,
+  OutboxDepth,
+  QueueDepth,
+  Topology,
+} from './types.ts'

@@ -1,0 +1,139 @@
+import type { Kysely } from 'kysely'
+import type { BusEvent } from './events.ts'
+import type { MessageDefinition } from './message.ts'
+
+/** Where RabbitMQ is. */
+export interface BrokerOptions {
+  /** `amqp://user:password@host:port/vhost`, or `amqps://`. */
+  readonly url?: string | undefined
+  /** Several nodes of one cluster, tried in turn. Give either this or `url`. */
+  readonly urls?: readonly string[] | undefined
+  /**
+   * Heartbeat in seconds, 1–60. A dead peer is noticed after two to three of them.
+   *
+   * @defaultValue 10
+   */
+  readonly heartbeatS?: number | undefined
+}
+
+/** A queue that receives messages of these types from the exchange. */
+export interface QueueBinding {
+  readonly queue: string
+  /** Message types (routing keys) that go to the queue. Topic patterns such as `payments.*` work. */
+  readonly types: readonly string[]
+}
+
+/** What the bus declares at the broker, besides what its consumers need. */
+export interface TopologyOptions {
+  /**
+   * Durable topic exchange that messages are published to.
+   *
+   * @defaultValue 'messages'
+   */
+  readonly exchange?: string | undefined
+  /**
+   * Queues that must exist before this bus publishes. A publisher names here the queues its messages
+   * go to, so that they wait there even if no consumer ever ran.
+   */
+  readonly bindings?: readonly QueueBinding[] | undefined
+}
+
+/** The methods of a logger that are called; pino's fit. */
+export interface Logger {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/**
+ * Named instants at which tests stop or kill the process.
+ *
+ * @internal
+ */
+export type Probe = (name: string, detail?: unknown) => void | Promise<void>
+
+/** Options of {@link createBus}. */
+export interface BusOptions<DB> {
+  readonly broker: BrokerOptions
+  /** PostgreSQL, by the caller's Kysely. The bus never closes it. */
+  readonly db: Kysely<DB>
+  /**
+   * PostgreSQL schema of the inbox and outbox tables.
+   *
+   * @defaultValue 'queue'
+   */
+  readonly schema?: string | undefined
+  /** CloudEvents `source` of what this bus publishes, e.g. `transaction-service`. */
+  readonly source: string
+  readonly topology?: TopologyOptions | undefined
+  /**
+   * Largest body in bytes, 1–134217728. Never above the broker's own limit, which closes channels.
+   *
+   * @defaultValue 1048576 (1 MiB; RabbitMQ 4 refuses above 16 MiB)
+   */
+  readonly maxMessageBytes?: number | undefined
+  /**
+   * How long a publish waits for connection and confirm together, in ms, 100–300000.
+   *
+   * @defaultValue 10000
+   */
+  readonly confirmTimeoutMs?: number | undefined
+  readonly logger?: Logger | undefined
+  /** Called for everything that happens. What it throws is logged and ignored. */
+  readonly onEvent?: ((event: BusEvent) => void) | undefined
+  /** @internal */
+  readonly probe?: Probe | undefined
+}
+
+/** How failed attempts are retried. */
+export interface RetryOptions {
+  /**
+   * Attempts in all, 1–100. After the last the message is parked as `attempts-exhausted`.
+   *
+   * @defaultValue 8
+   */
+  readonly attempts?: number | undefined
+  /**
+   * Wait after the 1st, 2nd, … failure in ms; the last repeats. 1–10 values of 10–86400000. Each
+   * distinct value is a durable wait queue at the broker, so a wait outlives every process.
+   *
+   * @defaultValue [1000, 5000, 30000, 300000]
+   */
+  readonly delaysMs?: readonly number[] | undefined
+}
+
+/** Options of `bus.consumer`. */
+export interface ConsumerOptions {
+  /** Owner of the inbox rows, stable across deployments: it and the message id decide "seen". */
+  readonly name: string
+  /** Durable quorum queue to consume; declared if missing, with its wait queues and parking queue. */
+  readonly queue: string
+  /** What the queue receives. Their types are bound to it on the exchange. */
+  readonly messages: readonly MessageDefinition[]
+  /**
+   * Messages handled at the same time, 1–1000. Keep it below the size of the database pool.
+   *
+   * @defaultValue 8
+   */
+  readonly concurrency?: number | undefined
+  /**
+   * Messages the broker hands over before it waits for settlements, concurrency–2000.
+   *
+   * @defaultValue twice the concurrency
+   */
+  readonly prefetch?: number | undefined
+  readonly retry?: RetryOptions | undefined
+  /**
+   * Queue for what can't be handled, with the reason in its headers.
+   *
+   * @defaultValue `<queue>.parked`
+   */
+  readonly parkingQueue?: string | undefined
+  /**
+   * How long one attempt may take, in ms, 100–1500000. Must stay below the broker's
+   * `consumer_timeout` (30 minutes by default).
+   *
+   * @defaultValue 60000
+   */
+  readonly deadlineMs?: number | undefined
+}

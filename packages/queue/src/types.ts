@@ -1,0 +1,154 @@
+import type { OneStepHandler, TwoStepHandler } from './handler.ts'
+import type { MessageDefinition, MessageInput } from './message.ts'
+import type { ConsumerOptions } from './options.ts'
+import type {
+  Outbox,
+  OutboxExecutor,
+  Published,
+  PublishOptions,
+  Relay,
+  RelayHealth,
+  RelayOptions,
+} from './outbox/types.ts'
+
+/** What became of the deliveries of a consumer, counted since it was made. */
+export interface ConsumerCounts {
+  readonly delivered: number
+  readonly committed: number
+  readonly duplicate: number
+  readonly retried: number
+  readonly parked: number
+  /** Given back unhandled: drain, pause. */
+  readonly released: number
+  /** Their channel died before they could be settled; the broker delivers them again. */
+  readonly abandoned: number
+  /**
+   * Delivered and not settled yet. Always
+   * `delivered = committed + duplicate + retried + parked + released + abandoned + inFlight`.
+   */
+  readonly inFlight: number
+}
+
+/** State of a consumer. */
+export type ConsumerState = 'idle' | 'connecting' | 'running' | 'paused' | 'draining' | 'stopped'
+
+/** A consumer as `bus.health()` shows it. */
+export interface ConsumerHealth {
+  readonly name: string
+  readonly queue: string
+  readonly state: ConsumerState
+  readonly counts: ConsumerCounts
+  readonly lastError: string | undefined
+}
+
+/** Consumes one queue. Made by `bus.consumer`. There is no way to acknowledge but to commit. */
+export interface Consumer<DB> {
+  /** Sets what handles a message. Each message of the consumer needs exactly one handler. */
+  handle<M extends MessageDefinition>(message: M, handler: OneStepHandler<M, DB>): Consumer<DB>
+  handle<M extends MessageDefinition, Decision>(
+    message: M,
+    handler: TwoStepHandler<M, DB, Decision>,
+  ): Consumer<DB>
+  /**
+   * Starts to consume in the background and keeps at it: connects, declares, re-subscribes.
+   * Resolves at once, also while the broker is away.
+   */
+  start(): Promise<void>
+  health(): ConsumerHealth
+}
+
+/** State of one connection. */
+export interface ConnectionHealth {
+  readonly state: 'connecting' | 'up' | 'blocked' | 'closed'
+  /** Counts connections made; a number that grows without end is a flapping network. */
+  readonly generation: number
+  readonly lastError: string | undefined
+}
+
+/** The bus at this moment. */
+export interface BusHealth {
+  /** `false` only after the bus was drained. */
+  readonly live: boolean
+  /** Everything that was started can do its work now. */
+  readonly ready: boolean
+  readonly publish: ConnectionHealth
+  readonly consume: ConnectionHealth
+  readonly consumers: readonly ConsumerHealth[]
+  readonly relays: readonly RelayHealth[]
+}
+
+/** How many messages wait in a queue. */
+export interface QueueDepth {
+  readonly queue: string
+  /** Ready to be delivered; those a consumer has in hand are not counted. */
+  readonly ready: number
+  readonly consumers: number
+}
+
+/** What waits in the outbox. */
+export interface OutboxDepth {
+  readonly pending: number
+  readonly parked: number
+  /** Age of the oldest pending row by the database's clock, in ms; 0 when there is none. */
+  readonly oldestAgeMs: number
+}
+
+/** How a drain ended. */
+export interface DrainResult {
+  /** Handlers that finished and were settled. */
+  readonly finished: number
+  /** Messages given back unhandled. */
+  readonly released: number
+  /** Handlers still at work at the deadline; their messages will be delivered again. */
+  readonly abandoned: number
+}
+
+/** Declares exchanges and queues. */
+export interface Topology {
+  /**
+   * Declares everything this bus needs and waits until it is there. Not required: consumers and
+   * publishers declare the same things whenever they connect.
+   *
+   * @throws {@link QueueError} `QUEUE_TOPOLOGY_MISMATCH` when something exists with other
+   * properties; nothing is ever deleted or changed.
+   * @throws {@link BrokerUnavailableError} when there is no broker within `timeoutMs` (default 30000).
+   */
+  apply(options?: { readonly timeoutMs?: number | undefined }): Promise<void>
+}
+
+/** Publishes and consumes. Made by {@link createBus}. */
+export interface Bus<DB = any> {
+  readonly topology: Topology
+  /** @throws {@link QueueError} with code `QUEUE_INVALID_OPTIONS`. */
+  consumer(options: ConsumerOptions): Consumer<DB>
+  /** The outbox, written through the caller's transaction. */
+  outbox(trx: OutboxExecutor): Outbox
+  /** Sends what the outbox of this bus's database holds. */
+  relay(options?: RelayOptions): Relay
+  /**
+   * Publishes without an outbox. Resolves once the broker has taken the message into a queue on disk.
+   * Not atomic with any database work: use `outbox` for that.
+   *
+   * @throws {@link UnroutableError} | {@link NackedError} | {@link ConfirmTimeoutError} |
+   * {@link ConfirmLostError} | {@link BlockedError} | {@link TooLargeError} |
+   * {@link BrokerUnavailableError} | {@link InvalidMessageError}
+   */
+  publish<M extends MessageDefinition>(
+    message: M,
+    data: MessageInput<M>,
+    options?: PublishOptions,
+  ): Promise<Published>
+  /** Wakes every relay made by this bus; the same as `relay.wake()`. Never throws. */
+  wake(): void
+  /** @throws {@link BrokerUnavailableError} when the broker or the queue is not there. */
+  queueDepth(queue: string): Promise<QueueDepth>
+  outboxDepth(): Promise<OutboxDepth>
+  health(): BusHealth
+  /**
+   * Stops consuming, lets handlers finish until the deadline, gives the rest back, stops the relays
+   * and closes both connections. The bus can't be used afterwards.
+   *
+   * @param options - `deadlineMs`: 0–600000, default 20000
+   */
+  drain(options?: { readonly deadlineMs?: number | undefined }): Promise<DrainResult>
+}
