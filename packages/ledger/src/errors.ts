@@ -1,0 +1,49 @@
+/**
+ * Stable codes of {@link LedgerError}.
+ *
+ * - `LEDGER_BUSY` (retryable): a lock or statement time-out, a deadlock, a serialization failure, no
+ *   connection to be had. Thrown inside a transaction (run it again as a whole) and by reads.
+ * - `LEDGER_CONNECTION_LOST` (retryable): the connection broke. Inside a transaction that did not commit,
+ *   nothing was written.
+ * - `LEDGER_TRANSACTION_ABORTED`: an earlier statement of this transaction failed; roll it back.
+ * - `LEDGER_NOT_MIGRATED`: the schema, a table or a function is missing; run the migrations.
+ * - `LEDGER_MIGRATION_FAILED`: a migration failed; `cause` says why.
+ * - `LEDGER_INVALID_OPTION`: an option or query argument outside its documented range.
+ * - `LEDGER_DATABASE`: any other error of PostgreSQL, in `cause`.
+ */
+export type LedgerErrorCode =
+  | 'LEDGER_BUSY'
+  | 'LEDGER_CONNECTION_LOST'
+  | 'LEDGER_TRANSACTION_ABORTED'
+  | 'LEDGER_NOT_MIGRATED'
+  | 'LEDGER_MIGRATION_FAILED'
+  | 'LEDGER_INVALID_OPTION'
+  | 'LEDGER_DATABASE'
+
+const BRAND: unique symbol = Symbol.for('@payflow/ledger.error') as never
+
+/** Every error that this package throws. Business refusals are not errors: they are returned. */
+export class LedgerError extends Error {
+  /** Stable; part of the public API. */
+  readonly code: LedgerErrorCode
+  /** True: the same work, done again from its beginning, may succeed. */
+  readonly retryable: boolean
+  /** @internal */
+  readonly [BRAND]: true = true
+
+  constructor(
+    code: LedgerErrorCode,
+    message: string,
+    options: { readonly cause?: unknown; readonly retryable?: boolean } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.name = 'LedgerError'
+    this.code = code
+    this.retryable = options.retryable ?? false
+  }
+
+  /** True for a ledger error of any copy of this package in the process. */
+  static is(value: unknown): value is LedgerError {
+    return typeof value === 'object' && value !== null && BRAND in value
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * Atomic double-entry transfers in PostgreSQL.
+ *
+ * @packageDocumentation
+ */
+export { createLedger } from './create-ledger.ts'
+export { createLedgerMigrations, migrateLedger } from './migrations/provider.ts'
+export { surviveConnectionLoss } from './pool.ts'
+export { LedgerError } from './errors.ts'
+export type { LedgerErrorCode } from './errors.ts'
+export type {
+  AccountInput,
+  AccountResult,
+  CaptureInput,
+  EntriesQuery,
+  Executor,
+  HoldInput,
+  Ledger,
+  LedgerAccounts,
+  LedgerOptions,
+  TransferInput,
+} from './ledger.ts'
+export type {
+  Busy,
+  BusyCause,
+  Conflict,
+  HoldResult,
+  Outcome,
+  Rejected,
+  RejectionDetail,
+  RejectionReason,
+  ReleaseResult,
+  TransferResult,
+  Unknown,
+} from './outcomes.ts'
+export type {
+  Account,
+  AccountKind,
+  Balance,
+  Entry,
+  EntryPage,
+  Finding,
+  FindingKind,
+  Hold,
+  HoldState,
+  Lookup,
+  Metadata,
+  Side,
+  Transfer,
+  TrialBalance,
+  TrialBalanceLine,
+  TrialBalanceTotal,
+  Verification,
+} from './records.ts'
+export type { MigrateLedgerOptions, LedgerMigrationOptions } from './migrations/provider.ts'
+export type { PoolPort } from './pool.ts'

@@ -1,0 +1,139 @@
+import type { Hold, Transfer } from './records.ts'
+
+/** How a call ended. Business outcomes are values; only faults that must abort a transaction are thrown. */
+export type Outcome = 'created' | 'replayed' | 'conflict' | 'rejected' | 'busy' | 'unknown'
+
+/**
+ * Why a call was refused. Nothing was written, and the caller's transaction is still usable.
+ *
+ * When several reasons apply, the first of this list is given:
+ *
+ * 1. before any SQL, by the shape of the request: `id_invalid`, `same_account`, `amount_invalid`,
+ *    `currency_invalid`, `code_invalid`, `metadata_invalid`, `expiry_invalid`, `limits_invalid`
+ * 2. an id that was already used answers `replayed`, `conflict`, or `hold_released`
+ * 3. about a hold: `hold_not_found`, `already_captured`, `hold_released`, `hold_expired`, `exceeds_hold`
+ * 4. about accounts: `currency_unknown`, `account_not_found` (debit first), `currency_mismatch`
+ *    (debit first), `overflow`, `insufficient_funds` (debit first), `limit_exceeded` (debit first)
+ */
+export type RejectionReason =
+  | 'id_invalid'
+  | 'same_account'
+  | 'amount_invalid'
+  | 'currency_invalid'
+  | 'code_invalid'
+  | 'metadata_invalid'
+  | 'expiry_invalid'
+  | 'limits_invalid'
+  | 'hold_not_found'
+  | 'already_captured'
+  | 'hold_released'
+  | 'hold_expired'
+  | 'exceeds_hold'
+  | 'currency_unknown'
+  | 'account_not_found'
+  | 'currency_mismatch'
+  | 'overflow'
+  | 'insufficient_funds'
+  | 'limit_exceeded'
+
+/** What a rejection is about; which members are present depends on the reason. */
+export interface RejectionDetail {
+  /** The field of the request that was refused. */
+  readonly field?: string
+  /** The account that refused. */
+  readonly accountId?: string
+  /** `insufficient_funds`: balance less open outgoing holds, in minor units, at the moment of the decision. */
+  readonly availableMinor?: bigint
+  /** `insufficient_funds`: the floor of the account. */
+  readonly floorMinor?: bigint
+  /** `limit_exceeded`: the ceiling of the account. */
+  readonly ceilingMinor?: bigint
+  /** `exceeds_hold`: what the hold still reserves. */
+  readonly remainingMinor?: bigint
+  /** `currency_mismatch`: the currency of the account. */
+  readonly currency?: string
+  /** `hold_*` and `already_captured`: the hold as it is now; absent for a tombstone. */
+  readonly hold?: Hold
+}
+
+/** The request was refused and nothing was written. */
+export interface Rejected<Reason extends RejectionReason = RejectionReason> {
+  readonly outcome: 'rejected'
+  readonly reason: Reason
+  readonly detail?: RejectionDetail
+}
+
+/** The id is taken by another request. Nothing was written. */
+export interface Conflict<Existing> {
+  readonly outcome: 'conflict'
+  /** Names of the request's fields that differ from what is stored; `kind` when the id names another kind of thing. */
+  readonly differs: readonly string[]
+  /** What the id names. */
+  readonly existing: Existing
+}
+
+/** What kept a call from being decided. */
+export type BusyCause =
+  | 'lock_timeout'
+  | 'statement_timeout'
+  | 'deadlock'
+  | 'serialization'
+  | 'pool_timeout'
+  | 'unavailable'
+
+/**
+ * Not decided, and certainly nothing written: try again with the same id after `retryAfterMs`.
+ * Only an autocommitted call answers so; inside a transaction the same fault is thrown as a
+ * retryable {@link LedgerError}, because PostgreSQL has already aborted that transaction.
+ */
+export interface Busy {
+  readonly outcome: 'busy'
+  readonly cause: BusyCause
+  readonly retryAfterMs: number
+}
+
+/**
+ * The connection was lost after the statement was sent: it may or may not have been committed.
+ * The same call with the same id is safe at any time and tells which.
+ */
+export interface Unknown {
+  readonly outcome: 'unknown'
+  readonly id: string
+  readonly retryAfterMs: number
+}
+
+/** Answer of {@link Ledger.transfer} and {@link Ledger.capture}. */
+export type TransferResult =
+  | { readonly outcome: 'created' | 'replayed'; readonly transfer: Transfer }
+  | Conflict<Transfer | Hold>
+  | Rejected
+  | Busy
+  | Unknown
+
+/** Answer of {@link Ledger.hold}. `replayed` holds are open or captured; a released or expired one is `rejected`. */
+export type HoldResult =
+  | { readonly outcome: 'created' | 'replayed'; readonly hold: Hold }
+  | Conflict<Transfer | Hold>
+  | Rejected
+  | Busy
+  | Unknown
+
+/** Answer of {@link Ledger.release}: the decision, for ever. */
+export type ReleaseResult =
+  | {
+      readonly outcome: 'created' | 'replayed'
+      /** The id never posts (any more). */
+      readonly state: 'released'
+      /** The hold (whose own state may be `expired`), or null when the id was never seen and a tombstone keeps it. */
+      readonly hold: Hold | null
+    }
+  | {
+      readonly outcome: 'rejected'
+      readonly reason: 'already_captured'
+      /** The transfer that posted: the last capture of the hold, or the transfer that has this id. */
+      readonly transfer: Transfer
+      readonly detail?: RejectionDetail
+    }
+  | Rejected<'id_invalid'>
+  | Busy
+  | Unknown

@@ -1,0 +1,190 @@
+/** A JSON object, kept as `jsonb`. Numbers beyond 2^53 inside it lose digits: write them as strings. */
+export type Metadata = { readonly [key: string]: unknown }
+
+/** Kind of an account. Assets and expenses grow by debits; the other three grow by credits. */
+export type AccountKind = 'asset' | 'liability' | 'equity' | 'income' | 'expense'
+
+/** Side on which an account's balance grows. */
+export type Side = 'debit' | 'credit'
+
+/** An account as it was created. */
+export interface Account {
+  readonly id: string
+  readonly currency: string
+  readonly kind: AccountKind
+  readonly normalSide: Side
+  /** Lowest balance that a debit or credit may leave, minor units; null: no floor. */
+  readonly floorMinor: bigint | null
+  /** Highest balance that a debit or credit may leave, minor units; null: no ceiling. */
+  readonly ceilingMinor: bigint | null
+  readonly metadata: Metadata | null
+  readonly createdAt: Date
+}
+
+/** One row of the journal: one amount, one debit, one credit. It never changes. */
+export interface Transfer {
+  readonly kind: 'transfer' | 'capture'
+  readonly id: string
+  readonly debitAccountId: string
+  readonly creditAccountId: string
+  /** Minor units of `currency`, at least 1. */
+  readonly amountMinor: bigint
+  readonly currency: string
+  readonly code: string | null
+  readonly metadata: Metadata | null
+  /** The hold that this captures, null for a plain transfer. */
+  readonly holdId: string | null
+  /** Position of this row among the debit account's rows: 1, 2, 3 … without gaps. */
+  readonly debitSeq: bigint
+  /** Position of this row among the credit account's rows. */
+  readonly creditSeq: bigint
+  /** Balance of the debit account after this row, on its normal side. */
+  readonly debitBalanceMinor: bigint
+  /** Balance of the credit account after this row, on its normal side. */
+  readonly creditBalanceMinor: bigint
+  readonly createdAt: Date
+}
+
+/**
+ * `open` reserves money. The other three are final: `captured` (whole, or closed by a final
+ * capture), `released`, `expired`.
+ */
+export type HoldState = 'open' | 'captured' | 'released' | 'expired'
+
+/** Money reserved on the debit account for the credit account. */
+export interface Hold {
+  readonly kind: 'hold'
+  readonly id: string
+  readonly state: HoldState
+  readonly debitAccountId: string
+  readonly creditAccountId: string
+  readonly amountMinor: bigint
+  /** Sum of all captures so far. */
+  readonly capturedMinor: bigint
+  /** What is still reserved; 0 once the hold is not open any more. */
+  readonly remainingMinor: bigint
+  readonly currency: string
+  readonly code: string | null
+  readonly metadata: Metadata | null
+  readonly expiresInMs: number | null
+  /** By PostgreSQL's clock; null: never. */
+  readonly expiresAt: Date | null
+  readonly createdAt: Date
+  readonly settledAt: Date | null
+}
+
+/** What an id names. A `tombstone` is an id released before it was ever used: it can never post. */
+export type Lookup =
+  | { readonly kind: 'transfer'; readonly transfer: Transfer }
+  | { readonly kind: 'hold'; readonly hold: Hold; readonly captures: readonly Transfer[] }
+  | { readonly kind: 'tombstone'; readonly id: string; readonly releasedAt: Date }
+
+/** The numbers of one account in one snapshot, all in minor units. */
+export interface Balance {
+  readonly accountId: string
+  readonly currency: string
+  /** Decimal digits of the currency's minor unit (ISO 4217): 2 for USD, 0 for JPY. */
+  readonly exponent: number
+  readonly kind: AccountKind
+  readonly normalSide: Side
+  /** Everything ever debited. */
+  readonly postedDebitsMinor: bigint
+  /** Everything ever credited. */
+  readonly postedCreditsMinor: bigint
+  /** Reserved by open holds that debit this account; expired holds are not in it. */
+  readonly pendingDebitsMinor: bigint
+  /** Reserved by open holds that credit this account; expired holds are not in it. */
+  readonly pendingCreditsMinor: bigint
+  /** Posted balance on the normal side. */
+  readonly balanceMinor: bigint
+  /** `balanceMinor` less what open holds will take out of it. The floor is compared with this. */
+  readonly availableMinor: bigint
+  readonly floorMinor: bigint | null
+  readonly ceilingMinor: bigint | null
+  /** Number of journal rows of this account, and the `seq` of the last one. */
+  readonly seq: bigint
+}
+
+/** One line of an account's statement. */
+export interface Entry {
+  /** Position in this account: 1, 2, 3 … without gaps. The order of entries, and the cursor of a page. */
+  readonly seq: bigint
+  readonly side: Side
+  readonly amountMinor: bigint
+  /** Balance after this line, on the account's normal side. */
+  readonly balanceMinor: bigint
+  readonly counterpartAccountId: string
+  readonly transferId: string
+  readonly kind: 'transfer' | 'capture'
+  readonly holdId: string | null
+  readonly currency: string
+  readonly code: string | null
+  readonly metadata: Metadata | null
+  readonly createdAt: Date
+}
+
+/** A page of entries. */
+export interface EntryPage {
+  readonly entries: readonly Entry[]
+  /** Pass it as `after` for the next page; null: this page ends the statement. */
+  readonly next: bigint | null
+}
+
+/** One line of the trial balance: all accounts of a kind in a currency. */
+export interface TrialBalanceLine {
+  readonly currency: string
+  readonly kind: AccountKind
+  readonly accounts: bigint
+  readonly postedDebitsMinor: bigint
+  readonly postedCreditsMinor: bigint
+}
+
+/** Totals of a currency; a sound ledger has equal sides. */
+export interface TrialBalanceTotal {
+  readonly currency: string
+  readonly postedDebitsMinor: bigint
+  readonly postedCreditsMinor: bigint
+  /** Debits less credits: 0 in a sound ledger. */
+  readonly differenceMinor: bigint
+}
+
+/** Debits and credits of all accounts, from one snapshot. */
+export interface TrialBalance {
+  readonly balanced: boolean
+  readonly totals: readonly TrialBalanceTotal[]
+  readonly lines: readonly TrialBalanceLine[]
+}
+
+/** What {@link Ledger.verify} can find. */
+export type FindingKind =
+  | 'account_missing'
+  | 'currency_mismatch'
+  | 'balance_mismatch'
+  | 'sequence_gap'
+  | 'running_balance_mismatch'
+  | 'currency_unbalanced'
+  | 'hold_leak'
+  | 'hold_capture_mismatch'
+  | 'hold_posted_after_release'
+
+/** One corruption, named. */
+export interface Finding {
+  readonly finding: FindingKind
+  /** The account, transfer, hold or currency that is wrong. */
+  readonly subject: string
+  readonly field: string | null
+  /** What the rest of the ledger says it must be. */
+  readonly expected: string | null
+  /** What is stored. */
+  readonly actual: string | null
+}
+
+/** Answer of {@link Ledger.verify}. */
+export interface Verification {
+  readonly clean: boolean
+  /** At most `findingsMax` of them. */
+  readonly findings: readonly Finding[]
+  readonly accounts: bigint
+  readonly transfers: bigint
+  readonly holds: bigint
+}
