@@ -1,0 +1,70 @@
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import type { Logger } from './logger.ts'
+
+/** Options of {@link createDatabase}. */
+export interface DatabaseOptions {
+  readonly url: string
+  /** Shown in `pg_stat_activity`. */
+  readonly applicationName: string
+  readonly logger: Logger
+  /** Connections at most. @defaultValue `10`: seven processes stay below PostgreSQL's 100 */
+  readonly poolMax?: number
+  /** After this PostgreSQL cancels a statement. @defaultValue `5_000` */
+  readonly statementTimeoutMs?: number
+  /** After this a statement gives up waiting for a lock. @defaultValue `2_000` */
+  readonly lockTimeoutMs?: number
+}
+
+/** A pool of connections to one database. */
+export interface Database<DB> {
+  readonly db: Kysely<DB>
+  /** Resolves when the database answers. */
+  ping(): Promise<void>
+  /** Waits for what is running, then closes all connections. */
+  close(): Promise<void>
+}
+
+/** A connection is made within this or not at all: requests must not queue for a dead server. */
+const CONNECT_TIMEOUT_MS = 3_000
+
+/** A transaction that does nothing for this long belongs to a process that forgot it. */
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000
+
+/** How much later than PostgreSQL the client gives up itself: then the server is frozen. */
+const CLIENT_TIMEOUT_EXTRA_MS = 1_000
+
+/**
+ * Creates a pool. Connects with the first statement, so a process starts while its database is
+ * away, and survives the loss of any connection at any moment: `pg` takes its own error listener
+ * off a client that is checked out, so a backend that dies between two statements would otherwise
+ * end the process with an unhandled `error` event.
+ */
+export function createDatabase<DB>(options: DatabaseOptions): Database<DB> {
+  const { logger, statementTimeoutMs = 5_000 } = options
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    application_name: options.applicationName,
+    max: options.poolMax ?? 10,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: statementTimeoutMs,
+    lock_timeout: options.lockTimeoutMs ?? 2_000,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    query_timeout: statementTimeoutMs + CLIENT_TIMEOUT_EXTRA_MS,
+    keepAlive: true,
+  })
+  pool.on('error', (error) => logger.warn({ err: error }, 'an idle database connection was lost'))
+  pool.on('connect', (client) => {
+    client.on('error', (error) => logger.warn({ err: error }, 'a database connection was lost'))
+  })
+  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })
+  return {
+    db,
+    async ping() {
+      await sql`select 1`.execute(db)
+    },
+    async close() {
+      await db.destroy()
+    },
+  }
+}

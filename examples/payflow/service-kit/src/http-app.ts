@@ -1,0 +1,108 @@
+import express, {
+  type Express,
+  type NextFunction,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express'
+import helmet from 'helmet'
+import { errorToProblem } from './error-to-problem.ts'
+import type { Health } from './health.ts'
+import { jsonBody } from './json-body.ts'
+import type { Logger } from './logger.ts'
+import type { Metrics } from './metrics.ts'
+import { problem, type ProblemError } from './problem-error.ts'
+import { currentRequestId, requestId } from './request-id.ts'
+import { routeOf } from './routes.ts'
+
+/** Options of {@link createHttpApp}. */
+export interface HttpAppOptions {
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly health: Health
+  /** Adds the routes of the service. */
+  readonly routes: (app: Express) => void
+  /** Security headers. @defaultValue helmet's, for an API that is no web page */
+  readonly securityHeaders?: RequestHandler
+}
+
+/**
+ * Creates the Express application all processes share: request ids, access log, metrics, health,
+ * JSON bodies, and an answer in problem+json to whatever goes wrong.
+ */
+export function createHttpApp(options: HttpAppOptions): Express {
+  const { logger, metrics, health } = options
+  const app = express()
+  app.disable('x-powered-by')
+  // Answers change with every payment, and a 304 for a balance helps nobody.
+  app.disable('etag')
+  app.use(requestId)
+  app.get('/health/live', health.live)
+  app.get('/health/ready', health.ready)
+  app.get('/metrics', async (_req, res) => {
+    res.type(metrics.registry.contentType).send(await metrics.registry.metrics())
+  })
+  app.use(metrics.measureRequest)
+  app.use(logRequest(logger))
+  app.use((_req, res, next) => {
+    // A stopping process ends its connections with the answer, so that callers go elsewhere.
+    if (health.draining) res.setHeader('connection', 'close')
+    next()
+  })
+  app.use(options.securityHeaders ?? helmet({ contentSecurityPolicy: apiPolicy }))
+  app.use(jsonBody())
+  options.routes(app)
+  app.use(() => {
+    throw problem('route-not-found')
+  })
+  app.use(answerProblem(logger))
+  return app
+}
+
+/** An API answer must never be rendered as a page. */
+const apiPolicy = {
+  useDefaults: false,
+  directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+}
+
+function logRequest(logger: Logger): RequestHandler {
+  return (req, res, next) => {
+    const startedAt = performance.now()
+    // The query may hold names and addresses, so only the path is written.
+    const path = req.path
+    const { method } = req
+    res.once('close', () => {
+      const durationMs = Math.round((performance.now() - startedAt) * 10) / 10
+      const status = res.writableFinished ? res.statusCode : 'aborted'
+      const line = `${method} ${path} ${status}`
+      logger.info({ method, path, route: routeOf(req), status, durationMs }, line)
+    })
+    next()
+  }
+}
+
+function answerProblem(logger: Logger) {
+  // Express knows an error handler by its four parameters.
+  return (error: unknown, _req: Request, res: Response, next: NextFunction): void => {
+    const answer = errorToProblem(error)
+    if (answer.status >= 500) {
+      const level = answer.status === 500 ? 'error' : 'warn'
+      logger[level]({ err: answer.cause ?? answer }, answer.message)
+    }
+    if (res.headersSent) {
+      next(error) // Express cuts the connection: half an answer must not look like a whole one.
+      return
+    }
+    sendProblem(res, answer)
+  }
+}
+
+/** Sends a problem as the answer. */
+export function sendProblem(res: Response, answer: ProblemError): void {
+  for (const [name, value] of Object.entries(answer.headers)) res.setHeader(name, value)
+  res
+    .status(answer.status)
+    .setHeader('cache-control', 'no-store')
+    .type('application/problem+json')
+    .send(JSON.stringify(answer.toBody(currentRequestId())))
+}

@@ -1,0 +1,155 @@
+import { problemSchema, type Problem } from '@payflow-app/contracts'
+import type { z } from 'zod'
+import { currentRequestId } from './request-id.ts'
+import { UpstreamError, type UpstreamErrorCode } from './upstream-error.ts'
+
+/** Options of {@link createHttpClient}. */
+export interface HttpClientOptions {
+  /** The service's name, for errors and logs. */
+  readonly name: string
+  readonly baseUrl: string
+  /** How long a call may take from start to last byte. @defaultValue `3_000` */
+  readonly timeoutMs?: number
+  /** The bearer token of each call. */
+  readonly token?: () => string | Promise<string>
+}
+
+/** One call. */
+export interface HttpCall {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Path and query, beginning with a slash. Parts from outside must be encoded by the caller. */
+  readonly path: string
+  /** Sent as JSON. */
+  readonly json?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** An answer as it came. */
+export interface RawAnswer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Buffer
+}
+
+/** An answer, read: either what was asked for or a problem. */
+export type HttpAnswer<T> =
+  | { readonly outcome: 'ok'; readonly status: number; readonly body: T }
+  | {
+      readonly outcome: 'problem'
+      readonly status: number
+      /** `type`'s last segment, e.g. `insufficient-funds`; empty when it is none of ours. */
+      readonly code: string
+      readonly problem: Problem
+      /** Whether the same call may succeed later: 408, 409, 425, 429 and 5xx. */
+      readonly retryable: boolean
+      readonly retryAfterMs: number | undefined
+    }
+
+/** Calls one other service. */
+export interface HttpClient {
+  /**
+   * Makes one call and returns the answer as it came, whatever its status.
+   *
+   * @throws {@link UpstreamError} when there is no answer.
+   */
+  send(call: HttpCall): Promise<RawAnswer>
+  /**
+   * Makes one call and reads a 2xx answer with `schema`.
+   *
+   * @throws {@link UpstreamError} when there is no answer, or a 2xx one that breaks the contract.
+   */
+  request<S extends z.ZodType>(call: HttpCall & { schema: S }): Promise<HttpAnswer<z.output<S>>>
+}
+
+/**
+ * Creates the client for one other service. It never repeats a call by itself: whether that is
+ * safe is known to the caller alone.
+ */
+export function createHttpClient(options: HttpClientOptions): HttpClient {
+  const { name, baseUrl, timeoutMs = 3_000, token } = options
+  const send = async (call: HttpCall): Promise<RawAnswer> => {
+    const headers = new Headers(call.headers)
+    const requestId = currentRequestId()
+    if (requestId !== undefined) headers.set('x-request-id', requestId)
+    if (token) headers.set('authorization', `Bearer ${await token()}`)
+    if (call.json !== undefined) headers.set('content-type', 'application/json')
+    const deadline = AbortSignal.timeout(call.timeoutMs ?? timeoutMs)
+    try {
+      const response = await fetch(baseUrl + call.path, {
+        method: call.method,
+        headers,
+        redirect: 'manual',
+        signal: call.signal ? AbortSignal.any([deadline, call.signal]) : deadline,
+        ...(call.json !== undefined && { body: JSON.stringify(call.json) }),
+      })
+      const body = Buffer.from(await response.arrayBuffer())
+      return { status: response.status, headers: response.headers, body }
+    } catch (error) {
+      call.signal?.throwIfAborted()
+      throw asUpstreamError(name, error)
+    }
+  }
+  return {
+    send,
+    async request({ schema, ...call }) {
+      const answer = await send(call)
+      if (answer.status < 200 || answer.status > 299) return readProblem(answer)
+      const body = schema.safeParse(parseJson(answer.body))
+      if (body.success) return { outcome: 'ok', status: answer.status, body: body.data }
+      throw new UpstreamError(
+        'UPSTREAM_INVALID',
+        name,
+        `answered ${answer.status} with a body that breaks the contract`,
+        body.error,
+      )
+    },
+  }
+}
+
+function readProblem(answer: RawAnswer): Extract<HttpAnswer<never>, { outcome: 'problem' }> {
+  const { status } = answer
+  const parsed = problemSchema.safeParse(parseJson(answer.body))
+  const problem = parsed.data ?? { type: 'about:blank', title: `HTTP ${status}`, status }
+  const retryAfterS = Number(answer.headers.get('retry-after') ?? NaN)
+  return {
+    outcome: 'problem',
+    status,
+    code: (problem.code ?? '').replaceAll('_', '-'),
+    problem,
+    retryable: status >= 500 || [408, 409, 425, 429].includes(status),
+    retryAfterMs: Number.isFinite(retryAfterS) ? retryAfterS * 1_000 : undefined,
+  }
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString())
+  } catch {
+    return undefined
+  }
+}
+
+/** Failures before the first byte could leave: the request was certainly not executed. */
+const unreachable = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
+function asUpstreamError(name: string, error: unknown): UpstreamError {
+  if (error instanceof DOMException && error.name === 'TimeoutError') {
+    return new UpstreamError('UPSTREAM_TIMEOUT', name, 'no answer in time', error)
+  }
+  // fetch says "fetch failed" and keeps the reason in `cause`.
+  const { code } = ((error as Error).cause ?? error) as { code?: unknown }
+  const reason = typeof code === 'string' ? code : 'connection failed'
+  const kind: UpstreamErrorCode = unreachable.has(reason)
+    ? 'UPSTREAM_UNREACHABLE'
+    : 'UPSTREAM_INTERRUPTED'
+  return new UpstreamError(kind, name, reason, error)
+}

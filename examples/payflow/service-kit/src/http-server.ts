@@ -1,0 +1,86 @@
+import { createServer, STATUS_CODES, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { ProblemCode } from '@payflow-app/contracts'
+import { problem } from './problem-error.ts'
+
+/** Options of {@link listen}. */
+export interface ListenOptions {
+  readonly app: RequestListener
+  readonly host: string
+  /** 0 lets the system choose. */
+  readonly port: number
+}
+
+/** A listening HTTP server. */
+export interface HttpServer {
+  readonly port: number
+  /**
+   * Takes no new connections, waits for the requests in progress until `deadlineMs` has passed,
+   * then cuts what is left.
+   */
+  close(deadlineMs: number): Promise<void>
+}
+
+/** The whole request must have arrived by then: a body of 64 KiB over the slowest mobile link. */
+const REQUEST_TIMEOUT_MS = 30_000
+
+/** Headers arrive in the first packets or not at all. */
+const HEADERS_TIMEOUT_MS = 10_000
+
+/** Longer than a load balancer's usual 60 s, so that it, not we, ends an idle connection. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000
+
+/**
+ * Starts an HTTP server. Bytes that are no HTTP request get a problem+json answer as well.
+ *
+ * @throws Node's `EADDRINUSE` or `EACCES` error when the port cannot be had.
+ */
+export async function listen({ app, host, port }: ListenOptions): Promise<HttpServer> {
+  const server = createServer(
+    {
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    },
+    app,
+  )
+  server.on('clientError', answerUnparsable)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close(deadlineMs) {
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve())
+      })
+      const cut = setTimeout(() => server.closeAllConnections(), deadlineMs)
+      await closed
+      clearTimeout(cut)
+    },
+  }
+}
+
+function answerUnparsable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const answer = problem(unparsableCode(error.code))
+  const body = JSON.stringify(answer.toBody())
+  socket.end(
+    `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}\r\n` +
+      'content-type: application/problem+json\r\n' +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  )
+}
+
+function unparsableCode(code: string | undefined): ProblemCode {
+  if (code === 'HPE_HEADER_OVERFLOW') return 'headers-too-large'
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request-timeout' : 'malformed-request'
+}

@@ -1,0 +1,75 @@
+/**
+ * What every process of PayFlow is built from: configuration, log, problem+json, authentication,
+ * calls to other services, database, health, metrics and an orderly end.
+ *
+ * @packageDocumentation
+ */
+export {
+  callerOf,
+  requireService,
+  requireUser,
+  requireUserOrService,
+  userOf,
+  type Caller,
+  type ServiceAudience,
+} from './authenticate.ts'
+export {
+  amqpUrlVariable,
+  ConfigError,
+  httpUrlVariable,
+  integerVariable,
+  loadConfig,
+  portVariable,
+  postgresUrlVariable,
+  processVariables,
+  redisUrlVariable,
+  secretVariable,
+  type ConfigFault,
+  type Environment,
+  type ProcessConfig,
+} from './config.ts'
+export { decodeCursor, encodeCursor } from './cursor.ts'
+export { isDatabaseUnavailable } from './database-errors.ts'
+export { createDatabase, type Database, type DatabaseOptions } from './database.ts'
+export { errorToProblem } from './error-to-problem.ts'
+export { createHealth, type CheckResult, type Health, type HealthCheck } from './health.ts'
+export { createHttpApp, sendProblem, type HttpAppOptions } from './http-app.ts'
+export {
+  createHttpClient,
+  type HttpAnswer,
+  type HttpCall,
+  type HttpClient,
+  type HttpClientOptions,
+  type RawAnswer,
+} from './http-client.ts'
+export { listen, type HttpServer, type ListenOptions } from './http-server.ts'
+export { addLogContext, logContext, withLogContext, type LogFields } from './log-context.ts'
+export { createLogger, describeError, type Logger, type LoggerOptions } from './logger.ts'
+export { createMetrics, type Metrics } from './metrics.ts'
+export { noProbe, processProbe, type Probe } from './probes.ts'
+export { problem, ProblemError, unavailable, type ProblemOptions } from './problem-error.ts'
+export { currentRequestId } from './request-id.ts'
+export { route, routeOf, type MethodHandlers } from './routes.ts'
+export {
+  runService,
+  type ServiceContext,
+  type ServiceDefinition,
+  type StartedService,
+} from './run-service.ts'
+export {
+  mintServiceToken,
+  SERVICES,
+  verifyServiceToken,
+  type ServiceName,
+  type ServiceTokenOptions,
+} from './service-tokens.ts'
+export { createShutdown, stopOnSignals, type Shutdown, type ShutdownOptions } from './shutdown.ts'
+export { UpstreamError, type UpstreamErrorCode } from './upstream-error.ts'
+export {
+  createUserTokens,
+  USER_TOKEN_ALGORITHM,
+  USER_TOKEN_AUDIENCE,
+  USER_TOKEN_ISSUER,
+  type UserTokens,
+} from './user-tokens.ts'
+export { parse, validationFailed, type RequestPart } from './validate.ts'

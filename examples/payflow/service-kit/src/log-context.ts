@@ -1,0 +1,27 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+
+/** What every log line of a piece of work carries. */
+export interface LogFields {
+  requestId?: string
+  paymentId?: string
+  userId?: string
+  messageId?: string
+}
+
+const storage = new AsyncLocalStorage<LogFields>()
+
+/** Runs `work` so that every line logged in it, however deep, carries `fields`. */
+export function withLogContext<T>(fields: LogFields, work: () => T): T {
+  return storage.run({ ...storage.getStore(), ...fields }, work)
+}
+
+/** Adds fields to the lines that the current piece of work logs from now on. */
+export function addLogContext(fields: LogFields): void {
+  const current = storage.getStore()
+  if (current) Object.assign(current, fields)
+}
+
+/** The fields of the current piece of work. */
+export function logContext(): Readonly<LogFields> {
+  return storage.getStore() ?? {}
+}

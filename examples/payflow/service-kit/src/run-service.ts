@@ -1,0 +1,79 @@
+import type { Express } from 'express'
+import { z } from 'zod'
+import { ConfigError, loadConfig, processVariables, type ProcessConfig } from './config.ts'
+import { createHealth, type Health } from './health.ts'
+import { createHttpApp, type HttpAppOptions } from './http-app.ts'
+import { listen } from './http-server.ts'
+import { createLogger, type Logger } from './logger.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { processProbe, type Probe } from './probes.ts'
+import { createShutdown, stopOnSignals, type Shutdown } from './shutdown.ts'
+
+/** What a process is given to work with. */
+export interface ServiceContext<C> {
+  readonly config: C & ProcessConfig
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly health: Health
+  readonly shutdown: Shutdown
+  readonly probe: Probe
+}
+
+/** What {@link ServiceDefinition.start} returns. */
+export interface StartedService extends Pick<HttpAppOptions, 'securityHeaders'> {
+  /** Adds the routes. A process without any still answers health and metrics. */
+  readonly routes?: (app: Express) => void
+}
+
+/** A process of PayFlow. */
+export interface ServiceDefinition<V extends z.core.$ZodShape> {
+  readonly name: string
+  /** The environment variables it reads beside {@link processVariables}. */
+  readonly variables: V
+  /** Opens what it needs and adds the closing of it to `shutdown`. Must not wait for a server. */
+  start(context: ServiceContext<z.output<z.ZodObject<V>>>): Promise<StartedService> | StartedService
+}
+
+/** `sysexits.h`: EX_CONFIG. Told apart from a crash, for no restart will help. */
+const EXIT_CONFIG = 78
+
+/**
+ * Runs one process from its environment to its last breath: configuration, log, metrics, health,
+ * HTTP and an orderly end on SIGTERM. Its servers (database, broker, …) may be away when it starts;
+ * readiness says so until they are there.
+ */
+export async function runService<V extends z.core.$ZodShape>(
+  definition: ServiceDefinition<V>,
+): Promise<void> {
+  const { name } = definition
+  const config = readConfig(definition)
+  const logger = createLogger({ service: name, level: config.LOG_LEVEL })
+  const metrics = createMetrics(name)
+  const health = createHealth()
+  const ending = { logger, deadlineMs: config.SHUTDOWN_DEADLINE_MS }
+  const shutdown = createShutdown(ending)
+  stopOnSignals(shutdown, ending)
+  const probe = processProbe()
+  const started = await definition.start({ config, logger, metrics, health, shutdown, probe })
+  const { routes = () => undefined, ...appOptions } = started
+  const app = createHttpApp({ logger, metrics, health, routes, ...appOptions })
+  const server = await listen({ app, host: config.HOST, port: config.PORT })
+  // Added last, hence first to run: nothing new comes in while the rest is closed.
+  shutdown.add('http', async () => {
+    health.drain()
+    await server.close(Math.max(0, ending.deadlineMs - 2_000))
+  })
+  logger.info({ port: server.port, pid: process.pid }, `listening on port ${server.port}`)
+}
+
+function readConfig<V extends z.core.$ZodShape>({ name, variables }: ServiceDefinition<V>) {
+  try {
+    const schema = z.object({ ...processVariables, ...variables })
+    return loadConfig(schema) as ProcessConfig & z.output<z.ZodObject<V>>
+  } catch (error) {
+    if (!ConfigError.is(error)) throw error
+    const logger = createLogger({ service: name })
+    logger.fatal({ faults: error.faults }, error.message)
+    process.exit(EXIT_CONFIG)
+  }
+}

@@ -1,0 +1,92 @@
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  errors,
+  jwtVerify,
+  type JWTVerifyGetKey,
+} from 'jose'
+import { idField } from '@payflow-app/contracts'
+import { problem, unavailable } from './problem-error.ts'
+
+/** Who signs users' access tokens, and for whom. */
+export const USER_TOKEN_ISSUER = 'payflow-auth'
+export const USER_TOKEN_AUDIENCE = 'payflow'
+
+/** Ed25519 (RFC 8037). Nothing else is accepted, `none` and HMAC least of all. */
+export const USER_TOKEN_ALGORITHM = 'EdDSA'
+
+/** Clocks of two machines differ by no more than this when they are synchronised at all. */
+const CLOCK_TOLERANCE_S = 5
+
+/** How long keys are used before they are fetched again; a withdrawn key lives on this long. */
+const JWKS_MAX_AGE_MS = 10 * 60_000
+
+/** An unknown key id causes a fetch at most this often, however many forged tokens come. */
+const JWKS_COOLDOWN_MS = 10_000
+
+const JWKS_TIMEOUT_MS = 2_000
+
+/** Checks a user's access token. */
+export interface UserTokens {
+  /**
+   * Returns the user the token was issued to.
+   *
+   * @throws {@link ProblemError} `unauthenticated` (401), or `service-unavailable` (503) when no
+   * public key has ever been fetched and none can be.
+   */
+  verify(token: string): Promise<{ userId: string }>
+}
+
+/**
+ * Verifies access tokens locally with the public keys at `jwksUrl`. The keys are fetched with the
+ * first token and kept. While auth-service is down the last known keys go on to serve, so that
+ * whoever is logged in can keep paying.
+ */
+export function createUserTokens({ jwksUrl }: { readonly jwksUrl: string }): UserTokens {
+  const remote = createRemoteJWKSet(new URL(jwksUrl), {
+    cacheMaxAge: JWKS_MAX_AGE_MS,
+    cooldownDuration: JWKS_COOLDOWN_MS,
+    timeoutDuration: JWKS_TIMEOUT_MS,
+  })
+  const findKey: JWTVerifyGetKey = async (header, token) => {
+    try {
+      return await remote(header, token)
+    } catch (error) {
+      if (error instanceof errors.JWKSNoMatchingKey) throw error
+      const last = remote.jwks()
+      if (last) return await createLocalJWKSet(last)(header, token)
+      throw new KeysUnavailableError('The public keys cannot be fetched', { cause: error })
+    }
+  }
+  return {
+    async verify(token) {
+      try {
+        const { payload } = await jwtVerify(token, findKey, {
+          issuer: USER_TOKEN_ISSUER,
+          audience: USER_TOKEN_AUDIENCE,
+          algorithms: [USER_TOKEN_ALGORITHM],
+          requiredClaims: ['sub', 'exp'],
+          clockTolerance: CLOCK_TOLERANCE_S,
+        })
+        return { userId: idField.parse(payload.sub) }
+      } catch (error) {
+        if (error instanceof KeysUnavailableError) {
+          throw unavailable('Tokens cannot be verified at the moment', error)
+        }
+        throw invalidToken(error)
+      }
+    },
+  }
+}
+
+class KeysUnavailableError extends Error {}
+
+/** The 401 for a token that was sent but does not hold. */
+export function invalidToken(cause?: unknown): Error {
+  const expired = cause instanceof errors.JWTExpired
+  return problem('unauthenticated', {
+    detail: expired ? 'The access token has expired' : 'The access token is not valid',
+    cause,
+    headers: { 'www-authenticate': 'Bearer realm="payflow", error="invalid_token"' },
+  })
+}
