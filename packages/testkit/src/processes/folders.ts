@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto'
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, statSync, symlinkSync } from 'node:fs'
+import { chmodSync, realpathSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { guardFolder } from './guardian.ts'
+
+/** A fresh folder that others may enter, removed by the guardian at the latest. */
+export function temporaryFolder(purpose: string): string {
+  const base = isOpenToAll(tmpdir()) ? tmpdir() : '/tmp'
+  const folder = mkdtempSync(join(realpathSync(base), `payflow-${purpose}-`))
+  chmodSync(folder, 0o755)
+  guardFolder(folder)
+  return folder
+}
+
+/** True when any user can reach the folder, that is, every folder above it may be entered by all. */
+export function isOpenToAll(folder: string): boolean {
+  for (let at = realpathSync(folder); ; at = dirname(at)) {
+    if ((statSync(at).mode & 0o001) === 0) return false
+    if (at === dirname(at)) return true
+  }
+}
+
+/**
+ * Makes `folder` usable by an unprivileged server. In a place only root may enter (a checkout under /root),
+ * the data live under /var/tmp instead and `folder` is a link to them; returns where they really are.
+ */
+export function reachableFolder(folder: string): string {
+  if (existsSync(folder)) return realpathSync(folder)
+  const parent = dirname(folder)
+  mkdirSync(parent, { recursive: true })
+  if (isOpenToAll(parent)) {
+    mkdirSync(folder)
+    return realpathSync(folder)
+  }
+  const name = createHash('sha256').update(folder).digest('hex').slice(0, 12)
+  const real = join('/var/tmp', `payflow-${name}`)
+  mkdirSync(real, { recursive: true, mode: 0o755 })
+  if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) symlinkSync(real, folder)
+  return real
+}

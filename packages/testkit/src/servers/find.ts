@@ -1,0 +1,132 @@
+import { TestkitError } from '../errors.ts'
+import { aptInstall, aptRefusal } from './apt.ts'
+import { onPath, versionOf } from './binaries.ts'
+import { dockerRefusal } from './docker.ts'
+import { findEmbeddedPostgres } from './embedded-postgres.ts'
+import { findPostgres, type PostgresBinaries } from './postgres.ts'
+import { findRabbitmq, type RabbitmqBinaries } from './rabbitmq.ts'
+import { findRedis, type RedisBinaries } from './redis.ts'
+import type { ServerKind } from './server.ts'
+
+export interface Binaries {
+  readonly postgres: PostgresBinaries
+  readonly redis: RedisBinaries
+  readonly rabbitmq: RabbitmqBinaries
+}
+
+/** Where a server will come from: programs on this machine, or a container. */
+export type Source<K extends ServerKind> =
+  | { readonly from: 'binaries'; readonly binaries: Binaries[K] }
+  | { readonly from: 'docker' }
+
+const finders: { [K in ServerKind]: () => Binaries[K] | undefined } = {
+  postgres: () => findPostgres() ?? findEmbeddedPostgres(),
+  redis: findRedis,
+  rabbitmq: findRabbitmq,
+}
+
+const debianPackage: Record<ServerKind, string> = {
+  postgres: 'postgresql',
+  redis: 'redis-server',
+  rabbitmq: 'rabbitmq-server',
+}
+
+const brewFormula: Record<ServerKind, string> = {
+  postgres: 'postgresql@17',
+  redis: 'redis',
+  rabbitmq: 'rabbitmq',
+}
+
+/**
+ * Makes sure that each kind of server can be started, installing what is missing in one go where that is
+ * allowed. Call it with all kinds that will be needed, before starting them side by side.
+ *
+ * @throws {@link TestkitError} `TESTKIT_SERVER_MISSING` with the command to run on this system.
+ */
+export async function ensureServers(
+  kinds: readonly ServerKind[],
+  announce: (line: string) => void = (line) => console.error(line),
+): Promise<void> {
+  const missing = kinds.filter((kind) => finders[kind]() === undefined)
+  if (missing.length === 0) return
+  const docker = await dockerRefusal()
+  if (docker === undefined) return
+  const refusal = aptRefusal()
+  const packages = missing.map((kind) => debianPackage[kind])
+  if (refusal !== undefined) throw isMissing(missing, docker, refusal)
+  await aptInstall(packages, announce)
+  const still = kinds.filter((kind) => finders[kind]() === undefined)
+  if (still.length > 0) throw isMissing(still, docker, 'apt-get installed them, but not where expected')
+}
+
+/** {@link ensureServers} for one kind, and where it comes from. */
+export async function findServer<K extends ServerKind>(
+  kind: K,
+  announce?: (line: string) => void,
+): Promise<Source<K>> {
+  await ensureServers([kind], announce)
+  const binaries = finders[kind]()
+  return binaries === undefined ? { from: 'docker' } : { from: 'binaries', binaries }
+}
+
+/** A server that is there already, or why not; installs nothing. For `preflight`. */
+export function lookForServer(kind: ServerKind): { version: string; where: string } | undefined {
+  const found = finders[kind]()
+  if (found === undefined) return undefined
+  if ('postgres' in found) return { version: found.version, where: found.postgres }
+  if ('sbin' in found) return { version: found.version, where: found.sbin }
+  return { version: found.version, where: found.server }
+}
+
+/**
+ * A Chromium for browser tests: `PAYFLOW_CHROMIUM`, PATH, or Debian's package.
+ *
+ * @throws {@link TestkitError} `TESTKIT_SERVER_MISSING` when there is none and none may be installed.
+ */
+export async function findChromium(
+  announce: (line: string) => void = (line) => console.error(line),
+): Promise<{ path: string; version: string }> {
+  const look = () =>
+    process.env['PAYFLOW_CHROMIUM'] ??
+    ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+      .map(onPath)
+      .find((path) => path !== undefined)
+  let path = look()
+  const refusal = aptRefusal()
+  if (path === undefined && refusal === undefined) {
+    await aptInstall(['chromium'], announce)
+    path = look()
+  }
+  if (path === undefined) {
+    const text = `no Chromium found, and ${refusal}. Install one, or set PAYFLOW_CHROMIUM to its path.`
+    throw new TestkitError('TESTKIT_SERVER_MISSING', text)
+  }
+  return { path, version: versionOf(path, '--version') }
+}
+
+function isMissing(
+  kinds: readonly ServerKind[],
+  docker: string,
+  apt: string,
+): TestkitError {
+  const names = kinds.join(', ')
+  const variables = kinds.map((kind) => `PAYFLOW_${kind.toUpperCase()}_URL`).join(', ')
+  const text = [
+    `No ${names} on this machine. Docker can't help (${docker}); apt neither (${apt}).`,
+    `Install: ${installCommand(kinds)}`,
+    `Or start Docker, or point ${variables} at servers that run.`,
+  ].join('\n')
+  return new TestkitError('TESTKIT_SERVER_MISSING', text)
+}
+
+function installCommand(kinds: readonly ServerKind[]): string {
+  if (process.platform === 'darwin') {
+    return `brew install ${kinds.map((kind) => brewFormula[kind]).join(' ')}`
+  }
+  if (onPath('apt-get') !== undefined) {
+    return `sudo apt-get install ${kinds.map((kind) => debianPackage[kind]).join(' ')}`
+  }
+  const dnf: Record<ServerKind, string> = { ...debianPackage, postgres: 'postgresql-server', redis: 'redis' }
+  if (onPath('dnf') !== undefined) return `sudo dnf install ${kinds.map((k) => dnf[k]).join(' ')}`
+  return `the packages of your system for ${kinds.join(', ')}`
+}

@@ -1,0 +1,191 @@
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { TestkitError } from '../errors.ts'
+import { openResources } from '../open-resources.ts'
+import { spawnOwned, type ExitInfo, type OwnedProcess } from '../processes/owned-process.ts'
+import { isPortFree } from '../processes/ports.ts'
+import { processTree, signalAll } from '../processes/process-tree.ts'
+import { pause, waitFor } from '../wait-for.ts'
+import type { Command, Recipe } from './recipe.ts'
+import type { Server, ServerKind } from './server.ts'
+
+export interface ProcessServerOptions {
+  readonly name: string
+  readonly log: string
+  readonly startTimeoutMs: number
+  /** Removed at the end; undefined when the data belong to the caller. */
+  readonly temporaryFolder: string | undefined
+}
+
+// An orderly end that takes longer than this is turned into a kill: Ctrl-C has to be over within seconds.
+const ORDERLY_END_MS = 8_000
+
+/** One recipe, run as a child process of ours. */
+export class ProcessServer implements Server {
+  readonly kind: ServerKind
+  readonly name: string
+  readonly url: string
+  readonly port: number
+  readonly log: string
+  readonly version: string
+  readonly #recipe: Recipe
+  readonly #options: ProcessServerOptions
+  #running: OwnedProcess | undefined
+  #companions: OwnedProcess[] = []
+  #frozen: number[] = []
+  #starting: Promise<void> | undefined
+
+  constructor(recipe: Recipe, options: ProcessServerOptions) {
+    this.kind = recipe.kind
+    this.name = options.name
+    this.url = recipe.url
+    this.port = recipe.port
+    this.log = options.log
+    this.version = recipe.version
+    this.#recipe = recipe
+    this.#options = options
+    openResources.add(this, `${this.name} server on port ${this.port}`, () => this.stop())
+  }
+
+  get pid(): number {
+    return this.#running?.pid ?? 0
+  }
+
+  get exited(): Promise<ExitInfo> {
+    return this.#running?.exited ?? Promise.resolve({ code: null, signal: null })
+  }
+
+  start(): Promise<void> {
+    this.#starting ??= this.#start().finally(() => {
+      this.#starting = undefined
+    })
+    return this.#starting
+  }
+
+  async #start(): Promise<void> {
+    if (this.#running !== undefined) return
+    openResources.add(this, `${this.name} server on port ${this.port}`, () => this.stop())
+    mkdirSync(dirname(this.log), { recursive: true })
+    await this.#recipe.prepare()
+    await this.#portIsFree()
+    for (const companion of this.#recipe.companions) {
+      this.#companions.push(await this.#spawn(companion))
+      await waitFor(async () => !(await isPortFree(companion.listensOn)), {
+        message: `${companion.file} beside ${this.name} to listen`,
+      })
+    }
+    const running = await this.#spawn(this.#recipe.command)
+    this.#running = running
+    void running.exited.then(() => this.#ended(running))
+    await this.#answers(running)
+  }
+
+  // The port of a killed server can stay taken for a moment, until the kernel has ended all its processes.
+  async #portIsFree(): Promise<void> {
+    const free = await waitFor(() => isPortFree(this.port), { timeoutMs: 5_000 }).catch(() => false)
+    if (free) return
+    const text = `port ${this.port} for ${this.name} is taken by another process`
+    throw new TestkitError('TESTKIT_PORT_TAKEN', text)
+  }
+
+  async #spawn(command: Command): Promise<OwnedProcess> {
+    const output = openSync(this.log, 'a')
+    try {
+      return await spawnOwned(command.file, {
+        args: command.args,
+        stdio: ['ignore', output, output],
+        lastSignal: this.#recipe.lastSignal,
+        owner: command.owner,
+        ...(command.env === undefined ? {} : { env: command.env }),
+        ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
+      })
+    } finally {
+      closeSync(output)
+    }
+  }
+
+  async #answers(running: OwnedProcess): Promise<void> {
+    let ended: ExitInfo | undefined
+    void running.exited.then((info) => (ended = info))
+    try {
+      await waitFor(
+        async () => {
+          if (ended === undefined) await this.#recipe.probe()
+          return true
+        },
+        { timeoutMs: this.#options.startTimeoutMs, intervalMs: 50, message: `${this.name} to start` },
+      )
+    } catch (cause) {
+      await this.kill()
+      throw this.#startFailed(cause)
+    }
+    if (ended === undefined) return
+    await this.kill()
+    throw this.#startFailed(new Error(`it ended with ${JSON.stringify(ended)}`))
+  }
+
+  #startFailed(cause: unknown): TestkitError {
+    const tail = readFileSync(this.log, 'utf8').trimEnd().split('\n').slice(-20).join('\n')
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const text = `${this.name} did not start: ${reason}\nEnd of ${this.log}:\n${tail}`
+    return new TestkitError('TESTKIT_SERVER_START_FAILED', text, { cause })
+  }
+
+  #ended(running: OwnedProcess): void {
+    if (this.#running !== running) return
+    this.#running = undefined
+    this.#frozen = []
+    for (const companion of this.#companions.splice(0)) signalAll([companion.pid], 'SIGKILL')
+  }
+
+  async kill(): Promise<void> {
+    const running = this.#running
+    if (running === undefined) return
+    // Parents first, stopped: so that nobody forks between our look at the tree and the kill.
+    signalAll([running.pid], 'SIGSTOP')
+    signalAll(processTree(running.pid), 'SIGKILL')
+    await running.exited
+    this.#ended(running)
+  }
+
+  freeze(): void {
+    if (this.#running === undefined) return
+    signalAll([this.#running.pid], 'SIGSTOP')
+    this.#frozen = processTree(this.#running.pid)
+    signalAll(this.#frozen, 'SIGSTOP')
+  }
+
+  resume(): void {
+    signalAll(this.#frozen.splice(0).reverse(), 'SIGCONT')
+  }
+
+  async restart(): Promise<void> {
+    await this.#end(this.#recipe.orderlySignal)
+    await this.start()
+  }
+
+  async stop(): Promise<void> {
+    const { temporaryFolder } = this.#options
+    await this.#starting?.catch(() => undefined)
+    await this.#end(temporaryFolder ? this.#recipe.fastSignal : this.#recipe.orderlySignal)
+    if (temporaryFolder !== undefined) {
+      rmSync(temporaryFolder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
+    }
+    openResources.delete(this)
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const running = this.#running
+    if (running === undefined) return
+    if (signal === 'SIGKILL') return await this.kill()
+    this.resume()
+    signalAll([running.pid], signal)
+    const late = pause(ORDERLY_END_MS).then(() => 'late' as const)
+    if ((await Promise.race([running.exited, late])) === 'late') await this.kill()
+    this.#ended(running)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}
