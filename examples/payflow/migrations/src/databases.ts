@@ -1,0 +1,82 @@
+import { sql, type Kysely } from 'kysely'
+import { migrateLedger } from '@payflow/ledger'
+import { migrateQueue } from '@payflow/queue'
+import { applyScripts } from './app-migrator.ts'
+import { users } from './auth/0001-users.ts'
+import { notifications } from './notification/0001-notifications.ts'
+import { payments } from './transaction/0001-payments.ts'
+import { wallets } from './wallet/0001-wallets.ts'
+
+/** The services that own a database. */
+export const DATABASES = ['auth', 'wallet', 'transaction', 'notification'] as const
+
+/** A service that owns a database. */
+export type DatabaseName = (typeof DATABASES)[number]
+
+/** Brings the tables of auth-service to the newest version. */
+export async function migrateAuth(db: Kysely<any>): Promise<void> {
+  await applyScripts(db, { '0001-users': users })
+}
+
+/** Brings the ledger and the tables of wallet-service to the newest version. */
+export async function migrateWallet(db: Kysely<any>): Promise<void> {
+  await migrateLedger(db)
+  await applyScripts(db, { '0001-wallets': wallets })
+}
+
+/** Brings the queue's tables and those of transaction-service to the newest version. */
+export async function migrateTransaction(db: Kysely<any>): Promise<void> {
+  await migrateQueue(db)
+  await applyScripts(db, { '0001-payments': payments })
+}
+
+/** Brings the queue's tables and those of notification-service to the newest version. */
+export async function migrateNotification(db: Kysely<any>): Promise<void> {
+  await migrateQueue(db)
+  await applyScripts(db, { '0001-notifications': notifications })
+}
+
+/** Brings the tables of one service to the newest version, whichever it is. */
+export const migrations: Readonly<Record<DatabaseName, (db: Kysely<any>) => Promise<void>>> = {
+  auth: migrateAuth,
+  wallet: migrateWallet,
+  transaction: migrateTransaction,
+  notification: migrateNotification,
+}
+
+const queueGrants = [
+  'grant usage on schema queue to $role',
+  'grant select, insert, update, delete on queue.inbox, queue.attempt, queue.outbox to $role',
+  'grant select, update on queue.partition to $role',
+]
+
+/** What the role of each service may do: its own work and no more. */
+const grants: Readonly<Record<DatabaseName, readonly string[]>> = {
+  auth: [
+    'grant select, insert on public.users to $role',
+    'grant select, insert, update on public.refresh_families to $role',
+    'grant select, insert, update on public.refresh_tokens to $role',
+    'grant select, insert, update on public.wallet_provisioning to $role',
+  ],
+  wallet: [
+    'grant select, insert on public.wallets to $role',
+  ],
+  transaction: [
+    ...queueGrants,
+    'grant select, insert, update on public.payment_claims to $role',
+    'grant select, insert, update on public.payments to $role',
+  ],
+  notification: [
+    ...queueGrants,
+    'grant select, insert, update on public.notifications to $role',
+  ],
+}
+
+/** Gives a role what its service needs in a migrated database. Safe to repeat. */
+export async function grantRole(db: Kysely<any>, name: DatabaseName, role: string): Promise<void> {
+  await sql`grant usage on schema public to ${sql.id(role)}`.execute(db)
+  for (const statement of grants[name]) {
+    const [before = '', after = ''] = statement.split('$role')
+    await sql`${sql.raw(before)}${sql.id(role)}${sql.raw(after)}`.execute(db)
+  }
+}
