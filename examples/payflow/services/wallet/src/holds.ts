@@ -1,0 +1,89 @@
+import type {
+  HoldRequest,
+  HoldView,
+  PostTransferRequest,
+  PostTransferView,
+  ReleaseView,
+} from '@payflow-app/contracts'
+import { addLogContext, problem } from '@payflow-app/service-kit'
+import type { Executor, Hold, Ledger } from '@payflow/ledger'
+import { walletAccountId } from './account-ids.ts'
+import { outcomeProblem, type Parties } from './outcome-problems.ts'
+import { succeeded } from './succeeded.ts'
+import { readLedger } from './wallet-view.ts'
+
+/** Reserves the money of a payment. The same id and the same payment again is a replay. */
+export async function placeHold(
+  db: Executor,
+  ledger: Ledger,
+  request: HoldRequest,
+): Promise<HoldView> {
+  const { transferId, amount, currency, expiresInMs } = request
+  addLogContext({ paymentId: transferId })
+  const parties = partiesOf(request)
+  const held = await ledger.hold(db, {
+    id: transferId,
+    ...parties,
+    amountMinor: BigInt(amount),
+    currency,
+    code: 'payment',
+    expiresInMs,
+  })
+  if (!succeeded(held)) throw outcomeProblem(held, parties)
+  return { transferId, state: 'held', replayed: held.outcome === 'replayed' }
+}
+
+/**
+ * Posts the hold of a payment, whole. Posting and releasing exclude each other for ever.
+ *
+ * A hold's accounts and amount never change, so comparing them first and deciding afterwards
+ * leaves no gap: the decision is the capture alone.
+ */
+export async function postHold(
+  db: Executor,
+  ledger: Ledger,
+  request: PostTransferRequest,
+): Promise<PostTransferView> {
+  const { transferId } = request
+  addLogContext({ paymentId: transferId })
+  const known = await readLedger(() => ledger.lookup(db, transferId))
+  if (known?.kind === 'hold' && !isHoldOf(known.hold, request)) {
+    throw problem('transfer-conflict', { detail: 'The money was reserved for another payment' })
+  }
+  const posted = await ledger.capture(db, { holdId: transferId })
+  if (!succeeded(posted)) throw outcomeProblem(posted, partiesOf(request))
+  return { transferId, state: 'posted', replayed: posted.outcome === 'replayed' }
+}
+
+/** Decides that a payment never posts, unless it has: the answer is the decision, for ever. */
+export async function releaseHold(
+  db: Executor,
+  ledger: Ledger,
+  transferId: string,
+): Promise<ReleaseView> {
+  addLogContext({ paymentId: transferId })
+  const released = await ledger.release(db, { holdId: transferId })
+  if (succeeded(released)) return { transferId, state: 'released' }
+  if (released.outcome === 'rejected' && released.reason === 'already_captured') {
+    return { transferId, state: 'posted' }
+  }
+  throw outcomeProblem(released)
+}
+
+function partiesOf(request: PostTransferRequest): Parties {
+  const { fromUserId, toUserId, currency } = request
+  return {
+    debitAccountId: walletAccountId(fromUserId, currency),
+    creditAccountId: walletAccountId(toUserId, currency),
+  }
+}
+
+function isHoldOf(hold: Hold, request: PostTransferRequest): boolean {
+  const { debitAccountId, creditAccountId } = partiesOf(request)
+  return (
+    hold.debitAccountId === debitAccountId &&
+    hold.creditAccountId === creditAccountId &&
+    hold.currency === request.currency &&
+    hold.amountMinor === BigInt(request.amount)
+  )
+}

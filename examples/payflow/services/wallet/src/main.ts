@@ -1,0 +1,4 @@
+import { runService } from '@payflow-app/service-kit'
+import { walletService } from './service.ts'
+
+await runService(walletService)

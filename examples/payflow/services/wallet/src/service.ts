@@ -1,0 +1,40 @@
+import { createDatabase, createUserTokens, type ServiceDefinition } from '@payflow-app/service-kit'
+import { createLedger } from '@payflow/ledger'
+import { walletVariables } from './config.ts'
+import { registerConservationGauge } from './conservation-gauge.ts'
+import type { WalletDatabase } from './database.ts'
+import { auditRoutes } from './routes/audit.ts'
+import { holdRoutes } from './routes/holds.ts'
+import { walletRoutes } from './routes/wallets.ts'
+
+/** wallet-service: the only process that touches the ledger. */
+export const walletService: ServiceDefinition<typeof walletVariables> = {
+  name: 'wallet',
+  variables: walletVariables,
+  start({ config, logger, metrics, health, shutdown }) {
+    const database = createDatabase<WalletDatabase>({
+      url: config.DATABASE_URL,
+      applicationName: 'wallet',
+      logger,
+    })
+    shutdown.add('database', () => database.close())
+    health.require('postgres', () => database.ping())
+    const ledger = createLedger()
+    registerConservationGauge(metrics.registry, database.db, ledger)
+    const options = {
+      db: database.db,
+      ledger,
+      openingCreditMinor: BigInt(config.OPENING_CREDIT_MINOR),
+      userTokens: createUserTokens({ jwksUrl: config.JWKS_URL }),
+      services: { secret: config.SERVICE_TOKEN_SECRET, audience: 'wallet' as const },
+    }
+    return {
+      routes(app) {
+        // Fixed paths first: `/wallets/:userId` would take them for user ids.
+        auditRoutes(app, options)
+        holdRoutes(app, options)
+        walletRoutes(app, options)
+      },
+    }
+  },
+}
