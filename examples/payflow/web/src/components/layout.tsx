@@ -1,0 +1,179 @@
+import { Bell, House, LogOut, ReceiptText, SendHorizontal, WifiOff } from 'lucide-react'
+import type { LucideIcon } from 'lucide-react'
+import { DropdownMenu } from 'radix-ui'
+import { useEffect, useRef } from 'react'
+import { Link, NavLink, Outlet } from 'react-router'
+import { toast } from 'sonner'
+import { session } from '../api/browser-session.ts'
+import { problemText } from '../api/problem.ts'
+import { useNotifications } from '../hooks/queries.ts'
+import { useOnline } from '../hooks/use-online.ts'
+import { useWallet } from '../hooks/use-wallet.ts'
+import { Avatar } from './avatar.tsx'
+import { Logo } from './logo.tsx'
+import { useNotificationText } from './notification-list.tsx'
+import { ResumeCards } from './resume-cards.tsx'
+
+/** The frame around every page of a signed-in user. */
+export function Layout() {
+  const unread = useUnread()
+  return (
+    <div className='pb-24 sm:pb-10'>
+      <a
+        href='#main'
+        className='sr-only focus:not-sr-only focus:absolute focus:z-50 focus:m-2 focus:rounded-lg focus:bg-surface focus:p-3'
+      >
+        Skip to content
+      </a>
+      <header className='sticky top-0 z-20 border-b border-line bg-canvas/90 backdrop-blur'>
+        <div className='mx-auto flex h-16 max-w-5xl items-center gap-6 px-4 sm:px-6'>
+          <Link to='/' aria-label='PayFlow, home'>
+            <Logo />
+          </Link>
+          <nav aria-label='Pages' className='hidden flex-1 gap-1 sm:flex'>
+            <NavItems unread={unread} look='top' />
+          </nav>
+          <span className='flex-1 sm:hidden' />
+          <AccountMenu />
+        </div>
+      </header>
+      <OfflineBanner />
+      <main id='main' className='mx-auto max-w-5xl px-4 pt-6 sm:px-6 sm:pt-8'>
+        <ResumeCards />
+        <Outlet />
+      </main>
+      <nav
+        aria-label='Pages'
+        className='fixed inset-x-0 bottom-0 z-20 flex border-t border-line bg-surface pb-[env(safe-area-inset-bottom)] sm:hidden'
+      >
+        <NavItems unread={unread} look='bottom' />
+      </nav>
+    </div>
+  )
+}
+
+interface NavProps {
+  readonly unread: string
+  readonly look: 'top' | 'bottom'
+}
+
+const pages: readonly { to: string; label: string; icon: LucideIcon }[] = [
+  { to: '/', label: 'Home', icon: House },
+  { to: '/send', label: 'Send', icon: SendHorizontal },
+  { to: '/history', label: 'History', icon: ReceiptText },
+  { to: '/notifications', label: 'Notifications', icon: Bell },
+]
+
+const navLooks = {
+  top: 'gap-2 rounded-xl px-3.5 py-2 text-sm',
+  bottom: 'flex-1 flex-col gap-1 py-2.5 text-xs',
+} as const
+
+function NavItems({ unread, look }: NavProps) {
+  return pages.map(({ to, label, icon: Icon }) => (
+    <NavLink
+      key={to}
+      to={to}
+      end={to === '/'}
+      className={({ isActive }) =>
+        `relative flex items-center justify-center font-medium transition-colors ${navLooks[look]} ${
+          isActive ? `text-accent ${look === 'top' ? 'bg-tint' : ''}` : 'text-soft hover:text-ink'
+        }`
+      }
+    >
+      <span className='relative'>
+        <Icon aria-hidden='true' className={look === 'top' ? 'size-4' : 'size-5'} />
+        {look === 'bottom' && to === '/notifications' && <Count text={unread} floating />}
+      </span>
+      {label}
+      {look === 'top' && to === '/notifications' && <Count text={unread} />}
+    </NavLink>
+  ))
+}
+
+function Count(props: { readonly text: string; readonly floating?: boolean }) {
+  if (props.text === '') return null
+  return (
+    <span
+      className={`rounded-full bg-accent px-1.5 text-xs leading-5 font-semibold text-on-accent tabular-nums ${
+        props.floating ? 'absolute -top-2 left-3' : ''
+      }`}
+    >
+      {props.text}
+      <span className='sr-only'> unread</span>
+    </span>
+  )
+}
+
+/** The unread count as text, and a toast for each notification that comes while the page is open. */
+function useUnread(): string {
+  const { data } = useNotifications()
+  const textOf = useNotificationText()
+  const known = useRef<Set<string> | null>(null)
+  const items = data?.pages.flatMap((page) => page.items) ?? []
+  const unread = items.filter(({ readAt }) => readAt === null)
+  useEffect(() => {
+    if (data === undefined) return
+    const before = known.current
+    known.current = new Set(items.map(({ id }) => id))
+    if (before === null) return // what was there already is no news
+    for (const item of unread) {
+      // The sender sees the payment itself; only money that comes in is news.
+      if (!before.has(item.id) && item.kind === 'payment_received') toast.success(textOf(item))
+    }
+  })
+  const more = data?.pages.at(-1)?.nextCursor != null && unread.length === items.length
+  return unread.length === 0 ? '' : `${unread.length}${more ? '+' : ''}`
+}
+
+function OfflineBanner() {
+  const online = useOnline()
+  return (
+    <div role='status'>
+      {!online && (
+        <p className='flex items-center justify-center gap-2 bg-wait-tint px-4 py-2.5 text-sm font-medium text-wait'>
+          <WifiOff aria-hidden='true' className='size-4 shrink-0' />
+          You are offline. What you see may be old; nothing is lost.
+        </p>
+      )}
+    </div>
+  )
+}
+
+function AccountMenu() {
+  const { user } = useWallet()
+  async function logOut(): Promise<void> {
+    try {
+      await session.logout()
+    } catch (error) {
+      toast.error('You are still logged in.', { description: problemText(error) })
+    }
+  }
+  return (
+    <DropdownMenu.Root>
+      <DropdownMenu.Trigger aria-label='Account' className='cursor-pointer rounded-full'>
+        <Avatar id={user.id} name={user.name} />
+      </DropdownMenu.Trigger>
+      <DropdownMenu.Portal>
+        <DropdownMenu.Content
+          align='end'
+          sideOffset={8}
+          className='card z-30 w-64 p-2 text-sm shadow-card'
+        >
+          <DropdownMenu.Label className='px-3 py-2'>
+            <span className='block truncate font-semibold'>{user.name}</span>
+            <span className='block truncate text-soft'>{user.email}</span>
+          </DropdownMenu.Label>
+          <DropdownMenu.Separator className='my-1 h-px bg-line' />
+          <DropdownMenu.Item
+            onSelect={() => void logOut()}
+            className='flex min-h-11 cursor-pointer items-center gap-2.5 rounded-xl px-3 outline-none data-highlighted:bg-sunken'
+          >
+            <LogOut aria-hidden='true' className='size-4' />
+            Log out
+          </DropdownMenu.Item>
+        </DropdownMenu.Content>
+      </DropdownMenu.Portal>
+    </DropdownMenu.Root>
+  )
+}

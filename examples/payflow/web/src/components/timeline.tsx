@@ -1,0 +1,83 @@
+import { Check, CircleDashed, X } from 'lucide-react'
+import type { TransactionView } from '@payflow-app/contracts'
+import { elapsed, fullTime } from '../time.ts'
+import { acceptedMessage, failureReason } from '../words.ts'
+
+type StepState = 'done' | 'now' | 'ahead' | 'failed'
+
+interface Step {
+  readonly state: StepState
+  readonly title: string
+  readonly detail: string
+}
+
+/** How far a payment has come. The first step is done as soon as the payment exists at all. */
+export function stepsOf(payment: TransactionView): readonly Step[] {
+  const received: Step = {
+    state: 'done',
+    title: acceptedMessage,
+    detail: fullTime(payment.createdAt),
+  }
+  const took =
+    payment.completedAt === undefined
+      ? ''
+      : `${fullTime(payment.completedAt)} · after ${elapsed(payment.createdAt, payment.completedAt)}`
+  switch (payment.status) {
+    case 'PENDING':
+      return [
+        received,
+        { state: 'now', title: 'Pending', detail: 'The money is set aside and on its way.' },
+        { state: 'ahead', title: 'Completed', detail: 'Usually within a second.' },
+      ]
+    case 'COMPLETED':
+      return [
+        received,
+        { state: 'done', title: 'Processed', detail: 'The money moved, exactly once.' },
+        { state: 'done', title: 'Completed', detail: took },
+      ]
+    case 'FAILED':
+      return [
+        received,
+        { state: 'failed', title: 'Failed', detail: failureReason(payment.failureCode) },
+        { state: 'done', title: 'No money moved', detail: took },
+      ]
+  }
+}
+
+const marks: Readonly<Record<StepState, string>> = {
+  done: 'bg-good-tint text-good',
+  now: 'bg-wait-tint text-wait',
+  ahead: 'bg-sunken text-soft',
+  failed: 'bg-bad-tint text-bad',
+}
+
+export function Timeline(props: { readonly payment: TransactionView }) {
+  const steps = stepsOf(props.payment)
+  return (
+    <ol className='space-y-0' aria-label='Progress of this payment'>
+      {steps.map((step, index) => (
+        <li key={step.title} className='flex gap-3.5' aria-current={step.state === 'now'}>
+          <span className='flex flex-col items-center'>
+            <StepMark state={step.state} />
+            {index < steps.length - 1 && <span className='w-0.5 flex-1 bg-line' />}
+          </span>
+          <span className={`min-w-0 pb-5 ${step.state === 'ahead' ? 'text-soft' : ''}`}>
+            <span className='block leading-8 font-medium'>{step.title}</span>
+            <span className='block text-sm text-soft'>{step.detail}</span>
+          </span>
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+function StepMark({ state }: { readonly state: StepState }) {
+  return (
+    <span className={`grid size-8 shrink-0 place-items-center rounded-full ${marks[state]}`}>
+      {state === 'done' && <Check aria-hidden='true' className='size-4' strokeWidth={2.5} />}
+      {state === 'failed' && <X aria-hidden='true' className='size-4' strokeWidth={2.5} />}
+      {state === 'now' && <CircleDashed aria-hidden='true' className='size-4 animate-spin' />}
+      {state === 'ahead' && <span className='size-2 rounded-full bg-current opacity-50' />}
+    </span>
+  )
+}

@@ -1,0 +1,109 @@
+/** What the page asks the server for, and how often. */
+import {
+  keepPreviousData,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query'
+import { useEffect } from 'react'
+import type { PaymentStatus } from '@payflow-app/contracts'
+import { pollDelayMs } from '../poll.ts'
+import { useWallet } from './use-wallet.ts'
+
+/** Money may arrive at any time: an open page looks every ten seconds. */
+const refreshMs = 10_000
+const pageSize = 20
+/** The server refuses shorter searches, because one letter would list everybody. */
+export const queryCharsMin = 2
+
+export function useBalance() {
+  const { api } = useWallet()
+  return useQuery({
+    queryKey: ['wallet'],
+    queryFn: ({ signal }) => api.wallet(signal),
+    refetchInterval: refreshMs,
+  })
+}
+
+/** One payment, asked for quickly at first and ever more slowly, until it is final. */
+export function usePayment(id: string) {
+  const { api } = useWallet()
+  const client = useQueryClient()
+  const payment = useQuery({
+    queryKey: ['payment', id],
+    queryFn: ({ signal }) => api.payment(id, signal),
+    refetchInterval: ({ state }) =>
+      state.data !== undefined && state.data.status !== 'PENDING'
+        ? false
+        : pollDelayMs(state.dataUpdateCount + state.errorUpdateCount),
+  })
+  const status = payment.data?.status
+  useEffect(() => {
+    // Whatever the status is now, lists and balance that were fetched before may not know it.
+    if (status === undefined) return
+    void client.invalidateQueries({ queryKey: ['wallet'] })
+    void client.invalidateQueries({ queryKey: ['payments'] })
+    void client.invalidateQueries({ queryKey: ['notifications'] })
+  }, [client, status])
+  return payment
+}
+
+export function useRecentPayments(limit: number) {
+  const { api } = useWallet()
+  return useQuery({
+    queryKey: ['payments', 'recent', limit],
+    queryFn: ({ signal }) => api.payments({ limit }, signal),
+    refetchInterval: refreshMs,
+  })
+}
+
+export function useHistory(status: PaymentStatus | undefined) {
+  const { api } = useWallet()
+  return useInfiniteQuery({
+    queryKey: ['payments', 'history', status ?? 'all'],
+    queryFn: ({ signal, pageParam }) =>
+      api.payments(
+        {
+          limit: pageSize,
+          ...(status ? { status } : {}),
+          ...(pageParam ? { cursor: pageParam } : {}),
+        },
+        signal,
+      ),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.nextCursor,
+  })
+}
+
+export function useNotifications() {
+  const { api } = useWallet()
+  return useInfiniteQuery({
+    queryKey: ['notifications'],
+    queryFn: ({ signal, pageParam }) =>
+      api.notifications({ limit: pageSize, ...(pageParam ? { cursor: pageParam } : {}) }, signal),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.nextCursor,
+    refetchInterval: refreshMs,
+  })
+}
+
+export function useMarkRead() {
+  const { api } = useWallet()
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: (ids: readonly string[]) => Promise.all(ids.map((id) => api.markRead(id))),
+    onSettled: () => client.invalidateQueries({ queryKey: ['notifications'] }),
+  })
+}
+
+export function useRecipients(query: string) {
+  const { api } = useWallet()
+  return useQuery({
+    queryKey: ['recipients', query],
+    queryFn: ({ signal }) => api.recipients(query, signal),
+    enabled: query.length >= queryCharsMin,
+    placeholderData: keepPreviousData,
+    staleTime: 30_000,
+  })
+}

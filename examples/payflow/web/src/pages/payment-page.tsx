@@ -1,0 +1,165 @@
+import { Printer, RotateCcw, SearchX } from 'lucide-react'
+import type { ReactNode } from 'react'
+import { Link, useParams } from 'react-router'
+import type { TransactionView } from '@payflow-app/contracts'
+import { ApiProblemError } from '../api/problem.ts'
+import { Avatar } from '../components/avatar.tsx'
+import { Button, buttonClass } from '../components/button.tsx'
+import { CopyButton } from '../components/copy-button.tsx'
+import { EmptyState, LoadError, SkeletonRows } from '../components/feedback.tsx'
+import { BigMoney } from '../components/money.tsx'
+import { PageHeading } from '../components/page-heading.tsx'
+import { StatusBadge } from '../components/status-badge.tsx'
+import { Timeline } from '../components/timeline.tsx'
+import { usePayment } from '../hooks/queries.ts'
+import { usePersonName, useWallet } from '../hooks/use-wallet.ts'
+import { formatMinor } from '../money.ts'
+import { fullTime } from '../time.ts'
+import { direction, mayTryAgain, statusWord } from '../words.ts'
+import type { SendPrefill } from './send-page.tsx'
+
+export function PaymentPage() {
+  const { id = '' } = useParams()
+  const { data, error, isError, refetch } = usePayment(id)
+  return (
+    <div className='mx-auto max-w-lg'>
+      <PageHeading title='Payment' />
+      {data && <Receipt payment={data} />}
+      {data === undefined && (
+        <section className='card'>
+          {!isError && <SkeletonRows rows={4} />}
+          {isError && isMissing(error) && <Missing />}
+          {isError && !isMissing(error) && (
+            <LoadError error={error} onRetry={() => void refetch()} />
+          )}
+        </section>
+      )}
+    </div>
+  )
+}
+
+function Receipt({ payment }: { readonly payment: TransactionView }) {
+  const { user } = useWallet()
+  const nameOf = usePersonName()
+  const way = direction(payment, user.id)
+  const otherId = way === 'in' ? payment.fromUserId : payment.toUserId
+  const other = nameOf(otherId)
+  const money = formatMinor(payment.amount, payment.currency)
+  return (
+    <article className='card rise overflow-hidden'>
+      <header className='flex flex-col items-center px-6 pt-7 pb-6 text-center'>
+        <Avatar id={otherId} name={other} size='lg' />
+        <p className='mt-3 text-soft'>{way === 'in' ? `From ${other}` : `To ${other}`}</p>
+        <p className='mt-1 mb-3 text-5xl font-semibold tracking-tight'>
+          <BigMoney minor={payment.amount} currency={payment.currency} />
+        </p>
+        <StatusBadge status={payment.status} />
+        <p role='status' className='sr-only'>
+          {`Payment of ${money}: ${statusWord[payment.status]}.`}
+        </p>
+        {payment.note !== undefined && (
+          <p className='mt-4 max-w-full rounded-xl bg-sunken px-4 py-2 text-sm break-words'>
+            {payment.note}
+          </p>
+        )}
+      </header>
+      <div className='border-t border-line px-6 pt-5 pb-1'>
+        <Timeline payment={payment} />
+      </div>
+      <Facts payment={payment} />
+      {way === 'out' && payment.status === 'FAILED' && <TryAgain payment={payment} />}
+    </article>
+  )
+}
+
+function Facts({ payment }: { readonly payment: TransactionView }) {
+  const nameOf = usePersonName()
+  return (
+    <>
+      <dl className='divide-y divide-line border-t border-line text-sm'>
+        <Fact label='Payment id' copy={payment.id}>
+          <span className='font-mono text-xs'>{payment.id}</span>
+        </Fact>
+        <Fact label='From' copy={payment.fromUserId}>
+          {nameOf(payment.fromUserId)}
+          <span className='block font-mono text-xs text-soft'>{payment.fromUserId}</span>
+        </Fact>
+        <Fact label='To' copy={payment.toUserId}>
+          {nameOf(payment.toUserId)}
+          <span className='block font-mono text-xs text-soft'>{payment.toUserId}</span>
+        </Fact>
+        <Fact label='Sent'>{fullTime(payment.createdAt)}</Fact>
+        {payment.completedAt !== undefined && (
+          <Fact label={statusWord[payment.status]}>{fullTime(payment.completedAt)}</Fact>
+        )}
+      </dl>
+      <div className='border-t border-line p-4 print:hidden'>
+        <Button
+          variant='plain'
+          className='w-full'
+          icon={<Printer aria-hidden='true' className='size-4' />}
+          onClick={() => print()}
+        >
+          Print receipt
+        </Button>
+      </div>
+    </>
+  )
+}
+
+function Fact(props: {
+  readonly label: string
+  readonly copy?: string
+  readonly children: ReactNode
+}) {
+  return (
+    <div className='flex min-h-12 items-center gap-3 px-6 py-2'>
+      <dt className='w-20 shrink-0 text-soft'>{props.label}</dt>
+      <dd className='min-w-0 flex-1 break-words'>{props.children}</dd>
+      {props.copy !== undefined && (
+        <CopyButton text={props.copy} label={`Copy ${props.label.toLowerCase()}`} />
+      )}
+    </div>
+  )
+}
+
+/** A failed payment is over for ever; this starts a new one, which gets a key of its own. */
+function TryAgain({ payment }: { readonly payment: TransactionView }) {
+  const { people } = useWallet()
+  const to = people.find(payment.toUserId)
+  const prefill: SendPrefill = {
+    ...(to === null ? {} : { to }),
+    amount: payment.amount,
+    note: payment.note ?? '',
+  }
+  return (
+    <footer className='border-t border-line bg-sunken/50 p-5 print:hidden'>
+      <p className='mb-3 text-sm'>
+        Your money is available again.
+        {mayTryAgain(payment.failureCode) && ' Trying again makes a new payment with a new key.'}
+      </p>
+      {mayTryAgain(payment.failureCode) && (
+        <Link to='/send' state={prefill} className={buttonClass('primary', 'w-full')}>
+          <RotateCcw aria-hidden='true' className='size-4' />
+          Try again
+        </Link>
+      )}
+    </footer>
+  )
+}
+
+function isMissing(error: unknown): boolean {
+  if (!(error instanceof ApiProblemError)) return false
+  return error.problem.status === 404 || error.problem.status === 400
+}
+
+function Missing() {
+  return (
+    <EmptyState icon={SearchX} title='There is no such payment'>
+      <p>It may belong to another wallet.</p>
+      <Link to='/history' className={buttonClass('quiet', 'mt-4')}>
+        Open history
+      </Link>
+    </EmptyState>
+  )
+}

@@ -1,0 +1,163 @@
+import { ArrowLeft } from 'lucide-react'
+import { useState } from 'react'
+import type { FormEvent } from 'react'
+import { useLocation, useNavigate } from 'react-router'
+import type { RecipientView } from '@payflow-app/contracts'
+import { Button } from '../components/button.tsx'
+import { FormError } from '../components/feedback.tsx'
+import { Field } from '../components/field.tsx'
+import { PageHeading } from '../components/page-heading.tsx'
+import { RecipientPicker } from '../components/recipient-picker.tsx'
+import { Review } from '../components/review.tsx'
+import { useBalance } from '../hooks/queries.ts'
+import { useWallet } from '../hooks/use-wallet.ts'
+import { formatMinor, minorToDecimal, parseAmount } from '../money.ts'
+import { createPayment } from '../pending-payment.ts'
+import type { PendingPayment } from '../pending-payment.ts'
+
+/** What another page may fill in. A new review always makes a new key. */
+export interface SendPrefill {
+  readonly to?: RecipientView
+  readonly amount?: number
+  readonly note?: string
+}
+
+const currency = 'USD'
+const noteCharsMax = 140
+
+interface Draft {
+  readonly to: RecipientView | null
+  readonly amount: string
+  readonly note: string
+}
+
+export function SendPage() {
+  const { user, desk, people } = useWallet()
+  const navigate = useNavigate()
+  const prefill = (useLocation().state ?? {}) as SendPrefill
+  const [draft, setDraft] = useState<Draft>({
+    to: prefill.to ?? null,
+    amount: prefill.amount === undefined ? '' : minorToDecimal(prefill.amount, currency),
+    note: prefill.note ?? '',
+  })
+  const [payment, setPayment] = useState<PendingPayment | null>(null)
+  const [unkept, setUnkept] = useState(false)
+
+  function review(to: RecipientView, amount: number): void {
+    const { note } = draft
+    setPayment(
+      createPayment({
+        userId: user.id,
+        toUserId: to.id,
+        toName: to.name,
+        amount,
+        currency,
+        note,
+      }),
+    )
+    setUnkept(false)
+  }
+  function confirm(reviewed: PendingPayment): void {
+    if (!desk.submit(reviewed)) return setUnkept(true)
+    if (draft.to !== null) people.remember(draft.to)
+    void navigate(`/send/${reviewed.key}`, { replace: true })
+  }
+
+  return (
+    <div className='mx-auto max-w-lg'>
+      {payment === null || draft.to === null ? (
+        <>
+          <PageHeading title='Send money' />
+          <SendForm draft={draft} onChange={setDraft} onReview={review} />
+        </>
+      ) : (
+        <>
+          <PageHeading key='review' title='Check and send' />
+          {unkept && (
+            <FormError>
+              This browser does not let PayFlow keep the payment’s key, so nothing was sent. Allow
+              site data for this page and try again.
+            </FormError>
+          )}
+          <Review to={draft.to} payment={payment} onConfirm={() => confirm(payment)} />
+          <Button
+            variant='plain'
+            className='mt-3 w-full'
+            icon={<ArrowLeft aria-hidden='true' className='size-4' />}
+            onClick={() => setPayment(null)}
+          >
+            Change something
+          </Button>
+        </>
+      )}
+    </div>
+  )
+}
+
+function SendForm(props: {
+  readonly draft: Draft
+  readonly onChange: (draft: Draft) => void
+  readonly onReview: (to: RecipientView, amount: number) => void
+}) {
+  const { draft, onChange, onReview } = props
+  const balance = useBalance()
+  const [touched, setTouched] = useState(false)
+  const [tooMuch, setTooMuch] = useState<string>()
+  const parsed = parseAmount(draft.amount, currency)
+  const amountError = touched && !parsed.ok ? parsed.message : tooMuch
+  const available = balance.data && formatMinor(balance.data.available, balance.data.currency)
+
+  async function submit(event: FormEvent<HTMLFormElement>): Promise<void> {
+    event.preventDefault()
+    const form = event.currentTarget
+    setTouched(true)
+    if (draft.to !== null && parsed.ok) {
+      const most = await largestPossible(parsed.amountMinor)
+      if (most === null) return onReview(draft.to, parsed.amountMinor)
+      setTooMuch(`You have ${most} available.`)
+    }
+    requestAnimationFrame(() => form.querySelector<HTMLElement>('[aria-invalid=true]')?.focus())
+  }
+  /** Says what is available when `amount` is more. Friendly only: the ledger decides. */
+  async function largestPossible(amount: number): Promise<string | null> {
+    if (balance.data === undefined || amount <= balance.data.available) return null
+    const { data } = await balance.refetch() // money may have come in since
+    return data && amount > data.available ? formatMinor(data.available, data.currency) : null
+  }
+
+  return (
+    <form noValidate onSubmit={(event) => void submit(event)} className='card space-y-5 p-5 sm:p-6'>
+      <RecipientPicker
+        chosen={draft.to}
+        onChoose={(to) => onChange({ ...draft, to })}
+        error={touched && draft.to === null ? 'Choose who gets the money.' : undefined}
+      />
+      <Field
+        large
+        label='Amount'
+        prefix='$'
+        inputMode='decimal'
+        autoComplete='off'
+        placeholder='0.00'
+        value={draft.amount}
+        onChange={(event) => {
+          setTooMuch(undefined)
+          onChange({ ...draft, amount: event.target.value })
+        }}
+        error={amountError}
+        hint={available && `${available} available`}
+      />
+      <Field
+        label='Note (optional)'
+        maxLength={noteCharsMax}
+        autoComplete='off'
+        placeholder='What is it for?'
+        value={draft.note}
+        onChange={(event) => onChange({ ...draft, note: event.target.value })}
+      />
+      <Button type='submit' className='w-full'>
+        Review
+      </Button>
+    </form>
+  )
+}

@@ -1,0 +1,153 @@
+/**
+ * The life of an Idempotency-Key in the browser.
+ *
+ * One key is made for one intended payment, when its review opens. Key and body are written to
+ * storage before the first POST and stay there, unchanged, until an answer arrives that is final.
+ * So a lost answer, a reload or a crash of the browser leads to the *same* request being sent again,
+ * which the server recognises; a second payment needs a second intent, which has a second key.
+ *
+ * Everything here is pure apart from the storage that is handed in.
+ */
+import { toProblem } from './api/problem.ts'
+import type { Problem } from './api/problem.ts'
+import { retryAfterMs } from './poll.ts'
+
+/** Who, how much, what for: what a person decides on. */
+export interface PaymentIntent {
+  readonly userId: string
+  readonly toUserId: string
+  readonly toName: string
+  /** Minor units. */
+  readonly amount: number
+  readonly currency: string
+  readonly note: string
+}
+
+/** An intent with the key it will be sent under and the exact bytes of the request. */
+export interface PendingPayment extends PaymentIntent {
+  readonly key: string
+  /** Stored as text, so that a newer version of this page can't send other bytes for the key. */
+  readonly body: string
+}
+
+/** The part of `localStorage` that is used. */
+export type KeyStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>
+
+/** What came back from one POST. */
+export type Answer =
+  | {
+      readonly kind: 'answer'
+      readonly status: number
+      readonly body: unknown
+      readonly retryAfter: string | null
+    }
+  | { readonly kind: 'none' }
+
+/** What an {@link Answer} means for the key. Only `accepted` and `refused` end its life. */
+export type Verdict =
+  | { readonly kind: 'accepted'; readonly paymentId: string }
+  | { readonly kind: 'refused'; readonly problem: Problem }
+  | { readonly kind: 'again'; readonly problem: Problem | null; readonly leastMs: number | null }
+  | { readonly kind: 'sign-in' }
+
+/**
+ * A new payment with a key of its own: 128 random bits as 32 hex digits.
+ * `randomUUID` is not used because browsers hide it on plain-http origins other than localhost.
+ */
+export function createPayment(intent: PaymentIntent): PendingPayment {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  const key = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  const { toUserId, amount, currency } = intent
+  const note = intent.note.trim()
+  const body = JSON.stringify(
+    note === '' ? { toUserId, amount, currency } : { toUserId, amount, currency, note },
+  )
+  return Object.freeze({ ...intent, note, key, body })
+}
+
+/**
+ * Judges an answer by the contract: 409, 425, 429 and 5xx and no answer at all mean "the same
+ * request again"; every other status is final.
+ *
+ * Two cases are more careful than the contract. A 2xx that is not PayFlow's (a hotel's login page,
+ * say) is no answer. And 401 says who may ask, not what became of an earlier attempt, so the key
+ * outlives it.
+ */
+export function judge(answer: Answer, nowMs: number): Verdict {
+  if (answer.kind === 'none') return { kind: 'again', problem: null, leastMs: null }
+  const { status, body } = answer
+  if (status >= 200 && status < 300) {
+    const paymentId = acceptedId(body)
+    return paymentId === null
+      ? { kind: 'again', problem: null, leastMs: null }
+      : { kind: 'accepted', paymentId }
+  }
+  if (status === 401) return { kind: 'sign-in' }
+  const problem = toProblem(status, body)
+  if (status === 409 || status === 425 || status === 429 || status >= 500) {
+    return { kind: 'again', problem, leastMs: retryAfterMs(answer.retryAfter, nowMs) }
+  }
+  return { kind: 'refused', problem }
+}
+
+function acceptedId(body: unknown): string | null {
+  if (typeof body !== 'object' || body === null || !('id' in body)) return null
+  return typeof body.id === 'string' && body.id !== '' ? body.id : null
+}
+
+const prefix = 'payflow.pending.'
+
+/** The unanswered payments of one user in one browser. */
+export interface PendingPayments {
+  /** Oldest key first is not promised; a browser has one or two of these at most. */
+  list(): PendingPayment[]
+  get(key: string): PendingPayment | null
+  /** @returns false when the browser did not keep it, in which case nothing may be sent */
+  save(payment: PendingPayment): boolean
+  clear(key: string): void
+}
+
+/**
+ * Opens the store of `userId`. Every payment has an entry of its own, so that two tabs never
+ * overwrite each other's keys, and another user of the same browser sees none of them.
+ */
+export function pendingPayments(storage: KeyStorage, userId: string): PendingPayments {
+  const own = `${prefix}${userId}.`
+  const get = (key: string): PendingPayment | null => {
+    const payment = readPayment(storage.getItem(own + key))
+    return payment?.userId === userId && payment.key === key ? payment : null
+  }
+  return {
+    get,
+    list() {
+      const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index))
+      return keys
+        .filter((name) => name?.startsWith(own) === true)
+        .map((name) => get((name ?? '').slice(own.length)))
+        .filter((payment) => payment !== null)
+    },
+    save(payment) {
+      try {
+        storage.setItem(own + payment.key, JSON.stringify(payment))
+        return get(payment.key)?.body === payment.body
+      } catch {
+        return false // storage is full or switched off; the caller must not send
+      }
+    },
+    clear(key) {
+      storage.removeItem(own + key)
+    },
+  }
+}
+
+function readPayment(stored: string | null): PendingPayment | null {
+  if (stored === null) return null
+  try {
+    const value = JSON.parse(stored) as Partial<PendingPayment> | null
+    const texts = [value?.userId, value?.toUserId, value?.toName, value?.key, value?.body]
+    const complete = texts.every((item) => typeof item === 'string')
+    return complete && Number.isSafeInteger(value?.amount) ? (value as PendingPayment) : null
+  } catch {
+    return null // not ours, or cut short: an unreadable entry can't be sent again
+  }
+}

@@ -1,0 +1,76 @@
+/** What the page says about payments, in one place and in plain words. */
+import type { FailureCode, PaymentStatus, TransactionView } from '@payflow-app/contracts'
+import type { DeskPhase } from './payment-desk.ts'
+import type { Problem } from './api/problem.ts'
+
+/** The sentence every accepted payment is answered with. */
+export const acceptedMessage = 'Transaction received. Processing.'
+
+export const statusWord: Readonly<Record<PaymentStatus, string>> = {
+  PENDING: 'Pending',
+  COMPLETED: 'Completed',
+  FAILED: 'Failed',
+}
+
+const failureReasons: Readonly<Record<FailureCode, string>> = {
+  insufficient_funds: 'The available balance was smaller than the amount.',
+  sender_unavailable: 'The sending wallet can’t send money at the moment.',
+  recipient_unavailable: 'The recipient’s wallet can’t receive money at the moment.',
+  hold_released: 'The money set aside for this payment had already been given back.',
+  hold_expired: 'The money was set aside for too long, so it was given back.',
+  hold_unknown: 'No money had been set aside for this payment.',
+  transfer_conflict: 'This payment’s number is already in use for another transfer.',
+  reversed_timeout: 'It could not be finished in time, so it was called off.',
+}
+
+/** Why a payment failed. A code that this version of the page doesn't know still gets a sentence. */
+export function failureReason(code: FailureCode | undefined): string {
+  if (code === undefined) return 'No reason was given.'
+  return failureReasons[code] ?? `The reason given is “${code}”.`
+}
+
+/** Whether the same person gains anything by trying the same payment again. */
+export function mayTryAgain(code: FailureCode | undefined): boolean {
+  return code !== 'sender_unavailable' && code !== 'recipient_unavailable'
+}
+
+const refusals: Readonly<Record<string, string>> = {
+  insufficient_funds: 'Your available balance is smaller than this amount.',
+  recipient_unavailable: 'This person can’t receive money at the moment.',
+  sender_unavailable: 'Your wallet can’t send money at the moment.',
+  self_transfer: 'You can’t send money to yourself.',
+  idempotency_key_reused:
+    'This payment’s key was used for another payment. Look in your history before you pay again.',
+}
+
+/** Why a payment was not accepted. */
+export function refusalReason(problem: Problem): string {
+  return refusals[problem.code] ?? problem.detail
+}
+
+/** What the desk is doing about a payment, for the person who waits. */
+export function phaseText(phase: DeskPhase): string {
+  switch (phase.kind) {
+    case 'kept':
+      return 'It was sent, but its answer did not arrive. Asking again can’t pay twice.'
+    case 'sending':
+      return phase.attempt === 1 ? 'Sending…' : 'Asking again, with the same key…'
+    case 'waiting':
+      return `No final answer yet. Asking again in ${Math.ceil(phase.waitMs / 1_000)} s; it can’t pay twice.`
+    case 'offline':
+      return 'You are offline. It goes on by itself when the connection is back.'
+    case 'stopped':
+      return 'There was no final answer for several minutes. The payment’s key is kept safe here.'
+    case 'sign-in':
+      return 'Log in again to get the answer.'
+    case 'accepted':
+      return acceptedMessage
+    case 'refused':
+      return refusalReason(phase.problem)
+  }
+}
+
+/** Which way the money goes, seen from `userId`. */
+export function direction(payment: TransactionView, userId: string): 'in' | 'out' {
+  return payment.toUserId === userId ? 'in' : 'out'
+}

@@ -1,0 +1,126 @@
+// Goal: one key per intended payment, kept exactly as long as its answer is open.
+// Method: the rules as tables, and a storage that outlives the objects that use it.
+import { describe, expect, it } from 'vitest'
+import { createPayment, judge, pendingPayments } from '../src/pending-payment.ts'
+import type { PaymentIntent } from '../src/pending-payment.ts'
+import { memoryStorage } from './memory-storage.ts'
+
+const intent: PaymentIntent = {
+  userId: 'user-1',
+  toUserId: 'user-2',
+  toName: 'Grace Hopper',
+  amount: 5000,
+  currency: 'USD',
+  note: ' lunch ',
+}
+const answer = (status: number, body: unknown = null, retryAfter: string | null = null) =>
+  ({ kind: 'answer', status, body, retryAfter }) as const
+
+describe('createPayment', () => {
+  it('makes a new key for every intent, even for the same one again', () => {
+    const keys = new Set(Array.from({ length: 500 }, () => createPayment(intent).key))
+    expect(keys.size).toBe(500)
+  })
+
+  it('makes a key of visible ASCII that the server accepts', () => {
+    expect(createPayment(intent).key).toMatch(/^[0-9a-f]{32}$/)
+  })
+
+  it('writes the body once, with the note trimmed or left out', () => {
+    expect(JSON.parse(createPayment(intent).body)).toEqual({
+      toUserId: 'user-2',
+      amount: 5000,
+      currency: 'USD',
+      note: 'lunch',
+    })
+    expect(JSON.parse(createPayment({ ...intent, note: '  ' }).body)).not.toHaveProperty('note')
+  })
+})
+
+describe('pendingPayments', () => {
+  it('gives the same key and bytes back after a reload', () => {
+    const storage = memoryStorage()
+    const payment = createPayment(intent)
+    expect(pendingPayments(storage, 'user-1').save(payment)).toBe(true)
+    const reloaded = pendingPayments(storage, 'user-1')
+    expect(reloaded.get(payment.key)).toEqual(payment)
+    expect(reloaded.list()).toEqual([payment])
+  })
+
+  it('keeps two open payments apart', () => {
+    const store = pendingPayments(memoryStorage(), 'user-1')
+    const [first, second] = [createPayment(intent), createPayment(intent)]
+    store.save(first)
+    store.save(second)
+    store.clear(first.key)
+    expect(store.list()).toEqual([second])
+  })
+
+  it('shows one user nothing of another, even if one id begins with the other', () => {
+    const storage = memoryStorage()
+    const payment = createPayment(intent)
+    pendingPayments(storage, 'user-1').save(payment)
+    for (const other of ['user-2', 'user-', 'user-11', '']) {
+      expect(pendingPayments(storage, other).list()).toEqual([])
+      expect(pendingPayments(storage, other).get(payment.key)).toBeNull()
+    }
+  })
+
+  it('says false when the browser does not keep the key', () => {
+    const full = memoryStorage()
+    full.setItem = () => {
+      throw new DOMException('full', 'QuotaExceededError')
+    }
+    expect(pendingPayments(full, 'user-1').save(createPayment(intent))).toBe(false)
+    const forgetful = { ...memoryStorage(), setItem: () => undefined }
+    expect(pendingPayments(forgetful, 'user-1').save(createPayment(intent))).toBe(false)
+  })
+
+  it.each(['', '{', 'null', '{"key":"k"}', '[]'])(
+    'leaves the unreadable entry %j alone',
+    (text) => {
+      const storage = memoryStorage()
+      storage.setItem('payflow.pending.user-1.k', text)
+      expect(pendingPayments(storage, 'user-1').list()).toEqual([])
+    },
+  )
+})
+
+describe('judge', () => {
+  it('takes a 2xx that names the payment as accepted', () => {
+    const verdict = { kind: 'accepted', paymentId: 'p-1' }
+    expect(judge(answer(202, { id: 'p-1', status: 'PENDING' }), 0)).toEqual(verdict)
+    expect(judge(answer(200, { id: 'p-1' }), 0)).toEqual(verdict)
+  })
+
+  it.each([409, 425, 429, 500, 502, 503, 504, 599])('asks again after %i', (status) => {
+    expect(judge(answer(status), 0).kind).toBe('again')
+  })
+
+  it.each([400, 402, 403, 404, 405, 413, 415, 422, 451])('takes %i as final', (status) => {
+    expect(judge(answer(status), 0).kind).toBe('refused')
+  })
+
+  it('asks again when nothing came back', () => {
+    expect(judge({ kind: 'none' }, 0).kind).toBe('again')
+  })
+
+  it.each([[null], ['<html>'], [{}], [{ id: 7 }], [{ id: '' }]])(
+    'takes a 2xx with the body %j as no answer of ours',
+    (body) => {
+      expect(judge(answer(200, body), 0).kind).toBe('again')
+    },
+  )
+
+  it('keeps the key over a 401, which says nothing about an earlier attempt', () => {
+    expect(judge(answer(401), 0)).toEqual({ kind: 'sign-in' })
+  })
+
+  it('passes on Retry-After and the problem', () => {
+    const body = { type: 'https://payflow.dev/problems/rate-limited', detail: 'Slow down.' }
+    expect(judge(answer(429, body, '7'), 0)).toMatchObject({
+      leastMs: 7_000,
+      problem: { code: 'rate_limited', detail: 'Slow down.', status: 429 },
+    })
+  })
+})
