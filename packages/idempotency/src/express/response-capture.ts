@@ -1,0 +1,183 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { StoredHeader } from '../http-record.ts'
+
+/** A response as its handler made it. */
+export interface CapturedResponse {
+  readonly status: number
+  readonly headers: readonly StoredHeader[]
+  /** `undefined` when the body is larger than what is captured. */
+  readonly body: Buffer | undefined
+}
+
+/** How a response is captured. */
+export interface CaptureOptions {
+  readonly bodyMaxBytes: number
+  /** Names of headers to keep, lower case. */
+  readonly headers: ReadonlySet<string>
+  /** Called once, before the last byte leaves. Must not reject. */
+  readonly settle: (response: CapturedResponse) => Promise<void>
+  /** The connection closed in the middle of the body. */
+  readonly onCut: () => void
+}
+
+type Callback = (error?: Error | null) => void
+type WriteHeadHeaders = OutgoingHttpHeaders | readonly unknown[]
+
+/**
+ * Captures what leaves through the lowest methods a response has, so that `json`, `pipe`, `sendFile`, a bare
+ * `end` and an error handler are all seen the same, byte for byte.
+ *
+ * The body is held back until it is stored: a client that has the whole response can send its retry at
+ * once, and must find it. A body above the limit is streamed, with only its last chunk held back.
+ */
+export function captureResponse(res: ServerResponse, options: CaptureOptions): void {
+  const capture = new ResponseCapture(res, options)
+  res.writeHead = capture.writeHead.bind(capture) as typeof res.writeHead
+  res.write = capture.write.bind(capture) as typeof res.write
+  res.end = capture.end.bind(capture) as typeof res.end
+  res.flushHeaders = capture.flushHeaders.bind(capture)
+  // To its handler the response is over after `end`, although the last bytes wait for the store.
+  Object.defineProperty(res, 'writableEnded', { get: () => capture.ended, configurable: true })
+  res.once('close', () => capture.closed())
+}
+
+class ResponseCapture {
+  ended = false
+  readonly #res: ServerResponse
+  readonly #options: CaptureOptions
+  readonly #original: Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>
+  #headers: readonly StoredHeader[] = []
+  /** Holding: the whole body. Streaming: the last chunk. */
+  #held: Buffer[] = []
+  #heldBytes = 0
+  #streaming = false
+
+  constructor(res: ServerResponse, options: CaptureOptions) {
+    this.#res = res
+    this.#options = options
+    this.#original = {
+      writeHead: res.writeHead.bind(res),
+      write: res.write.bind(res),
+      end: res.end.bind(res),
+      flushHeaders: res.flushHeaders.bind(res),
+    }
+  }
+
+  /** Node only writes the header down here; it leaves together with the first bytes of the body. */
+  writeHead(status: number, ...rest: unknown[]): ServerResponse {
+    if (this.#res.headersSent) return this.#original.writeHead(status)
+    const reason = typeof rest[0] === 'string' ? rest[0] : undefined
+    const headers = (reason === undefined ? (rest[0] ?? rest[1]) : rest[1]) as WriteHeadHeaders
+    applyHeaders(this.#res, headers)
+    const name = (header: string): string => header.toLowerCase()
+    this.#headers = Object.entries(this.#res.getHeaders())
+      .filter(([header, value]) => value !== undefined && this.#options.headers.has(name(header)))
+      .map(([header, value]) => [name(header), Array.isArray(value) ? value : String(value)])
+    return reason === undefined
+      ? this.#original.writeHead(status)
+      : this.#original.writeHead(status, reason)
+  }
+
+  write(chunk: unknown, ...rest: unknown[]): boolean {
+    const { encoding, callback } = writeArguments(rest)
+    if (this.ended) {
+      process.nextTick(() => callback?.(new Error('write after end')))
+      return false
+    }
+    if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) {
+      return this.#original.write(chunk) // throws Node's own error
+    }
+    if (!this.#res.headersSent) this.#res.writeHead(this.#res.statusCode)
+    const isRoomLeft = this.#hold(toBuffer(chunk, encoding))
+    // The chunk is taken; a handler that waits for it before the next one must be able to go on.
+    if (callback !== undefined) process.nextTick(callback)
+    return isRoomLeft
+  }
+
+  end(...args: unknown[]): ServerResponse {
+    const [chunk, ...rest] = typeof args[0] === 'function' ? [undefined, args[0]] : args
+    const { encoding, callback } = writeArguments(rest)
+    if (this.ended) {
+      if (callback !== undefined) process.nextTick(callback)
+      return this.#res
+    }
+    if (typeof chunk === 'string' || chunk instanceof Uint8Array) {
+      this.#hold(toBuffer(chunk, encoding))
+    } else if (chunk !== undefined && chunk !== null) {
+      return this.#original.end(chunk) // throws Node's own error
+    }
+    this.#writeFinalHead()
+    this.ended = true
+    const isWhole = !this.#streaming && this.#heldBytes <= this.#options.bodyMaxBytes
+    const body = Buffer.concat(this.#held)
+    const { statusCode: status } = this.#res
+    const captured = { status, headers: this.#headers, body: isWhole ? body : undefined }
+    void this.#options.settle(captured).finally(() => {
+      const last = body.length === 0 ? undefined : body
+      this.#original.end(last, callback as (() => void) | undefined)
+    })
+    return this.#res
+  }
+
+  flushHeaders(): void {
+    if (!this.#res.headersSent) this.#res.writeHead(this.#res.statusCode)
+    if (this.#streaming) this.#original.flushHeaders()
+  }
+
+  closed(): void {
+    if (!this.ended && this.#res.headersSent) this.#options.onCut()
+  }
+
+  /** Keeps a chunk; false when the handler should wait for `drain`. */
+  #hold(chunk: Buffer): boolean {
+    this.#held.push(chunk)
+    this.#heldBytes += chunk.length
+    if (this.ended || (!this.#streaming && this.#heldBytes <= this.#options.bodyMaxBytes)) return true
+    if (!this.#res.headersSent) return true // a single large `end`: its head is not written yet
+    this.#streaming = true
+    const isRoomLeft = this.#held.slice(0, -1).map((earlier) => this.#original.write(earlier))
+    this.#held = [chunk]
+    return isRoomLeft.every(Boolean)
+  }
+
+  /** What Node does in `end` when all of the body is there: state its length rather than send chunks. */
+  #writeFinalHead(): void {
+    const res = this.#res
+    if (res.headersSent) return
+    const hasBody = res.req.method !== 'HEAD' && res.statusCode !== 204 && res.statusCode !== 304
+    const isFramed = ['content-length', 'transfer-encoding', 'trailer'].some((h) => res.hasHeader(h))
+    if (hasBody && !isFramed) res.setHeader('Content-Length', this.#heldBytes)
+    res.writeHead(res.statusCode)
+  }
+}
+
+/** `writeHead` takes headers as an object, or as a flat array in which a name may occur again. */
+function applyHeaders(res: ServerResponse, headers: WriteHeadHeaders | undefined): void {
+  if (headers === undefined) return
+  if (!Array.isArray(headers)) {
+    for (const [name, value] of Object.entries(headers as OutgoingHttpHeaders)) {
+      if (value !== undefined) res.setHeader(name, value)
+    }
+    return
+  }
+  const list = headers as unknown[]
+  const pairs = Array.isArray(list[0])
+    ? (list as [string, string][])
+    : list.flatMap((name, at) => (at % 2 === 0 ? [[name, list[at + 1]] as [string, string]] : []))
+  for (const [name] of pairs) res.removeHeader(name)
+  for (const [name, value] of pairs) res.appendHeader(name, value)
+}
+
+function writeArguments(rest: unknown[]): {
+  encoding: BufferEncoding | undefined
+  callback: Callback | undefined
+} {
+  const encoding = typeof rest[0] === 'string' ? (rest[0] as BufferEncoding) : undefined
+  const callback = rest.find((argument) => typeof argument === 'function') as Callback | undefined
+  return { encoding, callback }
+}
+
+/** Copies: the handler may use its buffer again while this one is held. */
+function toBuffer(chunk: string | Uint8Array, encoding: BufferEncoding | undefined): Buffer {
+  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk)
+}

@@ -1,0 +1,46 @@
+/*
+ * A stored HTTP response:
+ *   byte 0      format, 1
+ *   bytes 1–2   status
+ *   bytes 3–6   length of the headers
+ *   then        headers as JSON, [name, value | values][]
+ *   then        the body, as the handler wrote it
+ */
+
+/** A header as Node gives it: one value or several, in order. */
+export type StoredHeader = readonly [name: string, value: string | readonly string[]]
+
+/** A response that can be replayed. */
+export interface HttpRecord {
+  readonly status: number
+  readonly headers: readonly StoredHeader[]
+  readonly body: Uint8Array
+}
+
+const format = 1
+const fixedBytes = 7
+
+/** Packs a response into bytes. */
+export function packHttpRecord(record: HttpRecord): Buffer {
+  const headers = Buffer.from(JSON.stringify(record.headers), 'utf8')
+  const fixed = Buffer.alloc(fixedBytes)
+  fixed.writeUInt8(format, 0)
+  fixed.writeUInt16BE(record.status, 1)
+  fixed.writeUInt32BE(headers.length, 3)
+  return Buffer.concat([fixed, headers, record.body])
+}
+
+/** Unpacks a response; `undefined` if the bytes are not one that this version can read. */
+export function unpackHttpRecord(payload: Uint8Array): HttpRecord | undefined {
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
+  if (bytes.length < fixedBytes || bytes.readUInt8(0) !== format) return undefined
+  const status = bytes.readUInt16BE(1)
+  const bodyAt = fixedBytes + bytes.readUInt32BE(3)
+  if (bodyAt > bytes.length || status < 200 || status > 999) return undefined
+  try {
+    const headers = JSON.parse(bytes.toString('utf8', fixedBytes, bodyAt)) as StoredHeader[]
+    return { status, headers, body: bytes.subarray(bodyAt) }
+  } catch {
+    return undefined
+  }
+}

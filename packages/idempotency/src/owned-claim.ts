@@ -1,0 +1,150 @@
+import { retryInBackground } from './background.ts'
+import type { IdempotencyContext, SettledOutcome } from './context.ts'
+import { IdempotencyError } from './errors.ts'
+import type { IdempotencyEvent } from './events.ts'
+import { Heartbeat } from './heartbeat.ts'
+import type { Claim } from './operation.ts'
+import type { Probe, ResolvedPolicy } from './options.ts'
+import { derivedKey } from './record-id.ts'
+import type { ClaimHandle, IdempotencyStore, StepResult } from './store.ts'
+
+/** What a claim is made of. */
+export interface OwnedClaimParts {
+  readonly id: string
+  readonly operation: string
+  readonly key: string
+  readonly handle: ClaimHandle
+  readonly store: IdempotencyStore
+  readonly policy: ResolvedPolicy
+  readonly emit: (event: IdempotencyEvent) => void
+  readonly probe: Probe | undefined
+}
+
+type Ending = 'completed' | 'tombstoned' | 'released' | 'abandoned'
+
+/** A claim that the store has given to this process. */
+export class OwnedClaim implements Claim {
+  readonly context: IdempotencyContext
+  readonly #parts: OwnedClaimParts
+  readonly #heartbeat: Heartbeat
+  readonly #abort: AbortController = new AbortController()
+  #committed: boolean
+  #requested: SettledOutcome | undefined
+  #ended = false
+  #lossReported = false
+
+  constructor(parts: OwnedClaimParts) {
+    const { handle, policy, store } = parts
+    this.#parts = parts
+    this.#committed = policy.commitPoint === 'start'
+    this.context = this.#createContext()
+    this.#report(handle.attempt === 1 ? 'claimed' : 'reclaimed')
+    this.#heartbeat = new Heartbeat({
+      leaseMs: policy.leaseMs,
+      executionMaxMs: policy.executionMaxMs,
+      renew: () => store.renew(handle, policy),
+      onLost: (reason) => this.#lose(reason),
+    })
+  }
+
+  get committed(): boolean {
+    return this.#committed
+  }
+
+  get requestedOutcome(): SettledOutcome | undefined {
+    return this.#requested
+  }
+
+  async complete(payload: Uint8Array, options: { readonly omitted?: boolean } = {}): Promise<void> {
+    const { handle, policy, probe, store } = this.#parts
+    const omitted = options.omitted ?? false
+    const completion = { payload, omitted, retentionMs: policy.retentionMs }
+    await probe?.('claim.completing', this.context)
+    await this.#end(omitted ? 'tombstoned' : 'completed', () => store.complete(handle, completion))
+    await probe?.('claim.completed', this.context)
+  }
+
+  release(): Promise<void> {
+    const { handle, store } = this.#parts
+    return this.#end('released', () => store.release(handle))
+  }
+
+  abandon(): Promise<void> {
+    const { handle, policy, store } = this.#parts
+    return this.#end('abandoned', () => store.mark(handle, 'indeterminate', policy))
+  }
+
+  stop(): void {
+    this.#heartbeat.stop()
+  }
+
+  async #end(ending: Ending, step: () => Promise<StepResult>): Promise<void> {
+    if (this.#ended) return
+    this.#ended = true
+    this.#heartbeat.stop()
+    const settle = async (): Promise<void> => {
+      if ((await step()) === 'ok') this.#report(ending)
+      else this.#lose('replaced')
+    }
+    try {
+      await settle()
+    } catch (cause) {
+      // The effect has happened and the caller needs its result: what is missing is only the record.
+      this.#report('settle_failed', cause)
+      retryInBackground(settle, (last) => this.#report('settle_abandoned', last))
+    }
+  }
+
+  async #commit(): Promise<void> {
+    if (this.#committed) return
+    const { handle, policy, store } = this.#parts
+    if (!this.#abort.signal.aborted) {
+      const result = await store.mark(handle, 'committed', policy)
+      if (result === 'ok') {
+        this.#committed = true
+        return
+      }
+      this.#lose('replaced')
+    }
+    throw new IdempotencyError(
+      'IDEMPOTENCY_LEASE_LOST',
+      'another request may own this key now; do not begin the effect',
+    )
+  }
+
+  #lose(reason: 'replaced' | 'unreachable'): void {
+    if (this.#lossReported) return
+    this.#lossReported = true
+    const { handle, id, operation, emit } = this.#parts
+    const { attempt, fence } = handle
+    emit({ type: 'lease_lost', id, operation, attempt, fence, reason })
+    this.#abort.abort(
+      new IdempotencyError('IDEMPOTENCY_LEASE_LOST', `the claim of this key is lost (${reason})`),
+    )
+  }
+
+  #report(type: 'claimed' | 'reclaimed' | Ending): void
+  #report(type: 'settle_failed' | 'settle_abandoned', cause: unknown): void
+  #report(type: string, cause?: unknown): void {
+    const { handle, id, operation, emit } = this.#parts
+    const { attempt, fence } = handle
+    const owner = { id, operation, attempt, fence }
+    emit({ type, ...owner, ...(cause === undefined ? {} : { cause }) } as IdempotencyEvent)
+  }
+
+  #createContext(): IdempotencyContext {
+    const { handle, id, key } = this.#parts
+    return {
+      key,
+      attempt: handle.attempt,
+      fence: handle.fence,
+      degraded: false,
+      signal: this.#abort.signal,
+      commitPoint: () => this.#commit(),
+      setOutcome: (outcome) => {
+        this.#requested = outcome
+      },
+      deriveKey: (...parts) => derivedKey(id, parts),
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import type { RecordState, RecordView } from '../store.ts'
+import { headerBytes, layoutVersion } from './scripts/layout.ts'
+
+/** State byte of each state, as the scripts write it. */
+export const stateBytes: Readonly<Record<RecordState, number>> = {
+  started: 1,
+  committed: 2,
+  completed: 3,
+  indeterminate: 4,
+  tombstone: 5,
+}
+
+const statesByByte = new Map(
+  Object.entries(stateBytes).map(([state, byte]) => [byte, state as RecordState]),
+)
+
+/** Reads a packed record; `undefined` if it is corrupt or of another version. */
+export function decodeRecord(
+  record: Buffer,
+  nowMs: number,
+  expiresInMs: number,
+): RecordView | undefined {
+  if (record.length < headerBytes || record.readUInt8(0) !== layoutVersion) return undefined
+  const state = statesByByte.get(record.readUInt8(1))
+  if (state === undefined) return undefined
+  return {
+    state,
+    attempt: record.readUInt32BE(2),
+    fence: Number(record.readBigUInt64BE(6)),
+    leaseRemainingMs: Number(record.readBigUInt64BE(14)) - nowMs,
+    createdAt: new Date(Number(record.readBigUInt64BE(22))),
+    expiresInMs,
+    fingerprint: record.subarray(46, headerBytes),
+    payload: record.subarray(headerBytes),
+  }
+}

@@ -1,0 +1,53 @@
+/*
+ * A record is one packed string, because a hash of the same fields takes nearly twice the memory as soon
+ * as one of them is longer than 64 bytes. All numbers are big-endian.
+ *
+ *   offset  bytes
+ *        0      1  version of this layout
+ *        1      1  state: 1 started, 2 committed, 3 completed, 4 indeterminate, 5 tombstone
+ *        2      4  attempt
+ *        6      8  fence, microseconds
+ *       14      8  end of the lease (of a finished record: when it was finished), Unix milliseconds
+ *       22      8  first claimed, Unix milliseconds
+ *       30     16  token of the owner
+ *       46     32  fingerprint
+ *       78      …  payload
+ */
+
+/** Version this code writes. A record with another one is never guessed at: it blocks its key. */
+export const layoutVersion = 1
+
+/** Length of everything before the payload. */
+export const headerBytes = 78
+
+/**
+ * What every script begins with. Lua's numbers are doubles: microseconds since 1970 stay exact until the
+ * year 2255. `readHeader` gives nil for a record that this version cannot read.
+ */
+export const luaPrelude: string = `
+local VERSION, HEADER, FORMAT = ${layoutVersion}, ${headerBytes}, '>BBI4I8I8I8c16c32'
+local STARTED, COMMITTED, COMPLETED, INDETERMINATE, TOMBSTONE = 1, 2, 3, 4, 5
+
+local function pack(r)
+  return struct.pack(FORMAT, VERSION, r.state, r.attempt, r.fence, r.leaseUntil, r.created, r.token,
+    r.fingerprint)
+end
+
+local function readHeader(record)
+  if #record < HEADER or string.byte(record, 1) ~= VERSION then return nil end
+  local r = {}
+  local _
+  _, r.state, r.attempt, r.fence, r.leaseUntil, r.created, r.token, r.fingerprint =
+    struct.unpack(FORMAT, record)
+  if r.state < STARTED or r.state > TOMBSTONE then return nil end
+  r.running = r.state == STARTED or r.state == COMMITTED
+  r.finished = r.state == COMPLETED or r.state == TOMBSTONE
+  return r
+end
+
+local function now()
+  local time = redis.call('TIME')
+  local us = time[1] * 1000000 + time[2]
+  return math.floor(us / 1000), us
+end
+`

@@ -1,0 +1,26 @@
+import { defineScript } from './script.ts'
+import type { ScriptForms } from './script.ts'
+
+/**
+ * Moves a claim past its commit point, or declares its outcome unknown. Only for the owner's token, in the
+ * same step as the write: an owner that was replaced must learn it before its effect begins. Crossing the
+ * commit point also prolongs the lease, so that the effect begins with a whole one.
+ *
+ * ARGV: token, new state, lease ms, grace ms. Answer: 1 done, 0 not this claim's any more.
+ */
+export const markScript: ScriptForms = defineScript(
+  'mark',
+  true,
+  `
+local r = readHeader(redis.call('GETRANGE', KEYS[1], 0, HEADER - 1))
+if not r or r.finished or r.token ~= ARGV[1] then return 0 end
+local state = tonumber(ARGV[2])
+if state == COMMITTED and not r.running then return 0 end
+
+local leaseMs = state == COMMITTED and tonumber(ARGV[3]) or 0
+r.state, r.leaseUntil = state, now() + leaseMs
+redis.call('SETRANGE', KEYS[1], 0, pack(r))
+redis.call('PEXPIRE', KEYS[1], leaseMs + tonumber(ARGV[4]))
+return 1
+`,
+)
