@@ -68,10 +68,13 @@ export const limitField = z
   .pipe(z.number().min(1).max(PAGE_ITEMS_MAX))
   .default(PAGE_ITEMS_DEFAULT)
 
-/** The Idempotency-Key header: visible ASCII. A comma would be two headers joined into one. */
+/**
+ * An idempotency key as the services pass it on: visible ASCII. A space would mean that two headers
+ * were joined into one.
+ */
 export const idempotencyKeyField = z
   .string()
-  .regex(/^[\x21-\x2b\x2d-\x7e]+$/, 'Must be visible ASCII without commas')
+  .regex(/^[\x21-\x7e]+$/, 'Must be visible ASCII')
   .max(IDEMPOTENCY_KEY_CHARS_MAX)
 
 /** A page of a list; `nextCursor` is null on the last one. */

@@ -77,7 +77,7 @@ describe('idempotencyKeyField', () => {
     for (const key of ['a', '"quoted"', 'x'.repeat(255)]) {
       expect(idempotencyKeyField.safeParse(key).success).toBe(true)
     }
-    for (const key of ['', 'a b', 'a,b', 'a, b', 'é', 'x'.repeat(256), 'a\n']) {
+    for (const key of ['', 'a b', 'a, b', 'é', 'x'.repeat(256), 'a\n']) {
       expect(idempotencyKeyField.safeParse(key).success).toBe(false)
     }
   })

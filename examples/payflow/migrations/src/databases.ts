@@ -58,18 +58,13 @@ const grants: Readonly<Record<DatabaseName, readonly string[]>> = {
     'grant select, insert, update on public.refresh_tokens to $role',
     'grant select, insert, update on public.wallet_provisioning to $role',
   ],
-  wallet: [
-    'grant select, insert on public.wallets to $role',
-  ],
+  wallet: ['grant select, insert on public.wallets to $role'],
   transaction: [
     ...queueGrants,
     'grant select, insert, update on public.payment_claims to $role',
     'grant select, insert, update on public.payments to $role',
   ],
-  notification: [
-    ...queueGrants,
-    'grant select, insert, update on public.notifications to $role',
-  ],
+  notification: [...queueGrants, 'grant select, insert, update on public.notifications to $role'],
 }
 
 /** Gives a role what its service needs in a migrated database. Safe to repeat. */
