@@ -28,9 +28,6 @@ export class LedgerError extends Error {
   readonly code: LedgerErrorCode
   /** True: the same work, done again from its beginning, may succeed. */
   readonly retryable: boolean
-  /** @internal */
-  readonly [BRAND]: true = true
-
   constructor(
     code: LedgerErrorCode,
     message: string,
@@ -40,6 +37,11 @@ export class LedgerError extends Error {
     this.name = 'LedgerError'
     this.code = code
     this.retryable = options.retryable ?? false
+  }
+
+  /** @internal */
+  get [BRAND](): true {
+    return true
   }
 
   /** True for a ledger error of any copy of this package in the process. */

@@ -9,7 +9,8 @@ export type Outcome = 'created' | 'replayed' | 'conflict' | 'rejected' | 'busy' 
  * When several reasons apply, the first of this list is given:
  *
  * 1. before any SQL, by the shape of the request: `id_invalid`, `same_account`, `amount_invalid`,
- *    `currency_invalid`, `code_invalid`, `metadata_invalid`, `expiry_invalid`, `limits_invalid`
+ *    `currency_invalid`, `kind_invalid`, `code_invalid`, `metadata_invalid`, `expiry_invalid`,
+ *    `limits_invalid`
  * 2. an id that was already used answers `replayed`, `conflict`, or `hold_released`
  * 3. about a hold: `hold_not_found`, `already_captured`, `hold_released`, `hold_expired`, `exceeds_hold`
  * 4. about accounts: `currency_unknown`, `account_not_found` (debit first), `currency_mismatch`
@@ -20,6 +21,7 @@ export type RejectionReason =
   | 'same_account'
   | 'amount_invalid'
   | 'currency_invalid'
+  | 'kind_invalid'
   | 'code_invalid'
   | 'metadata_invalid'
   | 'expiry_invalid'

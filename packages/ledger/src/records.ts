@@ -165,7 +165,7 @@ export type FindingKind =
   | 'currency_unbalanced'
   | 'hold_leak'
   | 'hold_capture_mismatch'
-  | 'hold_posted_after_release'
+  | 'hold_missing'
 
 /** One corruption, named. */
 export interface Finding {

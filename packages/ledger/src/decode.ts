@@ -1,0 +1,224 @@
+import type { AccountResult } from './ledger.ts'
+import type {
+  HoldResult,
+  RejectionDetail,
+  ReleaseResult,
+  TransferResult,
+} from './outcomes.ts'
+import type {
+  Account,
+  Balance,
+  Entry,
+  Finding,
+  Hold,
+  Lookup,
+  Transfer,
+  TrialBalance,
+  Verification,
+} from './records.ts'
+
+/*
+ * From the JSON of the SQL functions to the public records. Every bigint travels as text; `metadata` is
+ * the caller's own and is passed on untouched.
+ */
+
+type Json = Record<string, any> // oxlint-disable-line typescript/no-explicit-any -- our own functions wrote it
+
+const date = (text: string | null): Date | null => (text === null ? null : new Date(text))
+const amount = (text: string | null): bigint | null => (text === null ? null : BigInt(text))
+
+export function decodeAccount(json: Json): Account {
+  return {
+    id: json.id,
+    currency: json.currency,
+    kind: json.kind,
+    normalSide: json.normalSide,
+    floorMinor: amount(json.floorMinor),
+    ceilingMinor: amount(json.ceilingMinor),
+    metadata: json.metadata,
+    createdAt: new Date(json.createdAt),
+  }
+}
+
+export function decodeTransfer(json: Json): Transfer {
+  return {
+    kind: json.kind,
+    id: json.id,
+    debitAccountId: json.debitAccountId,
+    creditAccountId: json.creditAccountId,
+    amountMinor: BigInt(json.amountMinor),
+    currency: json.currency,
+    code: json.code,
+    metadata: json.metadata,
+    holdId: json.holdId,
+    debitSeq: BigInt(json.debitSeq),
+    creditSeq: BigInt(json.creditSeq),
+    debitBalanceMinor: BigInt(json.debitBalanceMinor),
+    creditBalanceMinor: BigInt(json.creditBalanceMinor),
+    createdAt: new Date(json.createdAt),
+  }
+}
+
+export function decodeHold(json: Json): Hold {
+  return {
+    kind: 'hold',
+    id: json.id,
+    state: json.state,
+    debitAccountId: json.debitAccountId,
+    creditAccountId: json.creditAccountId,
+    amountMinor: BigInt(json.amountMinor),
+    capturedMinor: BigInt(json.capturedMinor),
+    remainingMinor: BigInt(json.remainingMinor),
+    currency: json.currency,
+    code: json.code,
+    metadata: json.metadata,
+    expiresInMs: json.expiresInMs === null ? null : Number(json.expiresInMs),
+    expiresAt: date(json.expiresAt),
+    createdAt: new Date(json.createdAt),
+    settledAt: date(json.settledAt),
+  }
+}
+
+const AMOUNTS_OF_DETAIL = ['availableMinor', 'floorMinor', 'ceilingMinor', 'remainingMinor'] as const
+
+function decodeDetail(json: Json): RejectionDetail {
+  const detail: Json = { ...json }
+  for (const field of AMOUNTS_OF_DETAIL) {
+    if (field in detail) detail[field] = BigInt(detail[field])
+  }
+  if ('hold' in detail) detail.hold = decodeHold(detail.hold)
+  return detail
+}
+
+/** Rejections and conflicts, which all verbs share; null for an answer of the verb's own. */
+function decodeRefusal(json: Json): Extract<TransferResult, { outcome: 'rejected' | 'conflict' }> | null {
+  if (json.outcome === 'rejected') {
+    const detail = json.detail ? { detail: decodeDetail(json.detail) } : {}
+    return { outcome: 'rejected', reason: json.reason, ...detail }
+  }
+  if (json.outcome === 'conflict') {
+    const { existing } = json
+    return {
+      outcome: 'conflict',
+      differs: json.differs,
+      existing: existing.kind === 'hold' ? decodeHold(existing) : decodeTransfer(existing),
+    }
+  }
+  return null
+}
+
+export function decodeTransferResult(value: unknown): TransferResult {
+  const json = value as Json
+  return (
+    decodeRefusal(json) ?? { outcome: json.outcome, transfer: decodeTransfer(json.transfer) }
+  )
+}
+
+export function decodeHoldResult(value: unknown): HoldResult {
+  const json = value as Json
+  return decodeRefusal(json) ?? { outcome: json.outcome, hold: decodeHold(json.hold) }
+}
+
+export function decodeReleaseResult(value: unknown): ReleaseResult {
+  const json = value as Json
+  if (json.outcome === 'rejected') {
+    const detail = json.detail ? { detail: decodeDetail(json.detail) } : {}
+    const transfer = decodeTransfer(json.transfer)
+    return { outcome: 'rejected', reason: 'already_captured', transfer, ...detail }
+  }
+  const hold = json.hold === null ? null : decodeHold(json.hold)
+  return { outcome: json.outcome, state: 'released', hold }
+}
+
+export function decodeAccountResult(value: unknown): AccountResult {
+  const json = value as Json
+  if (json.outcome === 'conflict') {
+    return { outcome: 'conflict', differs: json.differs, existing: decodeAccount(json.existing) }
+  }
+  if (json.outcome === 'rejected') {
+    return { outcome: 'rejected', reason: json.reason, detail: decodeDetail(json.detail) }
+  }
+  return { outcome: json.outcome, account: decodeAccount(json.account) }
+}
+
+export function decodeLookup(value: unknown): Lookup | null {
+  const json = value as Json | null
+  if (json === null) return null
+  if (json.kind === 'transfer') {
+    return { kind: 'transfer', transfer: decodeTransfer(json.transfer) }
+  }
+  if (json.kind === 'hold') {
+    const captures = json.captures.map(decodeTransfer)
+    return { kind: 'hold', hold: decodeHold(json.hold), captures }
+  }
+  return { kind: 'tombstone', id: json.id, releasedAt: new Date(json.releasedAt) }
+}
+
+export function decodeBalance(value: unknown): Balance | null {
+  const json = value as Json | null
+  if (json === null) return null
+  return {
+    accountId: json.accountId,
+    currency: json.currency,
+    exponent: json.exponent,
+    kind: json.kind,
+    normalSide: json.normalSide,
+    postedDebitsMinor: BigInt(json.postedDebitsMinor),
+    postedCreditsMinor: BigInt(json.postedCreditsMinor),
+    pendingDebitsMinor: BigInt(json.pendingDebitsMinor),
+    pendingCreditsMinor: BigInt(json.pendingCreditsMinor),
+    balanceMinor: BigInt(json.balanceMinor),
+    availableMinor: BigInt(json.availableMinor),
+    floorMinor: amount(json.floorMinor),
+    ceilingMinor: amount(json.ceilingMinor),
+    seq: BigInt(json.seq),
+  }
+}
+
+export function decodeEntries(value: unknown): Entry[] {
+  return (value as Json[]).map((json) => ({
+    seq: BigInt(json.seq),
+    side: json.side,
+    amountMinor: BigInt(json.amountMinor),
+    balanceMinor: BigInt(json.balanceMinor),
+    counterpartAccountId: json.counterpartAccountId,
+    transferId: json.transferId,
+    kind: json.kind,
+    holdId: json.holdId,
+    currency: json.currency,
+    code: json.code,
+    metadata: json.metadata,
+    createdAt: new Date(json.createdAt),
+  }))
+}
+
+export function decodeTrialBalance(value: unknown): TrialBalance {
+  const json = value as Json
+  return {
+    balanced: json.balanced,
+    totals: json.totals.map((total: Json) => ({
+      currency: total.currency,
+      postedDebitsMinor: BigInt(total.postedDebitsMinor),
+      postedCreditsMinor: BigInt(total.postedCreditsMinor),
+      differenceMinor: BigInt(total.differenceMinor),
+    })),
+    lines: json.lines.map((line: Json) => ({
+      currency: line.currency,
+      kind: line.kind,
+      accounts: BigInt(line.accounts),
+      postedDebitsMinor: BigInt(line.postedDebitsMinor),
+      postedCreditsMinor: BigInt(line.postedCreditsMinor),
+    })),
+  }
+}
+
+export function decodeVerification(value: unknown): Verification {
+  const json = value as Json
+  return {
+    clean: json.findings.length === 0,
+    findings: json.findings as Finding[],
+    accounts: BigInt(json.accounts),
+    transfers: BigInt(json.transfers),
+    holds: BigInt(json.holds),
+  }
+}

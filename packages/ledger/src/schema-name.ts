@@ -1,0 +1,15 @@
+import { LedgerError } from './errors.ts'
+
+/** Default schema of a ledger. */
+export const DEFAULT_SCHEMA = 'ledger'
+
+/** The name, which then is safe to write into SQL as it stands. */
+export function schemaName(schema: string = DEFAULT_SCHEMA): string {
+  if (typeof schema !== 'string' || !/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
+    throw new LedgerError(
+      'LEDGER_INVALID_OPTION',
+      `schema must be lower-case letters, digits and _, at most 63: ${JSON.stringify(schema)}`,
+    )
+  }
+  return schema
+}

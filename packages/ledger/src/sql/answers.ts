@@ -1,0 +1,47 @@
+/**
+ * How rows become the JSON that the verbs answer. Every bigint is text: a JSON number beyond 2^53
+ * would lose digits on its way through JSON.parse.
+ */
+export function answers(s: string): readonly string[] {
+  return [rejected(s), transferJson(s), holdJson(s), accountJson(s)]
+}
+
+const rejected = (s: string): string => `
+create or replace function ${s}.rejected(p_reason text, p_detail json)
+returns json language sql immutable as $fn$
+  select json_build_object('outcome', 'rejected', 'reason', p_reason, 'detail', p_detail)
+$fn$`
+
+const transferJson = (s: string): string => `
+create or replace function ${s}.transfer_json(t ${s}.transfer) returns json language sql stable as $fn$
+  select json_build_object('kind', t.kind, 'id', t.id,
+    'debitAccountId', t.debit_id, 'creditAccountId', t.credit_id,
+    'amountMinor', t.amount_minor::text, 'currency', t.currency, 'code', t.code,
+    'metadata', t.metadata, 'holdId', t.hold_id,
+    'debitSeq', t.debit_seq::text, 'creditSeq', t.credit_seq::text,
+    'debitBalanceMinor', t.debit_balance_minor::text,
+    'creditBalanceMinor', t.credit_balance_minor::text, 'createdAt', t.created_at)
+$fn$`
+
+// A hold past its time is shown as expired whether or not anything has settled it.
+const holdJson = (s: string): string => `
+create or replace function ${s}.hold_json(h ${s}.hold, p_now timestamptz)
+returns json language sql stable as $fn$
+  select json_build_object('kind', 'hold', 'id', h.id,
+    'state', case when h.state = 'open' and h.expires_at <= p_now then 'expired' else h.state end,
+    'debitAccountId', h.debit_id, 'creditAccountId', h.credit_id,
+    'amountMinor', h.amount_minor::text, 'capturedMinor', h.captured_minor::text,
+    'remainingMinor', case when h.state = 'open' and (h.expires_at is null or h.expires_at > p_now)
+      then (h.amount_minor - h.captured_minor)::text else '0' end,
+    'currency', h.currency, 'code', h.code, 'metadata', h.metadata,
+    'expiresInMs', h.expires_in_ms::text, 'expiresAt', h.expires_at,
+    'createdAt', h.created_at, 'settledAt', h.settled_at)
+$fn$`
+
+const accountJson = (s: string): string => `
+create or replace function ${s}.account_json(a ${s}.account) returns json language sql stable as $fn$
+  select json_build_object('id', a.id, 'currency', a.currency, 'kind', a.kind,
+    'normalSide', case when a.debit_normal then 'debit' else 'credit' end,
+    'floorMinor', a.floor_minor::text, 'ceilingMinor', a.ceiling_minor::text,
+    'metadata', a.metadata, 'createdAt', a.created_at)
+$fn$`

@@ -1,0 +1,84 @@
+import { balanceAfterCredit, balanceAfterDebit } from './balance-after.ts'
+import { definer } from './definer.ts'
+import { lockPair } from './lock-pair.ts'
+import { moved } from './moved.ts'
+
+/**
+ * Posts a hold, in part or whole.
+ *
+ * The hold is read once without a lock, only to learn its accounts, which never change; then both
+ * accounts are locked in the usual order and the hold is read again. Captures, releases and expiry
+ * of one hold all pass through these two locks, so exactly one of them decides. No limit is
+ * tested: the hold reserved the room on both sides.
+ *
+ * An expiry noticed here is written down at once: it was the decision, whatever the clock says later.
+ */
+export const captureFunction = (s: string): string => `
+create or replace function ${s}.capture(
+  p_id uuid, p_hold_id uuid, p_requested_minor bigint, p_final boolean
+) returns json language plpgsql volatile ${definer} as $fn$
+declare
+  v_debit ${s}.account;
+  v_credit ${s}.account;
+  v_hold ${s}.hold;
+  v_transfer ${s}.transfer;
+  v_refusal json;
+  v_now timestamptz;
+  v_remaining bigint;
+  v_amount_minor bigint;
+  v_given_back bigint;
+begin
+  select * into v_hold from ${s}.hold where id = p_hold_id;
+  if not found then
+    v_refusal := ${s}.rejected('hold_not_found', null);
+  elsif v_hold.tombstone then
+    v_refusal := ${s}.rejected('hold_released', null);
+  else${lockPair(s, 'v_hold.debit_id', 'v_hold.credit_id')}
+    select * into v_hold from ${s}.hold where id = p_hold_id;
+    v_now := greatest(clock_timestamp(), v_debit.expiry_horizon, v_credit.expiry_horizon);
+    if v_hold.state = 'open' and v_hold.expires_at <= v_now then
+      v_hold := ${s}.settle_hold(v_hold, 'expired', v_now);
+    end if;
+    v_remaining := v_hold.amount_minor - v_hold.captured_minor;
+    v_amount_minor := coalesce(p_requested_minor, v_remaining);
+    v_refusal := case
+      when v_hold.state = 'captured' then ${s}.rejected('already_captured',
+        json_build_object('hold', ${s}.hold_json(v_hold, v_now)))
+      when v_hold.state <> 'open' then ${s}.rejected('hold_' || v_hold.state,
+        json_build_object('hold', ${s}.hold_json(v_hold, v_now)))
+      when v_amount_minor > v_remaining then ${s}.rejected('exceeds_hold',
+        json_build_object('remainingMinor', v_remaining::text)) end;
+  end if;
+
+  if v_refusal is null then
+    insert into ${s}.transfer (id, kind, debit_id, credit_id, amount_minor, currency, code,
+      metadata, hold_id, capture_final, capture_remainder,
+      debit_seq, credit_seq, debit_balance_minor, credit_balance_minor)
+    select p_id, 'capture', v_hold.debit_id, v_hold.credit_id, v_amount_minor, v_hold.currency,
+      v_hold.code, v_hold.metadata, p_hold_id, p_final, p_requested_minor is null,
+      v_debit.seq + 1, v_credit.seq + 1,
+      ${balanceAfterDebit('v_amount_minor')},
+      ${balanceAfterCredit('v_amount_minor')}
+    where p_id = p_hold_id or not exists (select from ${s}.hold where id = p_id)
+    on conflict (id) do nothing
+    returning * into v_transfer;
+    if found then
+      v_given_back := case when p_final then v_remaining - v_amount_minor else 0 end;
+      update ${s}.account set
+        ${moved('posted', '+', 'v_amount_minor', 'v_hold.debit_id', 'v_hold.credit_id')},
+        ${moved('pending', '-', 'v_amount_minor + v_given_back', 'v_hold.debit_id', 'v_hold.credit_id')},
+        seq = seq + 1
+      where id in (v_hold.debit_id, v_hold.credit_id);
+      update ${s}.hold set
+        captured_minor = captured_minor + v_amount_minor,
+        state = case when p_final or v_amount_minor = v_remaining then 'captured' else 'open' end,
+        settled_at = case when p_final or v_amount_minor = v_remaining then v_now end
+      where id = p_hold_id;
+      return json_build_object('outcome', 'created',
+        'transfer', ${s}.transfer_json(v_transfer));
+    end if;
+  end if;
+
+  return coalesce(${s}.known_capture(p_id, p_hold_id, p_requested_minor, p_final), v_refusal);
+end
+$fn$`

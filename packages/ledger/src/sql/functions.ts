@@ -1,0 +1,40 @@
+import { answers } from './answers.ts'
+import { captureFunction } from './capture.ts'
+import { createAccountFunction } from './create-account.ts'
+import { expireHoldsFunction } from './expire-holds.ts'
+import { expiredMinorFunction } from './expired-minor.ts'
+import { holdFunction } from './hold.ts'
+import { knownCaptureFunction } from './known-capture.ts'
+import { knownHoldFunction } from './known-hold.ts'
+import { knownTransferFunction } from './known-transfer.ts'
+import { reads } from './reads.ts'
+import { refusalFunction } from './refusal.ts'
+import { releaseFunction } from './release.ts'
+import { settleHoldFunction } from './settle-hold.ts'
+import { transferFunction } from './transfer.ts'
+import { verifyFunction } from './verify.ts'
+
+/**
+ * Every function, each before its first user. PostgreSQL lets everybody execute a new function, so the
+ * last statement takes that back.
+ */
+export function functions(s: string): readonly string[] {
+  return [
+    ...answers(s),
+    expiredMinorFunction(s),
+    refusalFunction(s),
+    settleHoldFunction(s),
+    knownTransferFunction(s),
+    knownHoldFunction(s),
+    knownCaptureFunction(s),
+    createAccountFunction(s),
+    transferFunction(s),
+    holdFunction(s),
+    captureFunction(s),
+    releaseFunction(s),
+    expireHoldsFunction(s),
+    ...reads(s),
+    verifyFunction(s),
+    `revoke execute on all functions in schema ${s} from public`,
+  ]
+}

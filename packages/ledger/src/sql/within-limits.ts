@@ -1,0 +1,26 @@
+/**
+ * Boolean expression: may `p_amount_minor` of `p_currency` go from `v_debit` to `v_credit`, as the
+ * counters stand? Not true (null when an account is missing) only sends the call to `refusal`,
+ * which knows the reason, and which does not count expired holds.
+ *
+ * The first two lines keep every counter within bigint, so that no later line can overflow.
+ */
+export const withinLimits = `(
+    v_debit.currency = p_currency and v_credit.currency = p_currency
+    and p_amount_minor <= 9223372036854775807
+      - v_debit.posted_debits_minor - v_debit.pending_debits_minor
+    and p_amount_minor <= 9223372036854775807
+      - v_credit.posted_credits_minor - v_credit.pending_credits_minor
+    and (v_debit.debit_normal or v_debit.floor_minor is null
+      or v_debit.posted_credits_minor - v_debit.posted_debits_minor
+        - v_debit.pending_debits_minor - p_amount_minor >= v_debit.floor_minor)
+    and (not v_debit.debit_normal or v_debit.ceiling_minor is null
+      or v_debit.posted_debits_minor + v_debit.pending_debits_minor + p_amount_minor
+        - v_debit.posted_credits_minor <= v_debit.ceiling_minor)
+    and (not v_credit.debit_normal or v_credit.floor_minor is null
+      or v_credit.posted_debits_minor - v_credit.posted_credits_minor
+        - v_credit.pending_credits_minor - p_amount_minor >= v_credit.floor_minor)
+    and (v_credit.debit_normal or v_credit.ceiling_minor is null
+      or v_credit.posted_credits_minor + v_credit.pending_credits_minor + p_amount_minor
+        - v_credit.posted_debits_minor <= v_credit.ceiling_minor)
+  )`

@@ -1,0 +1,55 @@
+import { CompiledQuery } from 'kysely'
+import type { Executor } from './ledger.ts'
+import type { Busy, Unknown } from './outcomes.ts'
+import { faultOf } from './pg-errors.ts'
+
+/** Runs `select <function>(…)::text` and reads its JSON. */
+async function run(db: Executor, text: string, parameters: readonly unknown[]): Promise<unknown> {
+  const { rows } = await db.executeQuery<{ result: unknown }>(
+    CompiledQuery.raw(text, [...parameters]),
+  )
+  const result = rows[0]?.result ?? null
+  // Text, so that no type parser or camel-case plugin of the caller's can touch it; a plugin that
+  // parses JSON text by itself does no harm, as every amount inside is text as well.
+  return typeof result === 'string' ? JSON.parse(result) : result
+}
+
+/**
+ * A verb that writes. Alone, a fault becomes `busy` (nothing written) or `unknown` (the connection
+ * was lost after the statement left); in a transaction it is thrown, because PostgreSQL has
+ * aborted the transaction and every further statement of it would fail.
+ */
+export async function write<T>(
+  db: Executor,
+  id: string,
+  text: string,
+  parameters: readonly unknown[],
+  decode: (value: unknown) => T,
+): Promise<T | Busy | Unknown> {
+  let value: unknown
+  try {
+    value = await run(db, text, parameters)
+  } catch (cause) {
+    const fault = faultOf(cause)
+    if (db.isTransaction || fault.kind === 'fatal') throw fault.error
+    if (fault.kind === 'busy') return fault.busy
+    return { outcome: 'unknown', id, retryAfterMs: fault.retryAfterMs }
+  }
+  return decode(value)
+}
+
+/** A verb that reads: any fault is thrown. */
+export async function read<T>(
+  db: Executor,
+  text: string,
+  parameters: readonly unknown[],
+  decode: (value: unknown) => T,
+): Promise<T> {
+  let value: unknown
+  try {
+    value = await run(db, text, parameters)
+  } catch (cause) {
+    throw faultOf(cause).error
+  }
+  return decode(value)
+}

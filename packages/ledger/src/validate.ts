@@ -1,0 +1,114 @@
+import type { AccountInput, CaptureInput, HoldInput, TransferInput } from './ledger.ts'
+import type { Rejected, RejectionReason } from './outcomes.ts'
+import type { Metadata } from './records.ts'
+
+/** Largest value of PostgreSQL's bigint. */
+export const AMOUNT_MAX: bigint = 9_223_372_036_854_775_807n
+
+/** Ten years: anything longer is rather a unit mistaken than a hold. */
+export const EXPIRES_IN_MS_MAX: number = 3_650 * 24 * 3_600_000
+
+const METADATA_BYTES_MAX = 16_384
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+const CURRENCY = /^[A-Z][A-Z0-9]{2,11}$/
+const CODE = /^[A-Za-z0-9._:/-]{1,64}$/
+const KINDS = new Set(['asset', 'liability', 'equity', 'income', 'expense'])
+// What JSON can say and jsonb cannot store: a NUL, and half of a surrogate pair. JSON.stringify writes
+// both as escapes; an even number of backslashes before the `u` is text, not an escape.
+const NOT_STORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/i
+
+/** Requests come from JavaScript too: everything is looked at as if it had no type. */
+type Untyped<T> = { readonly [K in keyof T]?: unknown }
+
+export const isUuid = (value: unknown): value is string =>
+  typeof value === 'string' && UUID.test(value)
+
+const isAmount = (value: unknown): boolean =>
+  typeof value === 'bigint' && value > 0n && value <= AMOUNT_MAX
+
+const refuse = (reason: RejectionReason, field: string): Rejected => ({
+  outcome: 'rejected',
+  reason,
+  detail: { field },
+})
+
+/** Metadata as jsonb text, null for none, undefined when it cannot be kept. */
+export function metadataText(metadata: unknown): string | null | undefined {
+  if (metadata === undefined || metadata === null) return null
+  if (typeof metadata !== 'object' || Array.isArray(metadata)) return undefined
+  try {
+    const text = JSON.stringify(metadata as Metadata)
+    const storable = text.startsWith('{') && !NOT_STORABLE.test(text)
+    return storable && Buffer.byteLength(text) <= METADATA_BYTES_MAX ? text : undefined
+  } catch {
+    return undefined // a cycle, a bigint, a throwing toJSON
+  }
+}
+
+/** The first thing wrong with the shape of a transfer, or null. */
+export function refuseTransfer(input: Untyped<TransferInput>): Rejected | null {
+  for (const field of ['id', 'debitAccountId', 'creditAccountId'] as const) {
+    if (!isUuid(input[field])) return refuse('id_invalid', field)
+  }
+  if (String(input.debitAccountId).toLowerCase() === String(input.creditAccountId).toLowerCase()) {
+    return refuse('same_account', 'creditAccountId')
+  }
+  if (!isAmount(input.amountMinor)) return refuse('amount_invalid', 'amountMinor')
+  if (typeof input.currency !== 'string' || !CURRENCY.test(input.currency)) {
+    return refuse('currency_invalid', 'currency')
+  }
+  const { code } = input
+  if (code !== undefined && code !== null && (typeof code !== 'string' || !CODE.test(code))) {
+    return refuse('code_invalid', 'code')
+  }
+  return metadataText(input.metadata) === undefined ? refuse('metadata_invalid', 'metadata') : null
+}
+
+/** The first thing wrong with the shape of a hold, or null. */
+export function refuseHold(input: Untyped<HoldInput>): Rejected | null {
+  const refusal = refuseTransfer(input)
+  if (refusal !== null) return refusal
+  const { expiresInMs } = input
+  if (expiresInMs === undefined || expiresInMs === null) return null
+  const lasts = Number.isSafeInteger(expiresInMs) && (expiresInMs as number) >= 1
+  return lasts && (expiresInMs as number) <= EXPIRES_IN_MS_MAX
+    ? null
+    : refuse('expiry_invalid', 'expiresInMs')
+}
+
+/** The first thing wrong with the shape of a capture, or null. */
+export function refuseCapture(input: Untyped<CaptureInput>): Rejected | null {
+  if (input.id !== undefined && !isUuid(input.id)) return refuse('id_invalid', 'id')
+  if (!isUuid(input.holdId)) return refuse('id_invalid', 'holdId')
+  const { amountMinor } = input
+  return amountMinor === undefined || isAmount(amountMinor)
+    ? null
+    : refuse('amount_invalid', 'amountMinor')
+}
+
+/** The release of something that is no UUID. */
+export function refuseRelease(input: { readonly holdId?: unknown }): Rejected<'id_invalid'> | null {
+  return isUuid(input.holdId)
+    ? null
+    : { outcome: 'rejected', reason: 'id_invalid', detail: { field: 'holdId' } }
+}
+
+/** The first thing wrong with the shape of an account, or null. */
+export function refuseAccount(input: Untyped<AccountInput>): Rejected | null {
+  if (!isUuid(input.id)) return refuse('id_invalid', 'id')
+  if (typeof input.currency !== 'string' || !CURRENCY.test(input.currency)) {
+    return refuse('currency_invalid', 'currency')
+  }
+  if (!KINDS.has(input.kind as string)) return refuse('kind_invalid', 'kind')
+  if (metadataText(input.metadata) === undefined) return refuse('metadata_invalid', 'metadata')
+  const { floorMinor, ceilingMinor } = input
+  const floor = floorMinor ?? null
+  if (floor !== null && !(typeof floor === 'bigint' && floor <= 0n && floor >= -AMOUNT_MAX)) {
+    return refuse('limits_invalid', 'floorMinor')
+  }
+  const ceiling = ceilingMinor ?? null
+  if (ceiling !== null && !(typeof ceiling === 'bigint' && ceiling >= 0n && ceiling <= AMOUNT_MAX)) {
+    return refuse('limits_invalid', 'ceilingMinor')
+  }
+  return null
+}
