@@ -9,7 +9,13 @@ export type { Reversal } from './create-reversal.ts'
 export { ReversalError } from './errors.ts'
 export type { ReversalErrorCode } from './errors.ts'
 export type { ReversalEvent } from './events.ts'
-export type { ReversalColumns, ReversalOptions, ReversalStatuses, StaleRow } from './options.ts'
+export type {
+  ReversalColumns,
+  ReversalOptions,
+  ReversalStatuses,
+  StaleRow,
+  StaleRowChanges,
+} from './options.ts'
 export type { FinalOutcome, ResolveOutcome, RowOutcome, StaleReason } from './outcome.ts'
 export type { Probe, ProbePoint } from './probe.ts'
 export type { ReversalReport } from './report.ts'

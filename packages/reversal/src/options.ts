@@ -1,10 +1,15 @@
-import type { Kysely, Selectable, Transaction, UpdateObject } from 'kysely'
+import type { Expression, Kysely, Selectable, Transaction, UpdateType } from 'kysely'
 import type { ReversalEvent } from './events.ts'
 import type { FinalOutcome, ResolveOutcome } from './outcome.ts'
 import type { Probe } from './probe.ts'
 
 /** A row of the user's table, as Kysely's types describe it. */
 export type StaleRow<DB, T extends keyof DB> = Selectable<DB[T]>
+
+/** Columns to write with the status: values or SQL expressions of their types. */
+export type StaleRowChanges<DB, T extends keyof DB> = {
+  readonly [C in keyof DB[T]]?: UpdateType<DB[T][C]> | Expression<UpdateType<DB[T][C]>>
+}
 
 type ColumnOf<DB, T extends keyof DB> = keyof DB[T] & string
 
@@ -129,7 +134,7 @@ export interface ReversalOptions<DB, T extends keyof DB & string> {
    * constraints tie them together (a failure code, a time of settlement).
    */
   readonly changes?:
-    | ((row: StaleRow<DB, T>, outcome: FinalOutcome) => UpdateObject<DB, T, T>)
+    | ((row: StaleRow<DB, T>, outcome: FinalOutcome) => StaleRowChanges<DB, T>)
     | undefined
 
   /**

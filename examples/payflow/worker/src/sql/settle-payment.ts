@@ -1,0 +1,31 @@
+import { sql, type Kysely } from 'kysely'
+import type { Settlement } from '../payment.ts'
+import type { PaymentsDatabase } from '../payments-database.ts'
+
+/**
+ * The compare-and-set of the worker: PENDING becomes what `settlement` says, once. Returns when, by
+ * PostgreSQL's clock; undefined when the payment is not PENDING any more, and then nothing was done.
+ *
+ * Locks: the UPDATE takes the row and keeps it until the transaction ends, so that the status and
+ * the event in the outbox commit as one. It waits for another writer of the same row, the reversal
+ * for example, for at most the connection's `lock_timeout`; the message is then tried again later.
+ */
+export async function settlePayment(
+  trx: Kysely<PaymentsDatabase>,
+  id: string,
+  settlement: Settlement,
+): Promise<Date | undefined> {
+  const row = await trx
+    .updateTable('payments')
+    .set({
+      status: settlement.status,
+      failure_code: settlement.status === 'FAILED' ? settlement.failureCode : null,
+      completed_at: sql<Date>`now()`,
+      resolved_by: 'worker',
+    })
+    .where('id', '=', id)
+    .where('status', '=', 'PENDING')
+    .returning('completed_at')
+    .executeTakeFirst()
+  return row?.completed_at ?? undefined
+}

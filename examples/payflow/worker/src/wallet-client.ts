@@ -1,0 +1,59 @@
+import {
+  postTransferRequest,
+  postTransferView,
+  releaseView,
+  type PostTransferView,
+  type ReleaseView,
+} from '@payflow-app/contracts'
+import {
+  createHttpClient,
+  mintServiceToken,
+  type HttpAnswer,
+  type ServiceName,
+} from '@payflow-app/service-kit'
+import type { Payment } from './payment.ts'
+
+/** The two calls of wallet-service that end a payment. Both are idempotent by the payment's id. */
+export interface WalletClient {
+  /** Posts the money that is held under the payment's id. */
+  post(payment: Payment, signal: AbortSignal): Promise<HttpAnswer<PostTransferView>>
+  /**
+   * Releases what is held under the id, whether anything is or not. The answer is the decision:
+   * `released` can never post any more, `posted` already has.
+   */
+  release(paymentId: string, signal: AbortSignal): Promise<HttpAnswer<ReleaseView>>
+}
+
+/** Options of {@link createWalletClient}. */
+export interface WalletClientOptions {
+  readonly baseUrl: string
+  readonly secret: string
+  /** Who calls. */
+  readonly caller: ServiceName
+}
+
+/** Creates the client for wallet-service. */
+export function createWalletClient({ baseUrl, secret, caller }: WalletClientOptions): WalletClient {
+  const http = createHttpClient({
+    name: 'wallet-service',
+    baseUrl,
+    token: () => mintServiceToken({ secret, issuer: caller, audience: 'wallet' }),
+  })
+  return {
+    post: ({ paymentId, ...rest }, signal) =>
+      http.request({
+        method: 'POST',
+        path: '/wallets/transfer',
+        json: postTransferRequest.parse({ transferId: paymentId, ...rest }),
+        schema: postTransferView,
+        signal,
+      }),
+    release: (paymentId, signal) =>
+      http.request({
+        method: 'POST',
+        path: `/wallets/holds/${encodeURIComponent(paymentId)}/release`,
+        schema: releaseView,
+        signal,
+      }),
+  }
+}

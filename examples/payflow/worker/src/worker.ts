@@ -1,0 +1,86 @@
+import { EXCHANGE, QUEUES } from '@payflow-app/contracts'
+import { PaymentExecute } from '@payflow-app/contracts/messages'
+import {
+  amqpUrlVariable,
+  createDatabase,
+  httpUrlVariable,
+  integerVariable,
+  postgresUrlVariable,
+  secretVariable,
+  type ServiceDefinition,
+} from '@payflow-app/service-kit'
+import { createBus } from '@payflow/queue'
+import { executePayment } from './execute-payment.ts'
+import type { PaymentsDatabase } from './payments-database.ts'
+import { createWalletClient } from './wallet-client.ts'
+import { createWorkerMetrics } from './worker-metrics.ts'
+
+/**
+ * What wallet-service does not answer is tried again, soon at first and then every quarter of a
+ * minute, for longer than the reversal's processing leash: an outage shorter than that delays
+ * payments and fails none.
+ */
+const RETRY = { attempts: 100, delaysMs: [250, 1_000, 5_000, 15_000] }
+
+/** Three times the deadline of a call to wallet-service, of which a refusal needs two. */
+const ATTEMPT_DEADLINE_MS = 10_000
+
+const variables = {
+  /** The database of transaction-service: the worker settles its payments. */
+  DATABASE_URL: postgresUrlVariable,
+  RABBITMQ_URL: amqpUrlVariable,
+  WALLET_URL: httpUrlVariable,
+  SERVICE_TOKEN_SECRET: secretVariable,
+  /** Payments executed at the same time. */
+  WORKER_CONCURRENCY: integerVariable(1, 100).default(8),
+}
+
+/** The worker: takes payments from the queue and executes each once. Has no routes of its own. */
+export const worker: ServiceDefinition<typeof variables> = {
+  name: 'worker',
+  variables,
+  async start({ config, logger, metrics: { registry }, health, shutdown, probe }) {
+    const database = createDatabase<PaymentsDatabase>({
+      url: config.DATABASE_URL,
+      applicationName: 'worker',
+      logger,
+      // One connection a payment, and one for the health check.
+      poolMax: config.WORKER_CONCURRENCY + 2,
+    })
+    shutdown.add('database', () => database.close())
+    const metrics = createWorkerMetrics({ registry })
+    const bus = createBus({
+      broker: { url: config.RABBITMQ_URL },
+      db: database.db,
+      source: 'worker',
+      topology: { exchange: EXCHANGE },
+      logger,
+      onEvent: (event) => metrics.observe(event),
+      probe,
+    })
+    shutdown.add('bus', () =>
+      bus.drain({ deadlineMs: Math.max(0, config.SHUTDOWN_DEADLINE_MS - 5_000) }),
+    )
+    const wallet = createWalletClient({
+      baseUrl: config.WALLET_URL,
+      secret: config.SERVICE_TOKEN_SECRET,
+      caller: 'worker',
+    })
+    const consumer = bus
+      .consumer({
+        name: 'worker',
+        queue: QUEUES.execute,
+        messages: [PaymentExecute],
+        concurrency: config.WORKER_CONCURRENCY,
+        retry: RETRY,
+        deadlineMs: ATTEMPT_DEADLINE_MS,
+      })
+      .handle(PaymentExecute, executePayment({ db: database.db, wallet, metrics, logger }))
+    health.require('database', () => database.ping())
+    health.require('broker', async () => {
+      if (!bus.health().ready) throw new Error('the consumer is not running')
+    })
+    await consumer.start()
+    return {}
+  },
+}
