@@ -71,5 +71,6 @@ export {
   USER_TOKEN_AUDIENCE,
   USER_TOKEN_ISSUER,
   type UserTokens,
+  type UserTokensOptions,
 } from './user-tokens.ts'
 export { parse, validationFailed, type RequestPart } from './validate.ts'

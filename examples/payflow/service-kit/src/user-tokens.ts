@@ -3,6 +3,7 @@ import {
   createRemoteJWKSet,
   errors,
   jwtVerify,
+  type JSONWebKeySet,
   type JWTVerifyGetKey,
 } from 'jose'
 import { idField } from '@payflow-app/contracts'
@@ -37,27 +38,16 @@ export interface UserTokens {
   verify(token: string): Promise<{ userId: string }>
 }
 
+/** Where the public keys are: at a URL, or at hand. */
+export type UserTokensOptions = { readonly jwksUrl: string } | { readonly jwks: JSONWebKeySet }
+
 /**
  * Verifies access tokens locally with the public keys at `jwksUrl`. The keys are fetched with the
  * first token and kept. While auth-service is down the last known keys go on to serve, so that
- * whoever is logged in can keep paying.
+ * whoever is logged in can keep paying. auth-service itself has the keys at hand: `jwks`.
  */
-export function createUserTokens({ jwksUrl }: { readonly jwksUrl: string }): UserTokens {
-  const remote = createRemoteJWKSet(new URL(jwksUrl), {
-    cacheMaxAge: JWKS_MAX_AGE_MS,
-    cooldownDuration: JWKS_COOLDOWN_MS,
-    timeoutDuration: JWKS_TIMEOUT_MS,
-  })
-  const findKey: JWTVerifyGetKey = async (header, token) => {
-    try {
-      return await remote(header, token)
-    } catch (error) {
-      if (error instanceof errors.JWKSNoMatchingKey) throw error
-      const last = remote.jwks()
-      if (last) return await createLocalJWKSet(last)(header, token)
-      throw new KeysUnavailableError('The public keys cannot be fetched', { cause: error })
-    }
-  }
+export function createUserTokens(options: UserTokensOptions): UserTokens {
+  const findKey = 'jwks' in options ? createLocalJWKSet(options.jwks) : remoteKeys(options.jwksUrl)
   return {
     async verify(token) {
       try {
@@ -76,6 +66,24 @@ export function createUserTokens({ jwksUrl }: { readonly jwksUrl: string }): Use
         throw invalidToken(error)
       }
     },
+  }
+}
+
+function remoteKeys(jwksUrl: string): JWTVerifyGetKey {
+  const remote = createRemoteJWKSet(new URL(jwksUrl), {
+    cacheMaxAge: JWKS_MAX_AGE_MS,
+    cooldownDuration: JWKS_COOLDOWN_MS,
+    timeoutDuration: JWKS_TIMEOUT_MS,
+  })
+  return async (header, token) => {
+    try {
+      return await remote(header, token)
+    } catch (error) {
+      if (error instanceof errors.JWKSNoMatchingKey) throw error
+      const last = remote.jwks()
+      if (last) return await createLocalJWKSet(last)(header, token)
+      throw new KeysUnavailableError('The public keys cannot be fetched', { cause: error })
+    }
   }
 }
 

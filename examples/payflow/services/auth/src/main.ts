@@ -1,0 +1,4 @@
+import { runService } from '@payflow-app/service-kit'
+import { authService } from './service.ts'
+
+await runService(authService)
