@@ -1,0 +1,36 @@
+import type { FailureCode } from '@payflow-app/contracts'
+import type { NotificationRow } from './database.ts'
+
+/** Why a payment failed, as the rest of a sentence. */
+const reasons: Readonly<Record<FailureCode, string>> = {
+  insufficient_funds: 'your balance was too low',
+  sender_unavailable: 'your wallet cannot send money at the moment',
+  recipient_unavailable: 'the recipient cannot receive money at the moment',
+  hold_released: 'the reserved money had been released',
+  hold_expired: 'the reservation of the money had expired',
+  hold_unknown: 'no money had been reserved for it',
+  transfer_conflict: 'it did not match what had been reserved',
+  reversed_timeout: 'it could not be finished in time',
+}
+
+/** A notification as a sentence. It names no one: the page knows names, this service does not. */
+export function sentenceOf(row: NotificationRow): string {
+  const amount = formatAmount(Number(row.amountMinor), row.currency)
+  switch (row.kind) {
+    case 'payment_sent':
+      return `Your payment of ${amount} has arrived.`
+    case 'payment_received':
+      return `You have received ${amount}.`
+    case 'payment_failed': {
+      const reason = row.failureCode === null ? '' : `: ${reasons[row.failureCode]}`
+      return `Your payment of ${amount} failed${reason}. No money has left your wallet.`
+    }
+  }
+}
+
+/** Writes minor units with the decimals and the sign of their currency, for example `$50.00`. */
+function formatAmount(amountMinor: number, currency: string): string {
+  const format = new Intl.NumberFormat('en-US', { style: 'currency', currency })
+  const decimals = format.resolvedOptions().maximumFractionDigits ?? 2
+  return format.format(amountMinor / 10 ** decimals)
+}

@@ -1,0 +1,29 @@
+import {
+  amqpUrlVariable,
+  httpUrlVariable,
+  integerVariable,
+  portVariable,
+  postgresUrlVariable,
+  secretVariable,
+} from '@payflow-app/service-kit'
+
+const HOUR_MS = 3_600_000
+
+/** What transaction-service reads from the environment. */
+export const transactionVariables = {
+  PORT: portVariable.default(3002),
+  /** The database of payments, shared with the worker and the reversal job. */
+  DATABASE_URL: postgresUrlVariable,
+  RABBITMQ_URL: amqpUrlVariable,
+  WALLET_URL: httpUrlVariable,
+  /** Where auth-service publishes the keys of access tokens. */
+  JWKS_URL: httpUrlVariable,
+  SERVICE_TOKEN_SECRET: secretVariable,
+  /** How long a call to wallet-service may take. */
+  WALLET_TIMEOUT_MS: integerVariable(100, 60_000).default(3_000),
+  /**
+   * How long the money of a payment stays reserved. Longer than the longest leash of the reversal
+   * job, so that a hold without a payment row frees itself and one with a row is never too short.
+   */
+  HOLD_EXPIRES_MS: integerVariable(HOUR_MS, 720 * HOUR_MS).default(24 * HOUR_MS),
+}

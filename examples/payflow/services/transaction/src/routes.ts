@@ -1,0 +1,103 @@
+import {
+  createTransactionRequest,
+  idParams,
+  isProblemCode,
+  transactionListQuery,
+  type TransactionPage,
+} from '@payflow-app/contracts'
+import {
+  decodeCursor,
+  encodeCursor,
+  parse,
+  problem,
+  requireUser,
+  route,
+  sendProblem,
+  userOf,
+  type UserTokens,
+} from '@payflow-app/service-kit'
+import type { Express, Request, Response } from 'express'
+import { z } from 'zod'
+import { createPayment, type CreatePaymentOptions } from './create-payment.ts'
+import type { Refusal } from './database.ts'
+import { idempotencyKeyOf } from './idempotency-key.ts'
+import type { PaymentCounters } from './metrics.ts'
+import { findPayment } from './sql/find-payment.ts'
+import { listPayments, type ListedPayment } from './sql/list-payments.ts'
+import { toAcceptedTransaction, toTransactionView } from './views.ts'
+
+/** What the routes need. */
+export interface TransactionRouteOptions extends CreatePaymentOptions {
+  readonly userTokens: UserTokens
+  readonly count: PaymentCounters
+}
+
+/** PostgreSQL knows no year 0, which ISO 8601 does. */
+const place = z.tuple([z.iso.datetime({ precision: 6 }).regex(/^[1-9]/), z.uuid()])
+
+/** `POST` and `GET /transactions`, `GET /transactions/:id`: all for the user of the token only. */
+export function transactionRoutes(app: Express, options: TransactionRouteOptions): void {
+  const user = requireUser(options.userTokens)
+  route(app, '/transactions', {
+    post: [user, async (req, res) => await postTransaction(options, req, res)],
+    get: [user, async (req, res) => void res.json(await transactionPage(options, req))],
+  })
+  route(app, '/transactions/:id', {
+    get: [
+      user,
+      async (req, res) => {
+        const { id } = parse(idParams, req.params, 'path')
+        const payment = await findPayment(options.db, id)
+        const { userId } = userOf(req)
+        // The same answer to what is not there and to what is not theirs.
+        if (!payment || ![payment.fromUserId, payment.toUserId].includes(userId)) {
+          throw problem('not-found', { detail: 'There is no such transaction' })
+        }
+        res.json(toTransactionView(payment))
+      },
+    ],
+  })
+}
+
+async function postTransaction(
+  options: TransactionRouteOptions,
+  req: Request,
+  res: Response,
+): Promise<void> {
+  const key = idempotencyKeyOf(req)
+  const request = parse(createTransactionRequest, req.body)
+  const { userId: fromUserId } = userOf(req)
+  if (request.toUserId === fromUserId) {
+    throw problem('self-transfer', { detail: 'Choose a recipient other than yourself' })
+  }
+  const result = await createPayment(options, { ...request, fromUserId, key })
+  options.count.request(result)
+  if (result.replayed) res.setHeader('idempotent-replayed', 'true')
+  if (result.outcome === 'refused') sendProblem(res, refusalProblem(result.refusal))
+  else res.status(202).json(toAcceptedTransaction(result.payment))
+}
+
+function refusalProblem({ code, detail }: Refusal) {
+  return problem(isProblemCode(code) ? code : 'internal-error', { detail })
+}
+
+async function transactionPage(
+  { db }: TransactionRouteOptions,
+  req: Request,
+): Promise<TransactionPage> {
+  const { limit, status, cursor } = parse(transactionListQuery, req.query, 'query')
+  const [createdAt, id] = decodeCursor(place, cursor) ?? []
+  const rows = await listPayments(db, {
+    userId: userOf(req).userId,
+    status,
+    after: createdAt !== undefined && id !== undefined ? { createdAt, id } : undefined,
+    limit: limit + 1, // One more than shown tells whether there is another page.
+  })
+  const shown = rows.slice(0, limit)
+  const nextCursor = rows.length > limit ? cursorOf(shown.at(-1)) : null
+  return { items: shown.map(toTransactionView), nextCursor }
+}
+
+function cursorOf(last: ListedPayment | undefined): string | null {
+  return last ? encodeCursor([last.place, last.id]) : null
+}

@@ -1,0 +1,79 @@
+import { EXCHANGE, QUEUES } from '@payflow-app/contracts'
+import { PaymentCompleted, PaymentExecute, PaymentFailed } from '@payflow-app/contracts/messages'
+import { createDatabase, createUserTokens, type ServiceDefinition } from '@payflow-app/service-kit'
+import { createBus, type ConfirmedRow } from '@payflow/queue'
+import { transactionVariables } from './config.ts'
+import type { TransactionDatabase } from './database.ts'
+import { registerPaymentMetrics } from './metrics.ts'
+import { transactionRoutes } from './routes.ts'
+import { markDispatched } from './sql/mark-dispatched.ts'
+import { createWalletClient } from './wallet-client.ts'
+
+/** transaction-service: accepts payments, knows their status, sends what the outbox holds. */
+export const transactionService: ServiceDefinition<typeof transactionVariables> = {
+  name: 'transaction',
+  variables: transactionVariables,
+  start({ config, logger, metrics, health, shutdown, probe }) {
+    const database = createDatabase<TransactionDatabase>({
+      url: config.DATABASE_URL,
+      applicationName: 'transaction',
+      logger,
+    })
+    const { db } = database
+    shutdown.add('database', () => database.close())
+    health.require('postgres', () => database.ping())
+    const bus = createBus({
+      broker: { url: config.RABBITMQ_URL },
+      db,
+      source: 'transaction-service',
+      topology: { exchange: EXCHANGE, bindings },
+      logger,
+      probe,
+    })
+    shutdown.add('bus', () => bus.drain({ deadlineMs: config.SHUTDOWN_DEADLINE_MS / 2 }))
+    // Without the broker payments are still accepted and wait in the outbox: shown, not required.
+    health.observe('rabbitmq', () => requireConnected(bus.health().publish.state))
+    const count = registerPaymentMetrics({ registry: metrics.registry, db, bus })
+    const relay = bus.relay({
+      async onConfirmed(trx, rows) {
+        await markDispatched(trx, paymentsOf(rows))
+        count.sent(rows)
+      },
+    })
+    relay.start()
+    return {
+      routes: (app) =>
+        transactionRoutes(app, {
+          db,
+          bus,
+          wallet: createWalletClient({
+            baseUrl: config.WALLET_URL,
+            secret: config.SERVICE_TOKEN_SECRET,
+            timeoutMs: config.WALLET_TIMEOUT_MS,
+          }),
+          holdExpiresMs: config.HOLD_EXPIRES_MS,
+          userTokens: createUserTokens({ jwksUrl: config.JWKS_URL }),
+          logger,
+          count,
+          probe,
+        }),
+    }
+  },
+}
+
+/**
+ * The relay also sends what the worker and the reversal job write to the outbox. All queues are
+ * declared before anything is published, so that messages wait in them even if nobody listens yet.
+ */
+const bindings = [
+  { queue: QUEUES.execute, types: [PaymentExecute.type] },
+  { queue: QUEUES.notifications, types: [PaymentCompleted.type, PaymentFailed.type] },
+]
+
+function paymentsOf(rows: readonly ConfirmedRow[]): string[] {
+  return rows.filter(({ type }) => type === PaymentExecute.type).map(({ key }) => key)
+}
+
+async function requireConnected(state: string): Promise<void> {
+  if (state !== 'up') throw new Error(`the connection is ${state}`)
+}
