@@ -35,6 +35,7 @@ export const PROBLEMS = {
   'idempotency-indeterminate': { status: 409, title: 'The outcome of the request is unknown' },
   'idempotency-key-reused': { status: 422, title: 'The key was used with another request' },
   'idempotency-request-too-large': { status: 413, title: 'The body is too large' },
+  'idempotency-body-unreadable': { status: 415, title: 'The body cannot be compared' },
   'idempotency-store-unavailable': { status: 503, title: 'Duplicates cannot be ruled out now' },
   'rate-limited': { status: 429, title: 'Too many requests' },
   'internal-error': { status: 500, title: 'Something went wrong on our side' },
