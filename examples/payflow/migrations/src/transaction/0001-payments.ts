@@ -50,8 +50,11 @@ create table public.payments (
   ),
   constraint payments_resolver_known check (resolved_by in ('worker', 'reversal'))
 ) with (fillfactor = 80);
--- The reversal looks through what is pending only, oldest first.
-create index payments_stale on public.payments (created_at, id) where status = 'PENDING';
+-- The reversal looks through what is pending only, oldest first: one range of one index a leash.
+create index payments_undispatched on public.payments (created_at, id)
+  where status = 'PENDING' and dispatched_at is null;
+create index payments_unprocessed on public.payments (dispatched_at, id)
+  where status = 'PENDING' and dispatched_at is not null;
 -- History, newest first, of a user as sender and as recipient.
 create index payments_sent on public.payments (from_user_id, created_at desc, id desc);
 create index payments_received on public.payments (to_user_id, created_at desc, id desc);

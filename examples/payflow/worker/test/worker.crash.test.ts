@@ -1,0 +1,252 @@
+// The worker as a process of its own on a real RabbitMQ, PostgreSQL and wallet-service: killed and
+// frozen at the instants that matter, and with each of its servers away. Whatever happens, each
+// payment ends once, and the ledger and the row say the same.
+import { QUEUES } from '@payflow-app/contracts'
+import { PaymentExecute } from '@payflow-app/contracts/messages'
+import type { Bus } from '@payflow/queue'
+import { randomInteger, startPostgres, startRabbitmq, waitFor, type Server } from '@payflow/testkit'
+import { randomUUID } from 'node:crypto'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { PaymentReversal } from '../src/reversal.ts'
+import { ready, recorded, reversalOf, startWorker, type Worker } from './support/processes.ts'
+import { Scene } from './support/scene.ts'
+
+/** Kills at each point; `CRASH_RUNS=34` makes a hundred of all three. */
+const crashRuns = Number(process.env['CRASH_RUNS'] ?? 3)
+
+let rabbitmq: Server
+let scene: Scene
+let bus: Bus
+let reversal: PaymentReversal
+const workers: Worker[] = []
+
+beforeAll(async () => {
+  rabbitmq = await startRabbitmq()
+  scene = await Scene.open()
+  bus = await scene.connect(rabbitmq.url)
+  reversal = reversalOf(scene, rabbitmq.url)
+})
+afterEach(async () => {
+  // In good order: a message that a killed worker held would be the next test's late message.
+  await Promise.all(workers.splice(0).map(({ child }) => child.kill('SIGTERM')))
+})
+afterAll(async () => {
+  await reversal.close()
+  await scene[Symbol.asyncDispose]()
+  await rabbitmq.stop()
+})
+
+async function worker(environment: Readonly<Record<string, string>> = {}): Promise<Worker> {
+  const started = await startWorker(scene, rabbitmq.url, environment)
+  workers.push(started)
+  return started
+}
+
+const queueIsEmpty = () =>
+  waitFor(async () => (await bus.queueDepth(QUEUES.execute)).ready === 0, { timeoutMs: 30_000 })
+
+describe('a payment', () => {
+  it('moves the money once, ends COMPLETED and is told of once', async () => {
+    const [from = '', to = ''] = await scene.users(2)
+    await worker()
+    const { paymentId } = await scene.accept({ fromUserId: from, toUserId: to })
+    expect(await scene.ended(paymentId)).toEqual({
+      status: 'COMPLETED',
+      failureCode: null,
+      resolvedBy: 'worker',
+      events: ['payments.completed'],
+    })
+    expect(await scene.wallet(from)).toMatchObject({ balance: 95_000, pending: 0 })
+    expect(await scene.wallet(to)).toMatchObject({ balance: 105_000 })
+  })
+
+  it('whose hold has expired ends FAILED, with the money where it was', async () => {
+    const [from = '', to = ''] = await scene.users(2)
+    const { paymentId } = await scene.accept({ fromUserId: from, toUserId: to, holdMs: 1_000 })
+    await waitFor(async () => (await scene.wallet(from)).available === 100_000)
+    await worker()
+    expect(await scene.ended(paymentId)).toEqual({
+      status: 'FAILED',
+      failureCode: 'hold_expired',
+      resolvedBy: 'worker',
+      events: ['payments.failed'],
+    })
+    expect(await scene.wallet(from)).toMatchObject({ balance: 100_000, available: 100_000 })
+  })
+
+  it('that nobody has written down is parked, not executed', async () => {
+    const [from = '', to = ''] = await scene.users(2)
+    await worker()
+    const paymentId = randomUUID()
+    const data = { paymentId, fromUserId: from, toUserId: to, amount: 1, currency: 'USD' as const }
+    await bus.publish(PaymentExecute, data)
+    await waitFor(async () => (await bus.queueDepth(`${QUEUES.execute}.parked`)).ready === 1)
+    expect(await scene.wallet(from)).toMatchObject({ balance: 100_000 })
+  })
+})
+
+describe('a worker killed', () => {
+  it.each([
+    ['after the wallet call', 'consumer.decided'],
+    ['before the commit', 'consumer.recorded'],
+    ['after the commit, before the ack', 'consumer.committed'],
+  ])(
+    'REV-02 REV-07 %s executes every payment once',
+    async (_, point) => {
+      for (let run = 0; run < crashRuns; run += 1) {
+        await expect(killedAt(point)).resolves.toBeUndefined()
+      }
+    },
+    crashRuns * 60_000,
+  )
+
+  async function killedAt(point: string): Promise<void> {
+    const [from = '', to = ''] = await scene.users(2)
+    const victim = await worker()
+    await victim.child.arm(point, 'kill', { skip: randomInteger(0, 3) })
+    const payments = await Promise.all(
+      Array.from({ length: 4 }, () => scene.accept({ fromUserId: from, toUserId: to })),
+    )
+    expect(await victim.child.exited).toMatchObject({ signal: 'SIGKILL' })
+    const successor = await worker()
+    for (const { paymentId } of payments) {
+      expect(await scene.ended(paymentId)).toMatchObject({
+        status: 'COMPLETED',
+        events: ['payments.completed'],
+      })
+    }
+    expect(await scene.wallet(from)).toMatchObject({ balance: 80_000, pending: 0 })
+    expect(await scene.wallet(to)).toMatchObject({ balance: 120_000 })
+    await queueIsEmpty()
+    expect(await successor.child.kill('SIGTERM')).toMatchObject({ code: 0, signal: null })
+  }
+})
+
+describe('a message that comes late', () => {
+  it('REV-04 does nothing for a payment that was reversed, and is acknowledged', async () => {
+    const [from = '', to = ''] = await scene.users(2)
+    const payment = await scene.accept({ fromUserId: from, toUserId: to })
+    await scene.sentLongAgo(payment.paymentId)
+    expect(await reversal.reversal.run()).toMatchObject({ reversed: 1, failed: 0 })
+
+    const late = await worker()
+    await ready(late)
+    await waitFor(async () => (await recorded(late, 'late')) === 1)
+    await queueIsEmpty()
+    expect(await late.child.kill('SIGTERM')).toMatchObject({ code: 0 })
+    expect(await scene.payment(payment.paymentId)).toEqual({
+      status: 'FAILED',
+      failureCode: 'reversed_timeout',
+      resolvedBy: 'reversal',
+      events: ['payments.failed'],
+    })
+    expect(await scene.wallet(from)).toMatchObject({ balance: 100_000, available: 100_000 })
+    expect(await scene.wallet(to)).toMatchObject({ balance: 100_000 })
+  })
+
+  it('REV-06 finds the payment completed when its worker froze after the money moved', async () => {
+    const [from = '', to = ''] = await scene.users(2)
+    const frozen = await worker()
+    await frozen.child.arm('consumer.decided', 'stop')
+    const { paymentId } = await scene.accept({ fromUserId: from, toUserId: to })
+    await frozen.child.reached('consumer.decided', { timeoutMs: 30_000 })
+    await scene.sentLongAgo(paymentId)
+
+    expect(await reversal.reversal.run()).toMatchObject({ completed: 1, failed: 0 })
+    frozen.child.go('consumer.decided')
+
+    await waitFor(async () => (await recorded(frozen, 'late')) === 1)
+    expect(await scene.payment(paymentId)).toEqual({
+      status: 'COMPLETED',
+      failureCode: null,
+      resolvedBy: 'reversal',
+      events: ['payments.completed'],
+    })
+    expect(await scene.wallet(to)).toMatchObject({ balance: 105_000 })
+  })
+
+  it('REV-06 moves no money when its worker froze before and the payment was reversed', async () => {
+    const [from = '', to = ''] = await scene.users(2)
+    const frozen = await worker()
+    await frozen.child.arm('consumer.received', 'stop')
+    const { paymentId } = await scene.accept({ fromUserId: from, toUserId: to })
+    await frozen.child.reached('consumer.received', { timeoutMs: 30_000 })
+    await scene.sentLongAgo(paymentId)
+
+    expect(await reversal.reversal.run()).toMatchObject({ reversed: 1, failed: 0 })
+    frozen.child.go('consumer.received')
+
+    await waitFor(async () => (await recorded(frozen, 'late')) === 1)
+    expect(await scene.payment(paymentId)).toMatchObject({
+      status: 'FAILED',
+      events: ['payments.failed'],
+    })
+    expect(await scene.wallet(from)).toMatchObject({ balance: 100_000, available: 100_000 })
+    expect(await scene.wallet(to)).toMatchObject({ balance: 100_000 })
+  })
+})
+
+describe('a worker told to stop', () => {
+  it('finishes the payment it is at, then ends with 0', async () => {
+    const [from = '', to = ''] = await scene.users(2)
+    const stopping = await worker()
+    await stopping.child.arm('consumer.decided', 'stop')
+    const { paymentId } = await scene.accept({ fromUserId: from, toUserId: to })
+    await stopping.child.reached('consumer.decided', { timeoutMs: 30_000 })
+    const exited = stopping.child.kill('SIGTERM')
+    await waitFor(() => stopping.child.stdout().includes('"stopping"'))
+    stopping.child.go('consumer.decided')
+    expect(await exited).toMatchObject({ code: 0, signal: null })
+    expect(await scene.payment(paymentId)).toMatchObject({
+      status: 'COMPLETED',
+      resolvedBy: 'worker',
+    })
+  })
+})
+
+describe('a worker whose servers are away', () => {
+  it('starts without wallet-service and executes when it is back', async () => {
+    const [from = '', to = ''] = await scene.users(2)
+    const { paymentId } = await scene.accept({ fromUserId: from, toUserId: to })
+    await scene.stopWallet()
+    const patient = await worker()
+    await waitFor(() => patient.child.stdout().includes('message.retried'), { timeoutMs: 30_000 })
+    expect(await scene.payment(paymentId)).toMatchObject({ status: 'PENDING' })
+    await scene.startWalletAgain()
+    expect(await scene.ended(paymentId)).toMatchObject({ status: 'COMPLETED' })
+  })
+
+  it('starts without RabbitMQ and executes when it is back', async () => {
+    const [from = '', to = ''] = await scene.users(2)
+    await rabbitmq.kill()
+    const patient = await worker()
+    await waitFor(async () => (await fetch(`${patient.url}/health/live`)).ok)
+    const { status } = await fetch(`${patient.url}/health/ready`)
+    expect(status).toBe(503)
+    const { paymentId } = await scene.accept({ fromUserId: from, toUserId: to })
+    await rabbitmq.start()
+    expect(await scene.ended(paymentId, 90_000)).toMatchObject({ status: 'COMPLETED' })
+    await ready(patient)
+  })
+
+  it('starts without PostgreSQL and executes when it is back', async () => {
+    const postgres = await startPostgres()
+    const apart = await Scene.open(postgres.url)
+    try {
+      const [from = '', to = ''] = await apart.users(2)
+      await postgres.kill()
+      const patient = await startWorker(apart, rabbitmq.url)
+      workers.push(patient)
+      await waitFor(async () => (await fetch(`${patient.url}/health/live`)).ok)
+      await postgres.start()
+      await ready(patient)
+      await apart.connect(rabbitmq.url)
+      const { paymentId } = await apart.accept({ fromUserId: from, toUserId: to })
+      expect(await apart.ended(paymentId)).toMatchObject({ status: 'COMPLETED' })
+      await patient.child.kill('SIGTERM')
+    } finally {
+      await apart[Symbol.asyncDispose]()
+      await postgres.stop()
+    }
+  })
+})

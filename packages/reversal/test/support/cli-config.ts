@@ -1,0 +1,13 @@
+// A config module as a user would write one, over the payments of DATABASE_URL.
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import { createReversal } from '../../src/index.ts'
+import type { ReversalConfig } from '../../src/cli/index.ts'
+import { paymentOptions } from './payments.ts'
+
+export default function config(): ReversalConfig {
+  const pool = new pg.Pool({ connectionString: process.env['DATABASE_URL'], max: 4 })
+  pool.on('error', () => {})
+  const db = new Kysely<any>({ dialect: new PostgresDialect({ pool }) })
+  return { reversal: createReversal(paymentOptions(db)), close: () => db.destroy() }
+}
