@@ -1,4 +1,266 @@
-import type { BusOptions } from './options.ts'
-import type { Bus } from './types.ts'
+import type { Kysely } from 'kysely'
+import { BrokerConnection } from './broker/connection.ts'
+import type { LiveConnection } from './broker/connection.ts'
+import { Publisher } from './broker/publisher.ts'
+import { declareTopology, defaultParkingQueue, openChannel } from './broker/topology.ts'
+import type { QueueSpec } from './broker/topology.ts'
+import { ConsumerBuilder } from './consumer/consumer-builder.ts'
+import { RunningConsumer } from './consumer/consumer.ts'
+import { encode } from './envelope.ts'
+import type { EncodeContext } from './envelope.ts'
+import { BrokerUnavailableError } from './errors.ts'
+import type { MessageDefinition, MessageInput } from './message.ts'
+import type { BusOptions, ConsumerOptions } from './options.ts'
+import { DirectOutbox } from './outbox/direct-outbox.ts'
+import { OutboxRelay } from './outbox/relay.ts'
+import type { Outbox, OutboxExecutor, Published, PublishOptions, RelayOptions } from './outbox/types.ts'
+import { checkTables } from './postgres/check-tables.ts'
+import { outboxDepth } from './postgres/outbox-depth.ts'
+import { queryThrough } from './postgres/query.ts'
+import type { Query } from './postgres/query.ts'
+import { createReporter, errorText } from './reporter.ts'
+import type { Reporter } from './reporter.ts'
+import {
+  invalidOption,
+  requireQueueName,
+  resolveConsumerOptions,
+  resolveRelayOptions,
+  within,
+} from './resolve-options.ts'
+import type { ResolvedConsumerOptions } from './resolve-options.ts'
+import { quoteSchema } from './schema-name.ts'
+import type { Bus, BusHealth, DrainResult, OutboxDepth, QueueDepth, Topology } from './types.ts'
 
-export declare function createBus<DB>(options: BusOptions<DB>): Bus<DB>
+/**
+ * A bus: RabbitMQ for transport, PostgreSQL for the truth.
+ *
+ * Opens two connections to the broker when they are first needed, one to publish and one to consume,
+ * because a broker short of memory stops reading from connections that publish, and with them the
+ * acknowledgements they carry. Both are kept up in the background: nothing here throws because the
+ * broker is away.
+ *
+ * @throws {@link QueueError} with code `QUEUE_INVALID_OPTIONS`.
+ */
+export function createBus<DB>(options: BusOptions<DB>): Bus<DB> {
+  return new RabbitBus(options)
+}
+
+class RabbitBus<DB> implements Bus<DB> {
+  readonly topology: Topology = { apply: (options) => this.#applyTopology(options?.timeoutMs) }
+  readonly #db: Kysely<DB>
+  readonly #query: Query
+  readonly #schema: string
+  readonly #encode: EncodeContext
+  readonly #reporter: Reporter
+  readonly #bindings: readonly QueueSpec[]
+  readonly #publish: BrokerConnection
+  readonly #consume: BrokerConnection
+  readonly #publisher: Publisher
+  readonly #consumers: ConsumerBuilder<DB>[] = []
+  readonly #relays: OutboxRelay[] = []
+  #draining: Promise<DrainResult> | undefined
+
+  constructor(options: BusOptions<DB>) {
+    const { broker, source } = options
+    if (source.length === 0 || source.length > 200) throw invalidOption('source', '1–200 characters')
+    if (options.db.isTransaction) throw invalidOption('db', 'a Kysely, not a transaction')
+    within('broker.heartbeatS', broker.heartbeatS ?? 10, 1, 60)
+    this.#db = options.db
+    this.#query = queryThrough(options.db)
+    this.#schema = quoteSchema(options.schema)
+    this.#reporter = createReporter(options)
+    const exchange = options.topology?.exchange ?? 'messages'
+    requireQueueName('topology.exchange', exchange)
+    this.#encode = {
+      exchange,
+      source,
+      maxMessageBytes: within('maxMessageBytes', options.maxMessageBytes ?? 1_048_576, 1, 134_217_728),
+    }
+    this.#bindings = (options.topology?.bindings ?? []).map((binding) => ({
+      queue: binding.queue,
+      types: binding.types,
+      parkingQueue: binding.parkingQueue ?? defaultParkingQueue(binding.queue),
+      delaysMs: [],
+    }))
+    const connection = { broker, source, reporter: this.#reporter }
+    this.#publish = new BrokerConnection({ ...connection, purpose: 'publish' })
+    this.#consume = new BrokerConnection({ ...connection, purpose: 'consume' })
+    this.#publisher = new Publisher({
+      connection: this.#publish,
+      source,
+      confirmTimeoutMs: within('confirmTimeoutMs', options.confirmTimeoutMs ?? 10_000, 100, 300_000),
+      // What can't be declared is reported; publishing goes on, and says so if a queue is missing.
+      prepare: (live) => this.#declare(live, this.#bindings).catch(() => {}),
+    })
+  }
+
+  consumer(options: ConsumerOptions): ConsumerBuilder<DB> {
+    const resolved = resolveConsumerOptions(options)
+    if (this.#consumers.some((other) => other.options.name === resolved.name)) {
+      throw invalidOption('name', `unique; this bus has a consumer "${resolved.name}" already`)
+    }
+    const consumer = new ConsumerBuilder<DB>(resolved, (routes) => this.#run(resolved, routes))
+    this.#consumers.push(consumer)
+    return consumer
+  }
+
+  outbox(trx: OutboxExecutor): Outbox {
+    return new DirectOutbox(trx, this.#schema, this.#encode)
+  }
+
+  relay(options: RelayOptions = {}): OutboxRelay {
+    const relay = new OutboxRelay({
+      db: this.#db,
+      query: this.#query,
+      schema: this.#schema,
+      publisher: this.#publisher,
+      reporter: this.#reporter,
+      options: resolveRelayOptions(options),
+    })
+    this.#relays.push(relay)
+    return relay
+  }
+
+  async publish<M extends MessageDefinition>(
+    message: M,
+    data: MessageInput<M>,
+    options: PublishOptions = {},
+  ): Promise<Published> {
+    const outgoing = await encode(message, data, options, this.#encode)
+    await this.#publisher.publish(outgoing)
+    return { id: outgoing.messageId }
+  }
+
+  wake(): void {
+    for (const relay of this.#relays) relay.wake()
+  }
+
+  async queueDepth(queue: string): Promise<QueueDepth> {
+    const live = await this.#publish.waitUp(AbortSignal.timeout(5_000))
+    if (live === undefined) throw new BrokerUnavailableError('There is no connection to the broker')
+    // A channel of its own: asking for a queue that is missing closes the channel.
+    const channel = await openChannel(live.model)
+    try {
+      const { messageCount, consumerCount } = await channel.checkQueue(queue)
+      return { queue, ready: messageCount, consumers: consumerCount }
+    } catch (error) {
+      throw new BrokerUnavailableError(`Queue "${queue}": ${errorText(error)}`, error)
+    } finally {
+      await channel.close().catch(() => {})
+    }
+  }
+
+  async outboxDepth(): Promise<OutboxDepth> {
+    return await outboxDepth(this.#query, this.#schema)
+  }
+
+  health(): BusHealth {
+    const publish = this.#publish.health()
+    const consume = this.#consume.health()
+    const consumers = this.#consumers.map((consumer) => consumer.health())
+    const live = this.#draining === undefined
+    const up = (state: string): boolean => state === 'up' || state === 'idle'
+    return {
+      live,
+      ready:
+        live &&
+        up(publish.state) &&
+        up(consume.state) &&
+        consumers.every(({ state }) => state === 'running' || state === 'idle'),
+      publish,
+      consume,
+      consumers,
+      relays: this.#relays.map((relay) => relay.health()),
+    }
+  }
+
+  drain(options: { readonly deadlineMs?: number | undefined } = {}): Promise<DrainResult> {
+    const deadlineMs = within('deadlineMs', options.deadlineMs ?? 20_000, 0, 600_000)
+    this.#draining ??= this.#drain(deadlineMs)
+    return this.#draining
+  }
+
+  async #drain(deadlineMs: number): Promise<DrainResult> {
+    const results = await Promise.all(
+      this.#consumers.map((consumer) => consumer.drain(deadlineMs)),
+    )
+    // After the consumers, which wake them. What is left in the outbox is for the next process.
+    await Promise.all(this.#relays.map((relay) => relay.stop()))
+    await this.#publisher.close()
+    await Promise.all([this.#publish.close(), this.#consume.close()])
+    return results.reduce(
+      (sum, result) => ({
+        finished: sum.finished + result.finished,
+        released: sum.released + result.released,
+        abandoned: sum.abandoned + result.abandoned,
+      }),
+      { finished: 0, released: 0, abandoned: 0 },
+    )
+  }
+
+  #run(
+    options: ResolvedConsumerOptions,
+    routes: ConstructorParameters<typeof RunningConsumer<DB>>[0]['attempt']['routes'],
+  ): RunningConsumer<DB> {
+    const { name, queue, concurrency, prefetch, deadlineMs, parkingQueue, delaysMs } = options
+    const common = { consumer: name, query: this.#query, schema: this.#schema }
+    const declare = (live: LiveConnection): Promise<void> =>
+      this.#declare(live, [queueSpec(options)])
+    this.#publish.start()
+    return new RunningConsumer<DB>({
+      name,
+      queue,
+      concurrency,
+      prefetch,
+      deadlineMs,
+      connection: this.#consume,
+      reporter: this.#reporter,
+      declare,
+      onPublished: () => this.wake(),
+      checkDatabase: () => checkTables(this.#query, this.#schema),
+      attempt: {
+        ...common,
+        db: this.#db,
+        routes,
+        maxAttempts: options.attempts,
+        encode: this.#encode,
+        reporter: this.#reporter,
+      },
+      settle: {
+        ...common,
+        queue,
+        parkingQueue,
+        delaysMs,
+        maxAttempts: options.attempts,
+        publisher: this.#publisher,
+        reporter: this.#reporter,
+        redeclare: async () => {
+          if (this.#consume.live !== undefined) await declare(this.#consume.live)
+        },
+      },
+    })
+  }
+
+  async #declare(live: LiveConnection, queues: readonly QueueSpec[]): Promise<void> {
+    try {
+      await declareTopology(live.model, { exchange: this.#encode.exchange, queues })
+    } catch (error) {
+      this.#reporter.emit({ type: 'topology.failed', error })
+      throw error
+    }
+  }
+
+  async #applyTopology(timeoutMs = 30_000): Promise<void> {
+    const live = await this.#publish.waitUp(AbortSignal.timeout(timeoutMs))
+    if (live === undefined) {
+      throw new BrokerUnavailableError(`There was no connection to the broker in ${timeoutMs} ms`)
+    }
+    const consumers = this.#consumers.map((consumer) => queueSpec(consumer.options))
+    await this.#declare(live, [...this.#bindings, ...consumers])
+  }
+}
+
+function queueSpec(options: ResolvedConsumerOptions): QueueSpec {
+  const { queue, parkingQueue, delaysMs, messages } = options
+  return { queue, parkingQueue, delaysMs, types: [...new Set(messages.map(({ type }) => type))] }
+}

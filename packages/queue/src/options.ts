@@ -21,6 +21,12 @@ export interface QueueBinding {
   readonly queue: string
   /** Message types (routing keys) that go to the queue. Topic patterns such as `payments.*` work. */
   readonly types: readonly string[]
+  /**
+   * The parking queue its consumer uses; the two must agree.
+   *
+   * @defaultValue `<queue>.parked`
+   */
+  readonly parkingQueue?: string | undefined
 }
 
 /** What the bus declares at the broker, besides what its consumers need. */

@@ -59,7 +59,8 @@ export interface Consumer<DB> {
 
 /** State of one connection. */
 export interface ConnectionHealth {
-  readonly state: 'connecting' | 'up' | 'blocked' | 'closed'
+  /** `idle` until something needs it. */
+  readonly state: 'idle' | 'connecting' | 'up' | 'blocked' | 'closed'
   /** Counts connections made; a number that grows without end is a flapping network. */
   readonly generation: number
   readonly lastError: string | undefined

@@ -64,6 +64,7 @@ const up = (schema: string): readonly string[] => [
   `create index outbox_pending on ${schema}.outbox (seq) where state = 'pending'`,
   `create index outbox_waiting on ${schema}.outbox (key, seq)
     where state = 'pending' and attempts > 0`,
+  `create index outbox_parked on ${schema}.outbox (seq) where state = 'parked'`,
   `create index outbox_settled on ${schema}.outbox (settled_at)
     where state in ('sent', 'cancelled')`,
 ]

@@ -1,0 +1,293 @@
+import type { ConfirmChannel, Message } from 'amqplib'
+import { backoffMs, pause } from '../backoff.ts'
+import type { Outgoing } from '../envelope.ts'
+import {
+  BlockedError,
+  BrokerUnavailableError,
+  ConfirmLostError,
+  ConfirmTimeoutError,
+  NackedError,
+  QueueError,
+  TooLargeError,
+  UnroutableError,
+} from '../errors.ts'
+import { errorText } from '../reporter.ts'
+import type { BrokerConnection, LiveConnection } from './connection.ts'
+import { openConfirmChannel } from './topology.ts'
+
+/** A published message waiting for its confirm. */
+interface Pending {
+  readonly outgoing: Outgoing
+  /** Set when the broker sent the message back; its confirm follows. */
+  returned: string | undefined
+  readonly settle: (error?: QueueError) => void
+}
+
+interface PublisherOptions {
+  readonly connection: BrokerConnection
+  readonly source: string
+  readonly confirmTimeoutMs: number
+  /** Declares what this bus needs, on every new connection, before anything is published on it. */
+  readonly prepare: (live: LiveConnection) => Promise<void>
+}
+
+const REOPEN = { baseMs: 50, maxMs: 5_000 }
+/** Enough to keep the broker's confirm batches full; beyond it callers wait their turn. */
+const MAX_IN_FLIGHT = 5_000
+
+/**
+ * Publishes with `mandatory` and confirms. A promise that resolves means: in a queue, on disk.
+ *
+ * The broker *confirms* what it could not route, right after it sent it back, so a return is
+ * remembered by message id and turns the confirm into a rejection.
+ */
+export class Publisher {
+  readonly #options: PublisherOptions
+  readonly #pending = new Set<Pending>()
+  readonly #byMessageId = new Map<string, Pending[]>()
+  readonly #waiting = new Set<() => void>()
+  readonly #stop = new AbortController()
+  #channel: ConfirmChannel | undefined
+  #opening: Promise<void> | undefined
+
+  constructor(options: PublisherOptions) {
+    this.#options = options
+    options.connection.onUp((live) => this.#open(live))
+    options.connection.onBlockedChange((reason) => this.#blockedChanged(reason))
+  }
+
+  /** A channel is open and the broker takes messages. */
+  get ready(): boolean {
+    return this.#channel !== undefined && this.#options.connection.blocked === undefined
+  }
+
+  /** Waits until {@link ready}, or until the signal aborts. */
+  async waitReady(signal: AbortSignal): Promise<boolean> {
+    this.#options.connection.start()
+    while (!this.ready && !signal.aborted) await this.#changed(signal)
+    return this.ready
+  }
+
+  /**
+   * Resolves when the broker has confirmed. Every rejection is a {@link QueueError}; those with
+   * the codes `CONFIRM_TIMEOUT`, `CONFIRM_LOST` and `BLOCKED` (if handed over) leave open whether the
+   * broker has the message.
+   */
+  async publish(outgoing: Outgoing): Promise<void> {
+    const { confirmTimeoutMs, connection } = this.#options
+    if (this.#stop.signal.aborted) {
+      throw new QueueError('The bus is closed', { code: 'QUEUE_CLOSED', retryable: false })
+    }
+    const startedAt = performance.now()
+    while (this.#channel === undefined || this.#pending.size >= MAX_IN_FLIGHT) {
+      if (connection.blocked !== undefined) break
+      const leftMs = confirmTimeoutMs - (performance.now() - startedAt)
+      if (leftMs <= 0) throw unavailable(outgoing, connection)
+      connection.start()
+      await this.#changed(AbortSignal.any([this.#stop.signal, AbortSignal.timeout(leftMs)]))
+      if (this.#stop.signal.aborted) throw unavailable(outgoing, connection)
+    }
+    if (connection.blocked !== undefined) {
+      throw new BlockedError(outgoing.messageId, connection.blocked, false)
+    }
+    const leftMs = Math.max(1, confirmTimeoutMs - (performance.now() - startedAt))
+    await this.#send(this.#channel!, outgoing, leftMs)
+  }
+
+  /** Lets go of the channel; what is unconfirmed rejects. The connection is closed by its owner. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    const channel = this.#channel
+    this.#channel = undefined
+    if (channel !== undefined) await channel.close().catch(() => {})
+    this.#notify()
+    await this.#opening
+  }
+
+  #send(channel: ConfirmChannel, outgoing: Outgoing, timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        pending.settle(new ConfirmTimeoutError(outgoing.messageId, this.#options.confirmTimeoutMs))
+      }, timeoutMs)
+      const pending: Pending = {
+        outgoing,
+        returned: undefined,
+        settle: (error) => {
+          if (!this.#forget(pending)) return
+          clearTimeout(timer)
+          if (error === undefined) resolve()
+          else reject(error)
+        },
+      }
+      this.#remember(pending)
+      try {
+        channel.publish(
+          outgoing.exchange,
+          outgoing.routingKey,
+          outgoing.body,
+          publishOptions(outgoing, this.#options.source),
+          (error: Error | null) => this.#confirmed(pending, channel, error),
+        )
+      } catch (error) {
+        pending.settle(refusedLocally(outgoing, error))
+      }
+    })
+  }
+
+  #confirmed(pending: Pending, channel: ConfirmChannel, error: Error | null): void {
+    const { outgoing, returned } = pending
+    if (error === null && returned === undefined) return pending.settle()
+    if (error === null) {
+      return pending.settle(
+        new UnroutableError(outgoing.exchange, outgoing.routingKey, returned ?? ''),
+      )
+    }
+    // amqplib reports a negative confirm and a closed channel by the same callback.
+    const cause = closeErrors.get(channel)
+    if (cause === undefined && error.message === 'message nacked') {
+      return pending.settle(new NackedError(outgoing.messageId))
+    }
+    if (cause !== undefined && namesMissingExchange(cause, outgoing.exchange)) {
+      return pending.settle(
+        new UnroutableError(outgoing.exchange, outgoing.routingKey, 'the exchange is missing'),
+      )
+    }
+    pending.settle(new ConfirmLostError(outgoing.messageId, cause ?? error))
+  }
+
+  #open(live: LiveConnection): void {
+    this.#opening = this.#keepOpen(live)
+  }
+
+  /** Holds one confirm channel open for as long as this connection lives. */
+  async #keepOpen(live: LiveConnection): Promise<void> {
+    const { connection, prepare } = this.#options
+    let failures = 0
+    while (!this.#stop.signal.aborted && connection.live === live) {
+      const openedAt = performance.now()
+      try {
+        await prepare(live)
+        const channel = await openConfirmChannel(live.model)
+        const closed = this.#adopt(channel)
+        await closed
+      } catch {
+        // The connection is gone or going; its loop reports why and brings the next one.
+      }
+      failures = performance.now() - openedAt > REOPEN.maxMs ? 0 : failures + 1
+      await pause(backoffMs(failures - 1, REOPEN), this.#stop.signal)
+    }
+  }
+
+  #adopt(channel: ConfirmChannel): Promise<void> {
+    return new Promise((resolve) => {
+      channel.on('error', (error) => closeErrors.set(channel, error))
+      channel.on('return', (message) => this.#returned(message))
+      channel.on('close', () => {
+        if (this.#channel === channel) this.#channel = undefined
+        resolve()
+      })
+      this.#channel = channel
+      this.#notify()
+    })
+  }
+
+  #returned(message: Message): void {
+    const pendings = this.#byMessageId.get(String(message.properties.messageId)) ?? []
+    const { exchange, routingKey, replyText } = message.fields as typeof message.fields & {
+      replyText?: string
+    }
+    const match = pendings.find(
+      ({ outgoing, returned }) =>
+        returned === undefined &&
+        outgoing.exchange === exchange &&
+        outgoing.routingKey === routingKey,
+    )
+    if (match !== undefined) match.returned = replyText ?? 'returned'
+  }
+
+  /** What is in flight when the broker blocks may stay so for hours: say so instead of waiting. */
+  #blockedChanged(reason: string | undefined): void {
+    if (reason !== undefined) {
+      for (const pending of [...this.#pending]) {
+        pending.settle(new BlockedError(pending.outgoing.messageId, reason, true))
+      }
+    }
+    this.#notify()
+  }
+
+  #remember(pending: Pending): void {
+    const id = pending.outgoing.messageId
+    this.#pending.add(pending)
+    const same = this.#byMessageId.get(id)
+    if (same === undefined) this.#byMessageId.set(id, [pending])
+    else same.push(pending)
+  }
+
+  #forget(pending: Pending): boolean {
+    if (!this.#pending.delete(pending)) return false
+    const id = pending.outgoing.messageId
+    const left = (this.#byMessageId.get(id) ?? []).filter((other) => other !== pending)
+    if (left.length === 0) this.#byMessageId.delete(id)
+    else this.#byMessageId.set(id, left)
+    if (this.#pending.size === MAX_IN_FLIGHT - 1) this.#notify()
+    return true
+  }
+
+  async #changed(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    await new Promise<void>((resolve) => {
+      const finish = (): void => {
+        this.#waiting.delete(finish)
+        signal.removeEventListener('abort', finish)
+        resolve()
+      }
+      signal.addEventListener('abort', finish)
+      this.#waiting.add(finish)
+    })
+  }
+
+  #notify(): void {
+    for (const finish of [...this.#waiting]) finish()
+  }
+}
+
+/** Why the broker closed a channel; amqplib tells that and the fate of messages separately. */
+const closeErrors = new WeakMap<ConfirmChannel, Error>()
+
+function namesMissingExchange(error: Error, exchange: string): boolean {
+  return (
+    (error as { code?: number }).code === 404 && error.message.includes(`no exchange '${exchange}'`)
+  )
+}
+
+function publishOptions(outgoing: Outgoing, source: string): object {
+  return {
+    persistent: true,
+    mandatory: true,
+    contentType: 'application/json',
+    messageId: outgoing.messageId,
+    type: outgoing.type,
+    appId: source,
+    headers: outgoing.headers,
+    ...outgoing.properties,
+  }
+}
+
+function refusedLocally(outgoing: Outgoing, error: unknown): QueueError {
+  // amqplib refuses headers that don't fit its frame before it writes anything.
+  if (error instanceof RangeError) {
+    return new TooLargeError('headers', JSON.stringify(outgoing.headers).length, 65_536)
+  }
+  return new BrokerUnavailableError(
+    `Message ${outgoing.messageId} was not sent: ${errorText(error)}`,
+    error,
+  )
+}
+
+function unavailable(outgoing: Outgoing, connection: BrokerConnection): QueueError {
+  const { lastError } = connection.health()
+  return new BrokerUnavailableError(
+    `Message ${outgoing.messageId} was not sent: no connection to the broker` +
+      (lastError === undefined ? '' : ` (${lastError})`),
+  )
+}

@@ -1,0 +1,104 @@
+import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib'
+import { QueueError } from '../errors.ts'
+import { errorText } from '../reporter.ts'
+
+/** A work queue with everything that belongs to it. */
+export interface QueueSpec {
+  readonly queue: string
+  readonly types: readonly string[]
+  readonly parkingQueue: string
+  /** One wait queue for each; empty when only publishing. */
+  readonly delaysMs: readonly number[]
+}
+
+/** What is to exist at the broker. */
+export interface TopologySpec {
+  readonly exchange: string
+  readonly queues: readonly QueueSpec[]
+}
+
+/** Where messages wait for their next attempt. */
+export function waitQueueName(queue: string, delayMs: number): string {
+  return `${queue}.wait.${delayMs}`
+}
+
+/** Where messages go that can't be handled, unless the consumer names another queue. */
+export function defaultParkingQueue(queue: string): string {
+  return `${queue}.parked`
+}
+
+/*
+ * At-least-once dead-lettering needs reject-publish, and both keep a message in its queue until the
+ * next one has it. Everything else (limits, lengths) is left to the operator's policies, because
+ * arguments can't be changed once a queue exists. There is no x-delivery-limit: attempts are counted
+ * in PostgreSQL, and what a broker with a default limit (RabbitMQ 4) gives up on lands in the
+ * parking queue instead of vanishing.
+ */
+function deadLetterTo(queue: string): Record<string, unknown> {
+  return {
+    'x-queue-type': 'quorum',
+    'x-overflow': 'reject-publish',
+    'x-dead-letter-exchange': '',
+    'x-dead-letter-routing-key': queue,
+    'x-dead-letter-strategy': 'at-least-once',
+  }
+}
+
+/**
+ * Declares it all; what exists already with the same properties is left alone, nothing is deleted.
+ * Uses a channel of its own, since a mismatch closes the channel it is found on.
+ *
+ * @throws {@link QueueError} with code `QUEUE_TOPOLOGY_MISMATCH` and the broker's words.
+ */
+export async function declareTopology(model: ChannelModel, spec: TopologySpec): Promise<void> {
+  const channel = await openChannel(model)
+  try {
+    await channel.assertExchange(spec.exchange, 'topic', { durable: true })
+    for (const queue of spec.queues) await declareQueue(channel, spec.exchange, queue)
+  } catch (error) {
+    if ((error as { code?: number }).code !== 406) throw error
+    throw new QueueError(
+      `The broker already has this with other properties: ${errorText(error)}. ` +
+        'Nothing was changed; delete or rename it, or give this bus the same properties.',
+      { code: 'QUEUE_TOPOLOGY_MISMATCH', retryable: false, cause: error },
+    )
+  } finally {
+    await channel.close().catch(() => {})
+  }
+}
+
+async function declareQueue(channel: Channel, exchange: string, spec: QueueSpec): Promise<void> {
+  await channel.assertQueue(spec.parkingQueue, {
+    durable: true,
+    arguments: { 'x-queue-type': 'quorum' },
+  })
+  await channel.assertQueue(spec.queue, {
+    durable: true,
+    arguments: deadLetterTo(spec.parkingQueue),
+  })
+  for (const delayMs of new Set(spec.delaysMs)) {
+    // One queue for each delay: a TTL per message would only expire at the head of the queue, behind
+    // longer waits. https://www.rabbitmq.com/docs/ttl
+    await channel.assertQueue(waitQueueName(spec.queue, delayMs), {
+      durable: true,
+      arguments: { ...deadLetterTo(spec.queue), 'x-message-ttl': delayMs },
+    })
+  }
+  for (const type of spec.types) await channel.bindQueue(spec.queue, exchange, type)
+}
+
+/** A channel whose errors never reach the connection: amqplib kills that when nobody listens. */
+export async function openChannel(model: ChannelModel): Promise<Channel> {
+  return ignoringErrors(await model.createChannel())
+}
+
+/** The same with publisher confirms. */
+export async function openConfirmChannel(model: ChannelModel): Promise<ConfirmChannel> {
+  return ignoringErrors(await model.createConfirmChannel())
+}
+
+function ignoringErrors<C extends Channel>(channel: C): C {
+  channel.on('error', () => {})
+  channel.on('handler-error', () => {})
+  return channel
+}

@@ -1,0 +1,254 @@
+import type { Kysely } from 'kysely'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ATTEMPT_HEADER, decode, payloadHash } from '../envelope.ts'
+import type { Decoded, EncodeContext } from '../envelope.ts'
+import { QueueError } from '../errors.ts'
+import type { ParkReason } from '../events.ts'
+import type { DeliveryContext, OneStepHandler, TwoStepHandler } from '../handler.ts'
+import type { MessageDefinition, ReceivedMessage } from '../message.ts'
+import { BufferedOutbox } from '../outbox/buffered-outbox.ts'
+import { beginAttempt } from '../postgres/begin-attempt.ts'
+import { clearAttempt } from '../postgres/clear-attempt.ts'
+import { findInbox } from '../postgres/find-inbox.ts'
+import { insertInbox } from '../postgres/insert-inbox.ts'
+import type { InboxVerdict } from '../postgres/insert-inbox.ts'
+import { isSerializationFailure } from '../postgres/pg-errors.ts'
+import type { Query } from '../postgres/query.ts'
+import type { Reporter } from '../reporter.ts'
+import { validate } from '../standard-schema.ts'
+import type { Delivery } from './delivery.ts'
+import { isDeadLetter, isRetryAfter } from './outcome.ts'
+import { DuplicateReceipt } from './proof.ts'
+import type { CommitReceipt } from './proof.ts'
+import { DatabaseTrouble, runTransaction } from './run-transaction.ts'
+
+/** A message with what handles it. */
+export interface Route<DB> {
+  readonly definition: MessageDefinition
+  readonly handler: OneStepHandler<any, DB> | TwoStepHandler<any, DB, any>
+}
+
+/** What one attempt needs to know of its consumer. */
+export interface AttemptContext<DB> {
+  readonly consumer: string
+  readonly db: Kysely<DB>
+  readonly query: Query
+  readonly schema: string
+  readonly routes: ReadonlyMap<string, ReadonlyMap<number, Route<DB>>>
+  readonly maxAttempts: number
+  readonly encode: EncodeContext
+  readonly reporter: Reporter
+}
+
+/** What is to become of a delivery. */
+export type Verdict =
+  | { readonly kind: 'committed'; readonly receipt: CommitReceipt; readonly published: boolean }
+  | { readonly kind: 'duplicate'; readonly receipt: DuplicateReceipt }
+  | { readonly kind: 'failed'; readonly error: unknown; readonly delayMs?: number | undefined }
+  | { readonly kind: 'park'; readonly reason: ParkReason; readonly error: unknown }
+  | { readonly kind: 'trouble'; readonly error: unknown }
+
+/** A verdict with what is known about the message it is on. */
+export interface Attempt {
+  readonly verdict: Verdict
+  readonly messageId: string | undefined
+  readonly messageType: string
+  readonly attempt: number
+  /** Its start was written down and has to be taken back or concluded. */
+  readonly counted: boolean
+}
+
+const IN_PLACE_RETRIES = 3
+
+/** Runs a delivery through decoding, counting, handler and commit. Never throws, never settles. */
+export async function attemptDelivery<DB>(
+  context: AttemptContext<DB>,
+  delivery: Delivery,
+  signal: AbortSignal,
+): Promise<Attempt> {
+  const { message } = delivery
+  const unknown = { messageId: undefined, messageType: '', attempt: 1, counted: false }
+  await context.reporter.probe('consumer.received', message.properties.messageId)
+  const decoded = decode(message, context.encode.maxMessageBytes)
+  if ('reason' in decoded) {
+    return { ...unknown, verdict: park(decoded.reason, new Error(decoded.detail)) }
+  }
+  const known = { ...unknown, messageId: decoded.id, messageType: decoded.type }
+  const accepted = await accept(context, decoded)
+  if ('kind' in accepted) return { ...known, verdict: accepted }
+
+  const counted =
+    delivery.redelivered || message.properties.headers?.[ATTEMPT_HEADER] !== undefined
+  let attempt = 1
+  try {
+    if (counted) {
+      attempt = await beginAttempt(context.query, context.schema, context.consumer, decoded.id)
+    }
+  } catch (error) {
+    return { ...known, verdict: { kind: 'trouble', error } }
+  }
+  const result = { ...known, attempt, counted }
+  if (attempt > context.maxAttempts) {
+    return { ...result, verdict: park('attempts-exhausted', new Error('The process died at it')) }
+  }
+  const run = new Run(context, accepted.route, {
+    message: accepted.message,
+    hash: payloadHash(decoded, message.content),
+    counted,
+    delivery: { signal, attempt, redelivered: delivery.redelivered },
+  })
+  return { ...result, verdict: await run.verdict() }
+}
+
+/** Finds what handles a message and lets its schema judge it. */
+async function accept<DB>(
+  context: AttemptContext<DB>,
+  decoded: Decoded,
+): Promise<{ route: Route<DB>; message: ReceivedMessage<unknown> } | Verdict> {
+  const versions = context.routes.get(decoded.type)
+  if (versions === undefined) return park('unknown-type', new Error(`type ${decoded.type}`))
+  const route = versions.get(decoded.version)
+  if (route === undefined) {
+    return park('unknown-version', new Error(`version ${decoded.version} of ${decoded.type}`))
+  }
+  try {
+    const valid = await validate(route.definition.schema, decoded.data)
+    if ('issues' in valid) return park('schema-invalid', new Error(valid.issues.join('; ')))
+    return { route, message: { ...decoded, data: valid.value } }
+  } catch (error) {
+    return park('schema-invalid', error)
+  }
+}
+
+interface RunInput {
+  readonly message: ReceivedMessage<unknown>
+  readonly hash: Buffer
+  readonly counted: boolean
+  readonly delivery: DeliveryContext
+}
+
+/** One try of one handler on one message. */
+class Run<DB> {
+  readonly #context: AttemptContext<DB>
+  readonly #route: Route<DB>
+  readonly #input: RunInput
+
+  constructor(context: AttemptContext<DB>, route: Route<DB>, input: RunInput) {
+    this.#context = context
+    this.#route = route
+    this.#input = input
+  }
+
+  async verdict(): Promise<Verdict> {
+    try {
+      return await this.#handle()
+    } catch (error) {
+      if (error instanceof DatabaseTrouble) return { kind: 'trouble', error: error.cause }
+      if (isDeadLetter(error)) return park(error.reason, error)
+      if (isRetryAfter(error)) return { kind: 'failed', error, delayMs: error.delayMs }
+      return { kind: 'failed', error }
+    }
+  }
+
+  async #handle(): Promise<Verdict> {
+    const { handler } = this.#route
+    const { message, delivery } = this.#input
+    if (typeof handler === 'function') {
+      return await this.#transact((trx, outbox) => handler(message, { ...delivery, trx, outbox }))
+    }
+    const seen = await this.#lookUp()
+    if (seen !== 'new') return await this.#conclude(seen)
+    const decision = await untilAborted(delivery.signal, () => handler.decide(message, delivery))
+    await this.#context.reporter.probe('consumer.decided', message.id)
+    return await this.#transact((trx, outbox) =>
+      handler.record(message, decision, { ...delivery, trx, outbox }),
+    )
+  }
+
+  /** Before asking another system again: the answer may be on record already. */
+  async #lookUp(): Promise<InboxVerdict> {
+    const { query, schema, consumer } = this.#context
+    try {
+      return await findInbox(query, schema, consumer, this.#input.message.id, this.#input.hash)
+    } catch (error) {
+      throw new DatabaseTrouble(error)
+    }
+  }
+
+  async #transact(
+    work: (trx: any, outbox: BufferedOutbox) => Promise<void>,
+  ): Promise<Verdict> {
+    for (let round = 0; ; round += 1) {
+      try {
+        return await this.#transactOnce(work)
+      } catch (error) {
+        if (!isSerializationFailure(error) || round >= IN_PLACE_RETRIES) throw error
+        await delay(10 + Math.random() * 40 * (round + 1))
+      }
+    }
+  }
+
+  async #transactOnce(
+    work: (trx: any, outbox: BufferedOutbox) => Promise<void>,
+  ): Promise<Verdict> {
+    const { db, schema, consumer, reporter } = this.#context
+    const { message, hash, counted, delivery } = this.#input
+    let outbox: BufferedOutbox | undefined
+    const result = await runTransaction<DB, Exclude<InboxVerdict, 'new'>>(db, {
+      open: async (query) => {
+        const seen = await insertInbox(query, schema, consumer, message.id, hash)
+        return seen === 'new' ? undefined : seen
+      },
+      work: async (guard) => {
+        const buffer = new BufferedOutbox(guard.query, schema, this.#context.encode)
+        outbox = buffer
+        await untilAborted(delivery.signal, () => work(guard.trx, buffer))
+      },
+      finish: async (query) => {
+        await outbox?.flush(query)
+        if (counted) await clearAttempt(query, schema, consumer, message.id)
+        await reporter.probe('consumer.recorded', message.id)
+      },
+    })
+    if (result.outcome === 'ended-early') return await this.#conclude(result.value)
+    return { kind: 'committed', receipt: result.receipt, published: (outbox?.size ?? 0) > 0 }
+  }
+
+  async #conclude(seen: Exclude<InboxVerdict, 'new'>): Promise<Verdict> {
+    const { query, schema, consumer } = this.#context
+    if (seen === 'id-reuse') {
+      return park('id-reuse', new Error('this id was committed before with another body'))
+    }
+    if (this.#input.counted) {
+      await clearAttempt(query, schema, consumer, this.#input.message.id).catch(() => {})
+    }
+    return { kind: 'duplicate', receipt: new DuplicateReceipt() }
+  }
+}
+
+/**
+ * Runs user code until it settles, or until its time is up. Code that ignores the signal runs on, but
+ * nothing waits for it and its queries are refused. A lost channel only signals: what the handler
+ * has begun may still commit, and the redelivery will find it committed.
+ */
+async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  let onAbort: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => {
+      const { reason } = signal
+      if (!QueueError.is(reason) || reason.code !== 'QUEUE_DELIVERY_LOST') reject(reason)
+    }
+    signal.addEventListener('abort', onAbort)
+    if (signal.aborted) onAbort()
+  })
+  aborted.catch(() => {})
+  try {
+    return await Promise.race([work(), aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort!)
+  }
+}
+
+function park(reason: ParkReason, error: unknown): Verdict {
+  return { kind: 'park', reason, error }
+}

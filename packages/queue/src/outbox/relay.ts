@@ -1,0 +1,187 @@
+import type { Kysely } from 'kysely'
+import { backoffMs, pause } from '../backoff.ts'
+import type { Publisher } from '../broker/publisher.ts'
+import { claimBatch } from '../postgres/claim-batch.ts'
+import type { ClaimedRow } from '../postgres/claim-batch.ts'
+import { deleteSettled } from '../postgres/delete-settled.ts'
+import { leasePartitions } from '../postgres/lease-partitions.ts'
+import type { Query } from '../postgres/query.ts'
+import { releasePartitions } from '../postgres/release-partitions.ts'
+import { errorText } from '../reporter.ts'
+import type { Reporter } from '../reporter.ts'
+import { uuidv7 } from '../uuid.ts'
+import { exhausted, recordBatch } from './record-batch.ts'
+import { sendBatch } from './send-batch.ts'
+import type { SentBatch } from './send-batch.ts'
+import type { Relay, RelayHealth, RelayOptions } from './types.ts'
+
+/** {@link RelayOptions} with every default filled in. */
+export interface ResolvedRelayOptions {
+  readonly batchSize: number
+  readonly partitions: number
+  readonly pollMs: number
+  readonly leaseMs: number
+  readonly maxAttempts: number
+  readonly retentionMs: number
+  readonly onConfirmed: RelayOptions['onConfirmed']
+}
+
+interface RelayParts {
+  readonly db: Kysely<any>
+  readonly query: Query
+  readonly schema: string
+  readonly publisher: Publisher
+  readonly reporter: Reporter
+  readonly options: ResolvedRelayOptions
+}
+
+const TROUBLE = { baseMs: 100, maxMs: 5_000 }
+const CLEANUP_EVERY_MS = 60_000
+const CLEANUP_ROWS = 1_000
+
+/** Sends what the outbox holds; see {@link Relay} for what it promises. */
+export class OutboxRelay implements Relay {
+  readonly #parts: RelayParts
+  readonly #owner = uuidv7()
+  #stop: AbortController | undefined
+  #loop: Promise<void> | undefined
+  #woken = false
+  #wakeSleeper: (() => void) | undefined
+  #leased = 0
+  /** By the monotonic clock, from before the lease was asked for: ours is never the longer one. */
+  #leasedUntil = 0
+  #cleanedAt = Number.NEGATIVE_INFINITY
+  #confirmed = 0
+  #refused = 0
+  #parked = 0
+  #lastError: string | undefined
+
+  constructor(parts: RelayParts) {
+    this.#parts = parts
+  }
+
+  start(): void {
+    if (this.#stop !== undefined) return
+    this.#stop = new AbortController()
+    this.#loop = this.#run(this.#stop.signal)
+  }
+
+  wake(): void {
+    this.#woken = true
+    this.#wakeSleeper?.()
+  }
+
+  async stop(): Promise<void> {
+    this.#stop?.abort()
+    this.wake()
+    await this.#loop
+    this.#stop = undefined
+  }
+
+  health(): RelayHealth {
+    return {
+      running: this.#stop !== undefined && !this.#stop.signal.aborted,
+      leasedPartitions: performance.now() < this.#leasedUntil ? this.#leased : 0,
+      confirmed: this.#confirmed,
+      refused: this.#refused,
+      parked: this.#parked,
+      lastError: this.#lastError,
+    }
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { publisher, query, schema, reporter } = this.#parts
+    const { leaseMs } = this.#parts.options
+    // The lease is renewed beside the loop, which may wait long for confirms.
+    const renewal = setInterval(() => void this.#lease().catch(() => {}), leaseMs / 3)
+    let failures = 0
+    while (!signal.aborted) {
+      try {
+        // Without a broker nothing is claimed: what waits stays cancellable.
+        if (!(await publisher.waitReady(signal))) break
+        if (performance.now() >= this.#leasedUntil) await this.#lease()
+        const rows = this.#leased === 0 ? 0 : await this.#sendNext()
+        if (rows === 0) await this.#rest(signal)
+        failures = 0
+      } catch (error) {
+        this.#lastError = errorText(error)
+        reporter.emit({ type: 'relay.failed', error })
+        await pause(backoffMs(failures, TROUBLE), signal)
+        failures += 1
+      }
+    }
+    clearInterval(renewal)
+    await releasePartitions(query, schema, this.#owner).catch(() => {})
+    this.#leasedUntil = 0
+  }
+
+  async #lease(): Promise<void> {
+    const { query, schema, options } = this.#parts
+    const askedAt = performance.now()
+    const leases = await leasePartitions(query, schema, {
+      owner: this.#owner,
+      leaseMs: options.leaseMs,
+      limit: options.partitions,
+    })
+    this.#leased = leases.length
+    this.#leasedUntil = askedAt + options.leaseMs
+  }
+
+  async #sendNext(): Promise<number> {
+    const { db, query, schema, publisher, reporter, options } = this.#parts
+    const rows = await claimBatch(query, schema, this.#owner, options.batchSize)
+    if (rows.length === 0) return 0
+    const startedAt = performance.now()
+    await reporter.probe('relay.claimed', ids(rows))
+    const batch = await sendBatch(publisher, rows, () => performance.now() < this.#leasedUntil)
+    await reporter.probe('relay.confirmed', ids(batch.confirmed))
+    const { maxAttempts, onConfirmed } = options
+    await recordBatch({ db, schema, maxAttempts, onConfirmed }, batch)
+    await reporter.probe('relay.marked', ids(batch.confirmed))
+    this.#account(batch, performance.now() - startedAt)
+    const [trouble] = batch.unknown
+    if (trouble !== undefined) throw trouble.error
+    return batch.confirmed.length + batch.refused.length
+  }
+
+  #account(batch: SentBatch, durationMs: number): void {
+    const { reporter, options } = this.#parts
+    this.#confirmed += batch.confirmed.length
+    if (batch.confirmed.length > 0) {
+      this.#lastError = undefined
+      reporter.emit({ type: 'relay.confirmed', rows: batch.confirmed.length, durationMs })
+    }
+    for (const { row, error } of batch.refused) {
+      const parked = exhausted(row, error, options.maxAttempts)
+      this.#refused += 1
+      if (parked) this.#parked += 1
+      this.#lastError = errorText(error)
+      reporter.emit({ type: parked ? 'relay.parked' : 'relay.refused', id: row.id, error })
+    }
+  }
+
+  /** Waits for a wake-up or the next poll; an idle relay also looks after old rows and new leases. */
+  async #rest(signal: AbortSignal): Promise<void> {
+    const { query, schema, options } = this.#parts
+    const now = performance.now()
+    if (now - this.#cleanedAt > CLEANUP_EVERY_MS) {
+      this.#cleanedAt = now
+      while (
+        !signal.aborted &&
+        !this.#woken &&
+        (await deleteSettled(query, schema, options.retentionMs, CLEANUP_ROWS)) === CLEANUP_ROWS
+      );
+    }
+    if (!this.#woken && !signal.aborted) {
+      const sleeping = new AbortController()
+      this.#wakeSleeper = () => sleeping.abort()
+      await pause(options.pollMs, sleeping.signal)
+      this.#wakeSleeper = undefined
+    }
+    this.#woken = false
+  }
+}
+
+function ids(rows: readonly ClaimedRow[]): readonly string[] {
+  return rows.map((row) => row.id)
+}

@@ -1,0 +1,25 @@
+import type { Query } from './query.ts'
+
+/* In small batches so that no row stays locked long; rows another relay deletes are skipped. */
+const remove = (schema: string): string => `
+  delete from ${schema}.outbox
+  where seq in (
+    select seq from ${schema}.outbox
+    where state in ('sent', 'cancelled')
+      and settled_at < now() - $1 * interval '1 millisecond'
+    order by settled_at
+    limit $2
+    for update skip locked
+  )
+  returning 1`
+
+/** Deletes sent and cancelled rows older than the retention; returns how many. */
+export async function deleteSettled(
+  query: Query,
+  schema: string,
+  retentionMs: number,
+  limit: number,
+): Promise<number> {
+  const rows = await query(remove(schema), [retentionMs, limit])
+  return rows.length
+}
