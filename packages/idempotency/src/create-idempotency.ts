@@ -21,7 +21,6 @@ import type { ClaimRequest, ClaimResult, RecordView } from './store.ts'
  *
  * @throws IdempotencyError with code `IDEMPOTENCY_OPTIONS_INVALID`.
  */
-// oxlint-disable-next-line typescript/no-explicit-any -- the request type comes from `scope`
 export function createIdempotency<Request = any>(
   options: IdempotencyOptions<Request>,
 ): Idempotency<Request> {

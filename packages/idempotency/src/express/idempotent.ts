@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express'
-import type { IdempotencyContext } from '../context.ts'
+import type { IdempotencyContext, SettledOutcome } from '../context.ts'
 import { IdempotencyError } from '../errors.ts'
 import { packHttpRecord, unpackHttpRecord } from '../http-record.ts'
 import type { Idempotency } from '../idempotency.ts'
@@ -222,12 +222,21 @@ async function settle(
   response: CapturedResponse,
   policy: ResolvedPolicy,
 ): Promise<void> {
-  const { committed } = claim
-  const outcome = claim.requestedOutcome ?? policy.storeStatus(response.status, { committed })
+  const outcome = claim.requestedOutcome ?? outcomeOf(response.status, claim.committed, policy)
   if (outcome === 'release') return claim.release()
   if (outcome === 'indeterminate') return claim.abandon()
   const { status, headers, body } = response
   if (body !== undefined) return claim.complete(packHttpRecord({ status, headers, body }))
   const tombstone = { status, headers: headersWithoutBody(headers), body: new Uint8Array(0) }
   return claim.complete(packHttpRecord(tombstone), { omitted: true })
+}
+
+function outcomeOf(status: number, committed: boolean, policy: ResolvedPolicy): SettledOutcome {
+  try {
+    return policy.storeStatus(status, { committed })
+  } catch (error) {
+    // The response is made and has to go out; a broken policy must not decide for a second execution.
+    process.emitWarning(error instanceof Error ? error : String(error))
+    return committed ? 'indeterminate' : 'release'
+  }
 }

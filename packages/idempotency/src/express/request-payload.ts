@@ -22,6 +22,12 @@ export function requestPayload(req: Request): RequestPayload {
       'put express.json() before idempotent(), or give the route a fingerprint function',
     )
   }
+  if (body !== undefined && req.is('multipart/*') !== false) {
+    throw new IdempotencyError(
+      'IDEMPOTENCY_BODY_NOT_PARSED',
+      'the files of a multipart body are not in req.body: give the route a fingerprint function',
+    )
+  }
   if (body instanceof Uint8Array) {
     return { readable: true, payload: query === '' ? body : withQuery(query, body) }
   }
