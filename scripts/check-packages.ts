@@ -55,7 +55,17 @@ function layOut(tarballs: ReadonlyMap<string, string>): string {
     const from = join(root, 'packages', owner, 'node_modules', peer)
     cpSync(from, join(modules, peer), { recursive: true, dereference: true })
   }
-  for (const types of ['express-serve-static-core', 'serve-static', 'body-parser', 'connect', 'send', 'qs', 'range-parser', 'http-errors', 'mime']) {
+  for (const types of [
+    'express-serve-static-core',
+    'serve-static',
+    'body-parser',
+    'connect',
+    'send',
+    'qs',
+    'range-parser',
+    'http-errors',
+    'mime',
+  ]) {
     const from = join(root, 'node_modules/.pnpm/node_modules/@types', types)
     try {
       cpSync(from, join(modules, '@types', types), { recursive: true, dereference: true })

@@ -1,0 +1,63 @@
+/*
+ * `npm run hazards [-- --json]`: each hazard of docs/hazards.md with the tests that bear its id, or
+ * the reason why there is none. Fails when an id has neither, when a reason is out of date, and when
+ * a test names an id that does not exist.
+ */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { styleText } from 'node:util'
+
+interface Hazard {
+  readonly id: string
+  readonly hazard: string
+  readonly reason: string
+  readonly tests: { readonly file: string; readonly title: string }[]
+}
+
+const row = /^\| ((?:LEDGER|IDEM|QUEUE|REV)-\d\d) \| (.+?) \| ?(.*?) ?\|$/
+const title = /\b(?:it|test)(?:\.[a-z]+(?:\([^)]*\))?)*\(\s*(['"`])(.*?)\1\s*,/gs
+
+const hazards = new Map<string, Hazard>()
+for (const line of readFileSync('docs/hazards.md', 'utf8').split('\n')) {
+  const [, id, hazard, reason] = row.exec(line) ?? []
+  if (id === undefined || hazard === undefined) continue
+  hazards.set(id, { id, hazard, reason: reason ?? '', tests: [] })
+}
+
+const faults: string[] = []
+const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.test.ts'], {
+  encoding: 'utf8',
+})
+for (const file of listed.split('\n').filter(Boolean)) {
+  for (const [, , text] of readFileSync(file, 'utf8').matchAll(title)) {
+    for (const [id] of (text ?? '').matchAll(/\b(?:LEDGER|IDEM|QUEUE|REV)-\d\d\b/g)) {
+      const hazard = hazards.get(id)
+      if (hazard === undefined) faults.push(`${file} names ${id}, which docs/hazards.md lacks`)
+      else hazard.tests.push({ file, title: text ?? '' })
+    }
+  }
+}
+
+for (const { id, tests, reason } of hazards.values()) {
+  if (tests.length === 0 && reason === '') faults.push(`${id} has neither a test nor a reason`)
+  if (tests.length > 0 && reason !== '') faults.push(`${id} has a test, and a reason for none`)
+}
+
+if (process.argv.includes('--json')) {
+  console.log(JSON.stringify([...hazards.values()], undefined, 2))
+} else {
+  print()
+}
+for (const text of faults) console.error(styleText('red', text))
+process.exit(faults.length === 0 ? 0 : 1)
+
+function print(): void {
+  for (const { id, hazard, tests, reason } of hazards.values()) {
+    const mark = tests.length > 0 ? styleText('green', '✓') : styleText('yellow', '–')
+    console.log(`${mark} ${styleText('bold', id)}  ${hazard}`)
+    for (const test of tests) console.log(styleText('dim', `    ${test.file}\n      ${test.title}`))
+    if (reason !== '') console.log(styleText('dim', `    no test: ${reason}`))
+  }
+  const proven = [...hazards.values()].filter((hazard) => hazard.tests.length > 0).length
+  console.log(`\n${proven} of ${hazards.size} hazards have a test`)
+}
