@@ -58,7 +58,12 @@ const grants: Readonly<Record<DatabaseName, readonly string[]>> = {
     'grant select, insert, update on public.refresh_tokens to $role',
     'grant select, insert, update on public.wallet_provisioning to $role',
   ],
-  wallet: ['grant select, insert on public.wallets to $role'],
+  wallet: [
+    // The ledger's functions run with its owner's rights; its tables stay out of reach.
+    'grant usage on schema ledger to $role',
+    'grant execute on all functions in schema ledger to $role',
+    'grant select, insert on public.wallets to $role',
+  ],
   transaction: [
     ...queueGrants,
     'grant select, insert, update on public.payment_claims to $role',

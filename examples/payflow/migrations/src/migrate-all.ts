@@ -5,7 +5,7 @@ import { scramVerifier } from './scram-verifier.ts'
 
 /** Options of {@link migrateAll}. */
 export interface MigrateAllOptions {
-  /** A role that may create databases and roles; it becomes the owner of everything. */
+  /** A role that may create databases and roles. Needed here only; no service has it. */
   readonly adminUrl: string
   /** The password each service's role gets. */
   readonly passwords: Readonly<Record<DatabaseName, string>>
@@ -31,21 +31,42 @@ export async function migrateAll(options: MigrateAllOptions): Promise<void> {
   if (!/^[a-z][a-z0-9_]{0,40}$/.test(prefix)) {
     throw new RangeError(`the prefix ${JSON.stringify(prefix)} is no plain SQL name`)
   }
-  await withConnection(adminUrl, async (admin) => {
+  await withConnection({ connectionString: adminUrl }, async (admin) => {
     // Held by the session until it ends, however it ends.
     await sql`select pg_advisory_lock(${LOCK})`.execute(admin)
     await closeMaintenanceDatabases(admin)
+    const owner = `${prefix}_owner`
+    await createOwner(admin, owner)
     for (const name of DATABASES) {
       const database = `${prefix}_${name}`
       await createRole(admin, database, passwords[name])
-      const created = await createDatabase(admin, database)
-      await withConnection(urlOf(adminUrl, database), async (db) => {
+      const created = await createDatabase(admin, database, owner)
+      // As the owner, from the first statement on: nothing in there belongs to a superuser.
+      const connection = {
+        connectionString: urlOf(adminUrl, database),
+        options: `-c role=${owner}`,
+      }
+      await withConnection(connection, async (db) => {
         await migrations[name](db)
         await grantRole(db, name, database)
       })
       onProgress(`${database}: ${created ? 'created and ' : ''}up to date`)
     }
   })
+}
+
+/**
+ * Owns the databases and all that is in them, and cannot log in. The ledger's functions run with
+ * its rights: with a superuser's they would be a way to more than the ledger.
+ */
+async function createOwner(admin: Kysely<any>, owner: string): Promise<void> {
+  const known = await sql`select from pg_roles where rolname = ${owner}`.execute(admin)
+  if (known.rows.length === 0) await sql`create role ${sql.id(owner)} nologin`.execute(admin)
+  const member = await sql<{ yes: boolean }>`
+    select pg_has_role(current_user, ${owner}, 'member') as yes`.execute(admin)
+  if (member.rows[0]?.yes !== true) {
+    await sql`grant ${sql.id(owner)} to current_user`.execute(admin)
+  }
 }
 
 async function createRole(admin: Kysely<any>, role: string, password: string): Promise<void> {
@@ -56,10 +77,16 @@ async function createRole(admin: Kysely<any>, role: string, password: string): P
 }
 
 /** Returns whether it had to be created. Nobody but its role (and the owner) may connect. */
-async function createDatabase(admin: Kysely<any>, database: string): Promise<boolean> {
+async function createDatabase(
+  admin: Kysely<any>,
+  database: string,
+  owner: string,
+): Promise<boolean> {
   const known = await sql`select from pg_database where datname = ${database}`.execute(admin)
   const name = sql.id(database)
-  if (known.rows.length === 0) await sql`create database ${name}`.execute(admin)
+  if (known.rows.length === 0) {
+    await sql`create database ${name} owner ${sql.id(owner)}`.execute(admin)
+  }
   await sql`revoke all on database ${name} from public`.execute(admin)
   await sql`grant connect on database ${name} to ${name}`.execute(admin)
   return known.rows.length === 0
@@ -81,11 +108,11 @@ async function closeMaintenanceDatabases(admin: Kysely<any>): Promise<void> {
 }
 
 async function withConnection(
-  url: string,
+  connection: { readonly connectionString: string; readonly options?: string },
   work: (db: Kysely<any>) => Promise<void>,
 ): Promise<void> {
   // One connection: the advisory lock belongs to the session that took it.
-  const pool = new pg.Pool({ connectionString: url, max: 1, connectionTimeoutMillis: 5_000 })
+  const pool = new pg.Pool({ ...connection, max: 1, connectionTimeoutMillis: 5_000 })
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
   const db = new Kysely<any>({ dialect: new PostgresDialect({ pool }) })

@@ -8,6 +8,7 @@ import {
 } from '@payflow-app/service-kit'
 import type { Express } from 'express'
 import { forward } from '../forward.ts'
+import { queryString } from '../query-string.ts'
 
 /** `/api/auth/*` and `/api/users`, behind which is auth-service. */
 export function authRoutes(app: Express, auth: HttpClient, userTokens: UserTokens): void {
@@ -47,8 +48,8 @@ export function authRoutes(app: Express, auth: HttpClient, userTokens: UserToken
     get: [
       requireUser(userTokens),
       async (req, res) => {
-        const query = new URLSearchParams(parse(userSearchQuery, req.query, 'query'))
-        await forward(auth, req, res, { method: 'GET', path: `/users?${query}` })
+        const query = queryString(parse(userSearchQuery, req.query, 'query'))
+        await forward(auth, req, res, { method: 'GET', path: `/users${query}` })
       },
     ],
   })

@@ -1,0 +1,7 @@
+/**
+ * For tests of the services: starts them as the processes they are.
+ *
+ * @packageDocumentation
+ */
+export { startService, type RunningService } from './start-service.ts'
+export { newSecrets, type Secrets } from './secrets.ts'
