@@ -1,4 +1,4 @@
-import { unavailable } from '@payflow-app/service-kit'
+import { unavailable, type Probe } from '@payflow-app/service-kit'
 import { LedgerError, type Ledger } from '@payflow/ledger'
 import type { Kysely, Transaction } from 'kysely'
 import { fundingAccountId, openingTransferId, walletAccountId } from './account-ids.ts'
@@ -13,6 +13,7 @@ export interface OpenWalletOptions {
   readonly ledger: Ledger
   /** What a new wallet gets, in minor units; 0 for nothing. */
   readonly openingCreditMinor: bigint
+  readonly probe: Probe
 }
 
 interface NewWallet {
@@ -30,13 +31,15 @@ interface NewWallet {
  * @throws {@link ProblemError} `service-unavailable` (503) when it should be tried again.
  */
 export async function openWallet(options: OpenWalletOptions, wallet: NewWallet): Promise<void> {
-  const { db, ledger, openingCreditMinor } = options
+  const { db, ledger, openingCreditMinor, probe } = options
   try {
     await db.transaction().execute(async (trx) => {
       if (!(await insertWallet(trx, wallet.userId, wallet.currency))) return
       await createAccounts(ledger, trx, wallet)
       if (openingCreditMinor > 0n) await creditOpening(ledger, trx, wallet, openingCreditMinor)
+      await probe('wallet.written')
     })
+    await probe('wallet.committed')
   } catch (error) {
     // Inside a transaction the ledger throws what it answers as `busy` elsewhere.
     if (LedgerError.is(error) && error.retryable) throw unavailable('The ledger is busy', error)

@@ -33,6 +33,7 @@ const otherContents: Answer = {
  */
 const answers: Readonly<Record<RejectionReason, Answer>> = {
   id_invalid: malformed,
+  kind_invalid: malformed,
   amount_invalid: malformed,
   currency_invalid: malformed,
   code_invalid: malformed,

@@ -11,7 +11,7 @@ import { walletRoutes } from './routes/wallets.ts'
 export const walletService: ServiceDefinition<typeof walletVariables> = {
   name: 'wallet',
   variables: walletVariables,
-  start({ config, logger, metrics, health, shutdown }) {
+  start({ config, logger, metrics, health, shutdown, probe }) {
     const database = createDatabase<WalletDatabase>({
       url: config.DATABASE_URL,
       applicationName: 'wallet',
@@ -22,6 +22,7 @@ export const walletService: ServiceDefinition<typeof walletVariables> = {
     const ledger = createLedger()
     registerConservationGauge(metrics.registry, database.db, ledger)
     const options = {
+      probe,
       db: database.db,
       ledger,
       openingCreditMinor: BigInt(config.OPENING_CREDIT_MINOR),

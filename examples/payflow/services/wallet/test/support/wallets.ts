@@ -1,0 +1,121 @@
+// wallet-service as its own process, with a ledger of its own behind it.
+import { randomBytes, randomUUID } from 'node:crypto'
+import { migrateWallet } from '@payflow-app/migrations'
+import { mintServiceToken } from '@payflow-app/service-kit'
+import {
+  RunningService,
+  send,
+  startTokenIssuer,
+  type Incoming,
+  type TokenIssuer,
+} from '@payflow-app/testing'
+import { createTestDatabase, type TestDatabase } from '@payflow/testkit'
+import { expect } from 'vitest'
+
+export const OPENING_CREDIT = 100_000
+
+/** A running wallet-service and everything a test needs to talk to it. */
+export class Wallets implements AsyncDisposable {
+  readonly database: TestDatabase
+  readonly issuer: TokenIssuer
+  readonly service: RunningService
+  readonly secret: string
+
+  private constructor(
+    database: TestDatabase,
+    issuer: TokenIssuer,
+    service: RunningService,
+    secret: string,
+  ) {
+    this.database = database
+    this.issuer = issuer
+    this.service = service
+    this.secret = secret
+  }
+
+  static async start(): Promise<Wallets> {
+    const secret = randomBytes(24).toString('hex')
+    const issuer = await startTokenIssuer()
+    const database = await createTestDatabase({
+      migrate: migrateWallet,
+      cacheKey: 'payflow-wallet',
+    })
+    const service = await RunningService.start('wallet', {
+      DATABASE_URL: database.url,
+      JWKS_URL: issuer.jwksUrl,
+      SERVICE_TOKEN_SECRET: secret,
+      OPENING_CREDIT_MINOR: String(OPENING_CREDIT),
+      LOG_LEVEL: 'warn',
+    })
+    return new Wallets(database, issuer, service, secret)
+  }
+
+  /** POST as another service. */
+  async post(path: string, json?: unknown): Promise<Incoming> {
+    const token = await this.serviceToken()
+    return await send(this.service.url + path, { method: 'POST', token, json })
+  }
+
+  async get(path: string, token?: string): Promise<Incoming> {
+    return await send(this.service.url + path, { token: token ?? (await this.serviceToken()) })
+  }
+
+  serviceToken(audience: 'wallet' | 'auth' = 'wallet'): Promise<string> {
+    return mintServiceToken({ secret: this.secret, issuer: 'transaction', audience })
+  }
+
+  /** New users, each with an open wallet. */
+  async users(count: number): Promise<string[]> {
+    return await Promise.all(
+      Array.from({ length: count }, async () => {
+        const userId = randomUUID()
+        const opened = await this.post('/wallets', { userId, currency: 'USD' })
+        expect(opened.status).toBe(201)
+        return userId
+      }),
+    )
+  }
+
+  async available(userId: string): Promise<number> {
+    const { body } = await this.get(`/wallets/${userId}`)
+    return body.available
+  }
+
+  hold(payment: Payment): Promise<Incoming> {
+    return this.post('/wallets/holds', { expiresInMs: 86_400_000, ...payment })
+  }
+
+  transfer(payment: Payment): Promise<Incoming> {
+    return this.post('/wallets/transfer', payment)
+  }
+
+  release(transferId: string): Promise<Incoming> {
+    return this.post(`/wallets/holds/${transferId}/release`)
+  }
+
+  /** Asserts that the books balance and returns what all wallets hold together. */
+  async audit(): Promise<number> {
+    const { body } = await this.get('/wallets/audit')
+    expect(body).toMatchObject({ sound: true, findings: [] })
+    return body.currencies[0]?.inWallets ?? 0
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.service[Symbol.asyncDispose]()
+    await this.issuer[Symbol.asyncDispose]()
+    await this.database.dispose()
+  }
+}
+
+export interface Payment {
+  readonly transferId: string
+  readonly fromUserId: string
+  readonly toUserId: string
+  readonly amount: number
+  readonly currency: string
+}
+
+/** A payment with an id of its own. */
+export function paymentOf(fromUserId: string, toUserId: string, amount = 5_000): Payment {
+  return { transferId: randomUUID(), fromUserId, toUserId, amount, currency: 'USD' }
+}

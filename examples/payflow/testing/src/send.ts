@@ -1,0 +1,57 @@
+import { problemSchema } from '@payflow-app/contracts'
+import { expect } from 'vitest'
+
+/** One request. */
+export interface Outgoing {
+  readonly method?: string
+  readonly token?: string | undefined
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent as JSON. */
+  readonly json?: unknown
+  /** Sent as it is, in place of `json`. */
+  readonly raw?: string | Buffer
+}
+
+/** One answer. */
+export interface Incoming {
+  readonly status: number
+  readonly headers: Headers
+  readonly type: string
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into any body
+  readonly body: any
+}
+
+/** Sends one request and reads the answer, whatever it is. */
+export async function send(url: string, outgoing: Outgoing = {}): Promise<Incoming> {
+  const { token, json, raw, headers: given } = outgoing
+  const body = raw ?? (json === undefined ? undefined : JSON.stringify(json))
+  const { method = body === undefined ? 'GET' : 'POST' } = outgoing
+  const headers = new Headers(given)
+  if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
+  if (body !== undefined && !headers.has('content-type')) {
+    headers.set('content-type', 'application/json')
+  }
+  const init = { method, headers, signal: AbortSignal.timeout(30_000) }
+  const answer = await fetch(url, body === undefined ? init : { ...init, body })
+  const text = await answer.text()
+  const type = answer.headers.get('content-type') ?? ''
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    type,
+    body: /json/.test(type) ? JSON.parse(text) : text,
+  }
+}
+
+/** Asserts that an answer is a well-formed problem with this status and, if given, this code. */
+export function expectProblem(answer: Incoming, status: number, code?: string): void {
+  expect(answer, JSON.stringify(answer.body)).toMatchObject({
+    status,
+    type: expect.stringMatching(/^application\/problem\+json/),
+    body: { status, ...(code !== undefined && { code }) },
+  })
+  const problem = problemSchema.parse(answer.body)
+  expect(problem.type).toMatch(/^https:\/\/payflow\.dev\/problems\/[a-z-]+$/)
+  expect(problem.detail).toBeTruthy()
+  if (problem.code === 'validation_failed') expect(problem.errors?.length).toBeGreaterThan(0)
+}
