@@ -101,7 +101,17 @@ describe('the reversal of payments', () => {
     expect(await scene.payment(paymentId)).toMatchObject({ failureCode: 'reversed_timeout' })
   })
 
-  it('REV-05 decides nothing while wallet-service is away, and ends the payment after', async () => {
+  it('REV-14 keeps its decision when wallet-service dies and no broker or cache is left', async () => {
+    const [from = '', to = ''] = await scene.users(2)
+    const payment = await scene.accept({ fromUserId: from, toUserId: to, createdMsAgo: 61_000 })
+    expect(await job.reversal.run()).toMatchObject({ reversed: 1 })
+    await scene.stopWallet()
+    await scene.startWalletAgain()
+    await expect(scene.post(payment)).rejects.toThrow('hold-released')
+    expect(await scene.wallet(from)).toMatchObject({ balance: 100_000, available: 100_000 })
+  })
+
+  it('decides nothing while wallet-service is away, and ends the payment after', async () => {
     const [from = '', to = ''] = await scene.users(2)
     const { paymentId } = await scene.accept({
       fromUserId: from,

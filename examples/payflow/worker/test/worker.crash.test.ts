@@ -144,7 +144,7 @@ describe('a message that comes late', () => {
     expect(await scene.wallet(to)).toMatchObject({ balance: 100_000 })
   })
 
-  it('REV-06 finds the payment completed when its worker froze after the money moved', async () => {
+  it('REV-01 REV-06 finds the payment completed when its worker froze after the money moved', async () => {
     const [from = '', to = ''] = await scene.users(2)
     const frozen = await worker()
     await frozen.child.arm('consumer.decided', 'stop')
