@@ -19,9 +19,7 @@ export type IdempotencyErrorCode =
   | 'IDEMPOTENCY_LEASE_LOST'
 
 const brand: unique symbol = Symbol.for('@payflow/idempotency.error')
-const retryableCodes: ReadonlySet<IdempotencyErrorCode> = new Set([
-  'IDEMPOTENCY_STORE_UNAVAILABLE',
-])
+const retryableCodes: ReadonlySet<IdempotencyErrorCode> = new Set(['IDEMPOTENCY_STORE_UNAVAILABLE'])
 
 /** The one error class of this package; `code` tells what to do. */
 export class IdempotencyError extends Error {
@@ -29,7 +27,7 @@ export class IdempotencyError extends Error {
   readonly code: IdempotencyErrorCode
   /** True when the same call may succeed later without a change. */
   readonly retryable: boolean
-  readonly [brand] = true
+  readonly [brand]: true = true
 
   constructor(code: IdempotencyErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)

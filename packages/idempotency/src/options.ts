@@ -120,7 +120,10 @@ const ranges = {
 } as const
 
 /** Fills in defaults and refuses what is out of range. */
-export function resolvePolicy(options: PolicyOptions, base: ResolvedPolicy = defaults): ResolvedPolicy {
+export function resolvePolicy(
+  options: PolicyOptions,
+  base: ResolvedPolicy = defaults,
+): ResolvedPolicy {
   const resolved: Record<string, unknown> = { ...base }
   for (const name of Object.keys(defaults) as (keyof ResolvedPolicy)[]) {
     if (options[name] !== undefined) resolved[name] = options[name]

@@ -68,7 +68,12 @@ describe('execute', () => {
     const failure = new Error('no network')
     await expect(idempotency.execute(job, () => Promise.reject(failure))).rejects.toBe(failure)
     expect(await idempotency.execute(job, async () => 1)).toMatchObject({ outcome: 'executed' })
-    expect(events.map((event) => event.type)).toEqual(['claimed', 'released', 'claimed', 'completed'])
+    expect(events.map((event) => event.type)).toEqual([
+      'claimed',
+      'released',
+      'claimed',
+      'completed',
+    ])
   })
 
   it('IDEM-06 blocks work that throws after its commit point', async () => {
@@ -90,7 +95,8 @@ describe('execute', () => {
     ['store', 'replayed'],
   ] as const)('ends as the work says: %s', async (ending, next) => {
     const { idempotency } = setUp()
-    const work = async (context: { setOutcome(o: typeof ending): void }) => context.setOutcome(ending)
+    const work = async (context: { setOutcome(o: typeof ending): void }) =>
+      context.setOutcome(ending)
     await idempotency.execute(job, work)
     expect(await idempotency.execute(job, work)).toMatchObject({ outcome: next })
   })
@@ -206,7 +212,10 @@ describe('execute', () => {
   it('says nothing about keys, scopes or bodies in its events', async () => {
     const { idempotency, events } = setUp()
     const secret = { ...job, key: 'secret-key', request: { tenant: 'secret-tenant' } }
-    await idempotency.execute({ ...secret, payload: { iban: 'secret-iban' } }, async () => 'secret-value')
+    await idempotency.execute(
+      { ...secret, payload: { iban: 'secret-iban' } },
+      async () => 'secret-value',
+    )
     expect(JSON.stringify(events)).not.toContain('secret')
   })
 })

@@ -132,7 +132,9 @@ describe('replays byte for byte', () => {
   })
 
   it('IDEM-22 an empty 201 with a location', async () => {
-    const [first] = await replayOf((_req, res) => void res.status(201).location('/payments/7').end())
+    const [first] = await replayOf(
+      (_req, res) => void res.status(201).location('/payments/7').end(),
+    )
     expect(first.headers).toMatchObject({ location: '/payments/7', 'content-length': '0' })
   })
 
@@ -222,25 +224,31 @@ describe('a response above the limit', () => {
         res.end()
       },
     ],
-    ['in a pipe', (_req, res) => void Readable.from(chunksOf(large)).pipe(res.location('/payments/7'))],
-  ])('IDEM-19 reaches the client whole, %s, and is never executed again', async (_case, handler) => {
-    let calls = 0
-    await using app = await serveProtected((req, res, next) => {
-      calls += 1
-      return handler(req, res, next)
-    })
-    const first = await app.send({ key: 'k1' })
-    expect(sha(first.body)).toBe(sha(large))
-    const retry = await app.send({ key: 'k1' })
-    expect([retry.status, retry.body.length]).toEqual([200, 0])
-    expect(retry.headers).toMatchObject({
-      'idempotent-replayed': 'true',
-      'idempotent-replay-body': 'omitted',
-      location: '/payments/7',
-    })
-    expect(calls).toBe(1)
-    expect(app.seen()).toEqual(['claimed', 'tombstoned', 'replayed'])
-  })
+    [
+      'in a pipe',
+      (_req, res) => void Readable.from(chunksOf(large)).pipe(res.location('/payments/7')),
+    ],
+  ])(
+    'IDEM-19 reaches the client whole, %s, and is never executed again',
+    async (_case, handler) => {
+      let calls = 0
+      await using app = await serveProtected((req, res, next) => {
+        calls += 1
+        return handler(req, res, next)
+      })
+      const first = await app.send({ key: 'k1' })
+      expect(sha(first.body)).toBe(sha(large))
+      const retry = await app.send({ key: 'k1' })
+      expect([retry.status, retry.body.length]).toEqual([200, 0])
+      expect(retry.headers).toMatchObject({
+        'idempotent-replayed': 'true',
+        'idempotent-replay-body': 'omitted',
+        location: '/payments/7',
+      })
+      expect(calls).toBe(1)
+      expect(app.seen()).toEqual(['claimed', 'tombstoned', 'replayed'])
+    },
+  )
 })
 
 function* chunksOf(bytes: Buffer): Generator<Buffer> {

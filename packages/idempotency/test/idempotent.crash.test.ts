@@ -78,14 +78,17 @@ describe('a process that is killed', () => {
     ['handler.committed', 0],
     ['handler.done', 1],
     ['claim.completing', 1],
-  ])('IDEM-06 at %s never pays again: the outcome is unknown, and says so', async (point, effects) => {
-    await using scene = await crashAt(point, presets.payments)
-    expect((await scene.pay()).json().code).toBe('idempotency_in_progress')
-    const answer = await settledAnswer(scene)
-    expect([answer.status, answer.json().code]).toEqual([409, 'idempotency_indeterminate'])
-    expect((await scene.pay()).json().code).toBe('idempotency_indeterminate')
-    expect(await scene.effects()).toBe(effects)
-  })
+  ])(
+    'IDEM-06 at %s never pays again: the outcome is unknown, and says so',
+    async (point, effects) => {
+      await using scene = await crashAt(point, presets.payments)
+      expect((await scene.pay()).json().code).toBe('idempotency_in_progress')
+      const answer = await settledAnswer(scene)
+      expect([answer.status, answer.json().code]).toEqual([409, 'idempotency_indeterminate'])
+      expect((await scene.pay()).json().code).toBe('idempotency_indeterminate')
+      expect(await scene.effects()).toBe(effects)
+    },
+  )
 
   it('IDEM-04 right after storing, before the answer leaves, is replayed by another process', async () => {
     await using scene = await crashAt('claim.completed', presets.payments)

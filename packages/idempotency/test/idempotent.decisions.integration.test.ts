@@ -210,7 +210,7 @@ describe('the operation', () => {
   it('takes a name of its own for an operation', async () => {
     const handler = countingHandler()
     await using app = await serveProtected(handler, {
-      route: { operation: (req) => String(req.query['op']), fingerprint: (req) => req.body },
+      route: { operation: (req) => req.query['op'] as string, fingerprint: (req) => req.body },
     })
     await app.send({ path: '/?op=a&try=1', key: 'k1' })
     await app.send({ path: '/?op=a&try=2', key: 'k1' })
@@ -265,7 +265,9 @@ describe('the key', () => {
   ])('IDEM-32 is refused when it %s', async (_case, key) => {
     const handler = countingHandler()
     await using app = await serveProtected(handler)
-    const answer = await app.send({ headers: { 'Idempotency-Key': Buffer.from(key).toString('latin1') } })
+    const answer = await app.send({
+      headers: { 'Idempotency-Key': Buffer.from(key).toString('latin1') },
+    })
     expect(answer.status).toBe(400)
     expect(answer.headers['content-type']).toMatch('application/problem+json')
     expect(answer.json()).toMatchObject({ code: 'idempotency_key_invalid', retryable: false })
@@ -308,7 +310,9 @@ describe('the key', () => {
   })
 
   it('may come in a header of another name', async () => {
-    await using app = await serveProtected(countingHandler(), { route: { header: 'X-Request-Key' } })
+    await using app = await serveProtected(countingHandler(), {
+      route: { header: 'X-Request-Key' },
+    })
     await app.send({ headers: { 'X-Request-Key': 'k1' } })
     const retry = await app.send({ headers: { 'X-Request-Key': 'k1' } })
     expect(retry.headers['idempotent-replayed']).toBe('true')

@@ -27,17 +27,20 @@ describe('a handler that fails', () => {
     ['calls next(error)', (error) => (_req, _res, next) => next(error)],
   ]
 
-  it.each(failures)('IDEM-24 answers through the error handler, and that is stored: %s', async (_c, fail) => {
-    await using app = await serveProtected(fail(new Declined('declined')), { onError: asProblem })
-    const first = await app.send({ key: 'k1' })
-    expect([first.status, first.json()]).toEqual([
-      402,
-      { from: 'error handler', message: 'declined' },
-    ])
-    const retry = await app.send({ key: 'k1' })
-    expect(retry.headers['idempotent-replayed']).toBe('true')
-    expect(retry.body.equals(first.body)).toBe(true)
-  })
+  it.each(failures)(
+    'IDEM-24 answers through the error handler, and that is stored: %s',
+    async (_c, fail) => {
+      await using app = await serveProtected(fail(new Declined('declined')), { onError: asProblem })
+      const first = await app.send({ key: 'k1' })
+      expect([first.status, first.json()]).toEqual([
+        402,
+        { from: 'error handler', message: 'declined' },
+      ])
+      const retry = await app.send({ key: 'k1' })
+      expect(retry.headers['idempotent-replayed']).toBe('true')
+      expect(retry.body.equals(first.body)).toBe(true)
+    },
+  )
 
   it.each(failures)('IDEM-24 releases a 5xx before the commit point: %s', async (_c, fail) => {
     await using app = await serveProtected(fail(new Error('no database')), {
@@ -49,19 +52,22 @@ describe('a handler that fails', () => {
     expect(app.seen()).toEqual(['claimed', 'released', 'claimed', 'released'])
   })
 
-  it.each(failures)('IDEM-24 blocks the key on a 5xx after the commit point: %s', async (_c, fail) => {
-    await using app = await serveProtected(fail(new Error('half done')), { onError: asProblem })
-    expect((await app.send({ key: 'k1' })).status).toBe(500)
-    const retry = await app.send({ key: 'k1' })
-    expect(retry.status).toBe(409)
-    expect(retry.headers['retry-after']).toBeUndefined()
-    expect(retry.json()).toMatchObject({
-      type: 'https://payflow.dev/problems/idempotency-indeterminate',
-      code: 'idempotency_indeterminate',
-      retryable: false,
-    })
-    expect(app.seen()).toEqual(['claimed', 'abandoned', 'indeterminate'])
-  })
+  it.each(failures)(
+    'IDEM-24 blocks the key on a 5xx after the commit point: %s',
+    async (_c, fail) => {
+      await using app = await serveProtected(fail(new Error('half done')), { onError: asProblem })
+      expect((await app.send({ key: 'k1' })).status).toBe(500)
+      const retry = await app.send({ key: 'k1' })
+      expect(retry.status).toBe(409)
+      expect(retry.headers['retry-after']).toBeUndefined()
+      expect(retry.json()).toMatchObject({
+        type: 'https://payflow.dev/problems/idempotency-indeterminate',
+        code: 'idempotency_indeterminate',
+        retryable: false,
+      })
+      expect(app.seen()).toEqual(['claimed', 'abandoned', 'indeterminate'])
+    },
+  )
 
   it("IDEM-24 answers through Express' own last resort when the app has no error handler", async () => {
     await using app = await serveProtected(() => {
@@ -102,14 +108,19 @@ describe('the status policy', () => {
     [429, 'release', 'release'],
     [500, 'release', 'indeterminate'],
     [503, 'release', 'indeterminate'],
-  ] as const)('IDEM-25 treats %i as %s before and %s after the commit point', (status, before, after) => {
-    expect(defaultStatusPolicy(status, { committed: false })).toBe(before)
-    expect(defaultStatusPolicy(status, { committed: true })).toBe(after)
-  })
+  ] as const)(
+    'IDEM-25 treats %i as %s before and %s after the commit point',
+    (status, before, after) => {
+      expect(defaultStatusPolicy(status, { committed: false })).toBe(before)
+      expect(defaultStatusPolicy(status, { committed: true })).toBe(after)
+    },
+  )
 
   it('IDEM-25 stores a declined card and releases a 429, end to end', async () => {
     const statuses = [429, 402]
-    await using app = await serveProtected((_req, res) => void res.sendStatus(statuses.shift() ?? 201))
+    await using app = await serveProtected(
+      (_req, res) => void res.sendStatus(statuses.shift() ?? 201),
+    )
     expect((await app.send({ key: 'k1' })).status).toBe(429)
     expect((await app.send({ key: 'k1' })).status).toBe(402)
     expect((await app.send({ key: 'k1' })).headers['idempotent-replayed']).toBe('true')

@@ -23,7 +23,10 @@ it('takes two round trips for a first request, and one for a replay, a 409 and a
   }
   await app.send({ key: 'warm-up' }) // the scripts are known to the server after this
 
-  expect(await costOf(() => app.send({ key: 'k1', body: { a: 1 } }))).toEqual(['EVALSHA', 'EVALSHA'])
+  expect(await costOf(() => app.send({ key: 'k1', body: { a: 1 } }))).toEqual([
+    'EVALSHA',
+    'EVALSHA',
+  ])
   expect(await costOf(() => app.send({ key: 'k1', body: { a: 1 } }))).toEqual(['EVALSHA'])
   expect(await costOf(() => app.send({ key: 'k1', body: { a: 2 } }))).toEqual(['EVALSHA'])
 

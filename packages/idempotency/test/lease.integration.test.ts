@@ -334,5 +334,7 @@ async function privateRedis() {
 }
 
 it('needs no store connection to be configured', () => {
-  expect(createIdempotency({ store: isolatedStore(), scope: () => 'ada' }).policy.leaseMs).toBe(15_000)
+  expect(createIdempotency({ store: isolatedStore(), scope: () => 'ada' }).policy.leaseMs).toBe(
+    15_000,
+  )
 })

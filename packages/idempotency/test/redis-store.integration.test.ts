@@ -131,7 +131,9 @@ describe('redisStore on a shared server', () => {
 
   it('says so when a client turns bytes into text', async () => {
     const real = connect()
-    const client = { callBuffer: (command: string, ...args: never[]) => real.call(command, ...args) }
+    const client = {
+      callBuffer: (command: string, ...args: never[]) => real.call(command, ...args),
+    }
     const store = isolatedStore({ client })
     const request = claimRequest()
     await store.complete(await acquire(store, request), done)
@@ -190,7 +192,9 @@ describe('redisStore on a server of its own', () => {
         const text = String(args[0])
         if (command === 'EVAL') texts.push(text)
         if (command === 'EVAL' && text.startsWith('#!')) {
-          throw new Error("ERR Error compiling script (new function): user_script:1: unexpected symbol near '#'")
+          throw new Error(
+            "ERR Error compiling script (new function): user_script:1: unexpected symbol near '#'",
+          )
         }
         return real.callBuffer(command, ...args)
       },

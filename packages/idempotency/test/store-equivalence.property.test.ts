@@ -27,7 +27,11 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 const lease = { leaseMs: 600_000, graceMs: 600_000 }
 
 /** Plays the steps on a store and writes down every answer, without what only time or chance decides. */
-async function play(store: IdempotencyStore, first: ClaimRequest, steps: Step[]): Promise<unknown[]> {
+async function play(
+  store: IdempotencyStore,
+  first: ClaimRequest,
+  steps: Step[],
+): Promise<unknown[]> {
   const log: unknown[] = []
   for (const taken of steps) {
     const handle: ClaimHandle = {

@@ -52,8 +52,10 @@ export interface IdempotentRouteOptions extends PolicyOptions {
 
 /** Problem details of each refusal, for people; programs read `code`. */
 const details = {
-  missing: (header: string) => `This request needs an ${header} header: make a key once per action.`,
-  inProgress: 'The first request with this key is still being worked on. Ask again with the same key.',
+  missing: (header: string) =>
+    `This request needs an ${header} header: make a key once per action.`,
+  inProgress:
+    'The first request with this key is still being worked on. Ask again with the same key.',
   reused: 'This key was used with another request. Use a new key for a new action.',
   indeterminate:
     'The first request with this key was cut off and may have had its effect. ' +

@@ -132,7 +132,8 @@ class ResponseCapture {
   #hold(chunk: Buffer): boolean {
     this.#held.push(chunk)
     this.#heldBytes += chunk.length
-    if (this.ended || (!this.#streaming && this.#heldBytes <= this.#options.bodyMaxBytes)) return true
+    if (this.ended || (!this.#streaming && this.#heldBytes <= this.#options.bodyMaxBytes))
+      return true
     if (!this.#res.headersSent) return true // a single large `end`: its head is not written yet
     this.#streaming = true
     const isRoomLeft = this.#held.slice(0, -1).map((earlier) => this.#original.write(earlier))
@@ -145,7 +146,9 @@ class ResponseCapture {
     const res = this.#res
     if (res.headersSent) return
     const hasBody = res.req.method !== 'HEAD' && res.statusCode !== 204 && res.statusCode !== 304
-    const isFramed = ['content-length', 'transfer-encoding', 'trailer'].some((h) => res.hasHeader(h))
+    const isFramed = ['content-length', 'transfer-encoding', 'trailer'].some((h) =>
+      res.hasHeader(h),
+    )
     if (hasBody && !isFramed) res.setHeader('Content-Length', this.#heldBytes)
     res.writeHead(res.statusCode)
   }

@@ -2,12 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { waitFor } from '@payflow/testkit'
 import { describe, expect, it } from 'vitest'
-import type {
-  ClaimHandle,
-  ClaimRequest,
-  ClaimResult,
-  IdempotencyStore,
-} from '../../src/index.ts'
+import type { ClaimHandle, ClaimRequest, ClaimResult, IdempotencyStore } from '../../src/index.ts'
 
 /** A claim with every field set; a new id and token unless given. */
 export function claimRequest(fields: Partial<ClaimRequest> = {}): ClaimRequest {
@@ -23,7 +18,10 @@ export function claimRequest(fields: Partial<ClaimRequest> = {}): ClaimRequest {
   }
 }
 
-export async function acquire(store: IdempotencyStore, request: ClaimRequest): Promise<ClaimHandle> {
+export async function acquire(
+  store: IdempotencyStore,
+  request: ClaimRequest,
+): Promise<ClaimHandle> {
   const result = await store.claim(request)
   if (result.verdict !== 'acquired') throw new Error(`expected a claim, got ${result.verdict}`)
   return { ...request, fence: result.fence, attempt: result.attempt }
