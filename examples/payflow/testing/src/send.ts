@@ -43,14 +43,25 @@ export async function send(url: string, outgoing: Outgoing = {}): Promise<Incomi
   }
 }
 
-/** Asserts that an answer is a well-formed problem with this status and, if given, this code. */
-export function expectProblem(answer: Incoming, status: number, code?: string): void {
-  expect(answer, JSON.stringify(answer.body)).toMatchObject({
+/**
+ * Asserts that an answer is a well-formed problem with this status and, if given, this code. `what`
+ * was sent is named when it is not.
+ */
+export function expectProblem(
+  answer: Incoming,
+  status: number,
+  code?: string,
+  what?: string,
+): void {
+  const { type, body } = answer
+  const seen = { what, status: answer.status, type: type.split(';')[0], code: body?.code, body }
+  expect(seen).toMatchObject({
     status,
-    type: expect.stringMatching(/^application\/problem\+json/),
-    body: { status, ...(code !== undefined && { code }) },
+    type: 'application/problem+json',
+    body: { status },
+    ...(code !== undefined && { code }),
   })
-  const problem = problemSchema.parse(answer.body)
+  const problem = problemSchema.parse(body)
   expect(problem.type).toMatch(/^https:\/\/payflow\.dev\/problems\/[a-z-]+$/)
   expect(problem.detail).toBeTruthy()
   if (problem.code === 'validation_failed') expect(problem.errors?.length).toBeGreaterThan(0)

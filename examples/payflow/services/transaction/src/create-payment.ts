@@ -1,6 +1,12 @@
 import type { CreateTransactionRequest } from '@payflow-app/contracts'
 import { PaymentExecute } from '@payflow-app/contracts/messages'
-import { addLogContext, problem, type Logger, type Probe } from '@payflow-app/service-kit'
+import {
+  addLogContext,
+  currentRequestId,
+  problem,
+  type Logger,
+  type Probe,
+} from '@payflow-app/service-kit'
 import type { Bus } from '@payflow/queue'
 import type { Kysely } from 'kysely'
 import { v7 as uuidv7 } from 'uuid'
@@ -104,7 +110,11 @@ async function accept(
     const contents = { fromUserId, toUserId, amount, currency }
     const inserted = await insertPayment(trx, { id: paymentId, ...contents, note, messageId })
     if (!inserted) return undefined
-    await bus.outbox(trx).publish(PaymentExecute, { paymentId, ...contents }, { id: messageId })
+    const requestId = currentRequestId()
+    const headers = requestId === undefined ? {} : { 'request-id': requestId }
+    await bus
+      .outbox(trx)
+      .publish(PaymentExecute, { paymentId, ...contents }, { id: messageId, headers })
     return inserted
   })
   if (!payment) return await decisionOfTwin(options, request)
@@ -119,6 +129,7 @@ async function refuse(
   claim: Claim,
   refusal: Refusal,
 ): Promise<CreatePaymentResult> {
+  await options.probe('payment.refused', { paymentId: claim.paymentId })
   const decided = await refuseClaim(options.db, claim.paymentId, refusal)
   if (decided) return { outcome: 'refused', replayed: false, refusal }
   return await decisionOfTwin(options, request)

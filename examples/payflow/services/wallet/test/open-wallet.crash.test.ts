@@ -22,7 +22,7 @@ describe('POST /wallets', () => {
     const { child } = wallets.service
     await child.arm(probe, 'kill')
 
-    await expect(open()).rejects.toThrow()
+    await expect(open()).rejects.toThrow('fetch failed')
     expect(await child.exited).toMatchObject({ signal: 'SIGKILL' })
     expect(await rowsOf(userId)).toBe(left)
     await wallets.service.start()

@@ -1,0 +1,167 @@
+// transaction-service and wallet-service as processes of their own, each with its own database.
+import { randomBytes, randomUUID } from 'node:crypto'
+import type { CreateTransactionRequest } from '@payflow-app/contracts'
+import { migrateTransaction, migrateWallet } from '@payflow-app/migrations'
+import { mintServiceToken } from '@payflow-app/service-kit'
+import {
+  RunningService,
+  send,
+  startTokenIssuer,
+  type Incoming,
+  type TokenIssuer,
+} from '@payflow-app/testing'
+import { createTestDatabase, type TestDatabase } from '@payflow/testkit'
+import { sql } from 'kysely'
+
+/** Nobody listens there: PayFlow without a broker. */
+export const NO_BROKER = 'amqp://127.0.0.1:1'
+
+/** A user with a token and a wallet that holds 100000. */
+export interface User {
+  readonly id: string
+  readonly token: string
+}
+
+/** The two services and everything a test needs to make payments. */
+export class Payments implements AsyncDisposable {
+  readonly issuer: TokenIssuer
+  readonly database: TestDatabase
+  readonly wallet: RunningService
+  readonly transaction: RunningService
+  readonly #walletDatabase: TestDatabase
+  readonly #secret: string
+
+  private constructor(parts: {
+    issuer: TokenIssuer
+    database: TestDatabase
+    walletDatabase: TestDatabase
+    wallet: RunningService
+    transaction: RunningService
+    secret: string
+  }) {
+    this.issuer = parts.issuer
+    this.database = parts.database
+    this.#walletDatabase = parts.walletDatabase
+    this.wallet = parts.wallet
+    this.transaction = parts.transaction
+    this.#secret = parts.secret
+  }
+
+  static async start(rabbitmqUrl: string = NO_BROKER): Promise<Payments> {
+    const secret = randomBytes(24).toString('hex')
+    const issuer = await startTokenIssuer()
+    const database = await createTestDatabase({
+      migrate: migrateTransaction,
+      cacheKey: 'payflow-transaction',
+    })
+    const walletDatabase = await createTestDatabase({
+      migrate: migrateWallet,
+      cacheKey: 'payflow-wallet',
+    })
+    const shared = {
+      JWKS_URL: issuer.jwksUrl,
+      SERVICE_TOKEN_SECRET: secret,
+      LOG_LEVEL: 'warn',
+    }
+    const wallet = await RunningService.start('wallet', {
+      ...shared,
+      DATABASE_URL: walletDatabase.url,
+      OPENING_CREDIT_MINOR: '100000',
+    })
+    const transaction = await RunningService.start('transaction', {
+      ...shared,
+      DATABASE_URL: database.url,
+      RABBITMQ_URL: rabbitmqUrl,
+      WALLET_URL: wallet.url,
+    })
+    return new Payments({ issuer, database, walletDatabase, wallet, transaction, secret })
+  }
+
+  /** New users, each with an open wallet. */
+  async users(count: number): Promise<User[]> {
+    return await Promise.all(
+      Array.from({ length: count }, async () => {
+        const id = randomUUID()
+        const token = await this.#serviceToken()
+        const json = { userId: id, currency: 'USD' }
+        const opened = await send(`${this.wallet.url}/wallets`, { token, json })
+        if (opened.status !== 201) throw new Error(`POST /wallets answered ${opened.status}`)
+        return { id, token: await this.issuer.accessToken(id) }
+      }),
+    )
+  }
+
+  /** Asks for a payment of 5000 to `to`; `more` replaces fields of the body. */
+  async pay(
+    from: User,
+    to: User,
+    key: string = randomUUID(),
+    more: Partial<CreateTransactionRequest> = {},
+  ): Promise<Incoming> {
+    return await send(`${this.transaction.url}/transactions`, {
+      token: from.token,
+      headers: { 'idempotency-key': key },
+      json: { toUserId: to.id, amount: 5_000, currency: 'USD', ...more },
+    })
+  }
+
+  async get(user: User, path: string): Promise<Incoming> {
+    return await send(this.transaction.url + path, { token: user.token })
+  }
+
+  async balance(user: User): Promise<{ balance: number; available: number; pending: number }> {
+    const { body } = await send(`${this.wallet.url}/wallets/${user.id}`, { token: user.token })
+    return { balance: body.balance, available: body.available, pending: body.pending }
+  }
+
+  /** Posts the hold of a payment, as the worker does. */
+  async post(payment: Incoming): Promise<Incoming> {
+    const { id: transferId, fromUserId, toUserId, amount, currency } = payment.body
+    return await send(`${this.wallet.url}/wallets/transfer`, {
+      token: await this.#serviceToken(),
+      json: { transferId, fromUserId, toUserId, amount, currency },
+    })
+  }
+
+  /** Releases the hold of a payment, as the reversal job does. */
+  async release(paymentId: string): Promise<Incoming> {
+    return await send(`${this.wallet.url}/wallets/holds/${paymentId}/release`, {
+      method: 'POST',
+      token: await this.#serviceToken(),
+    })
+  }
+
+  /** What is stored about the payments of a user, as sender. */
+  async stored(user: User): Promise<{ claims: number; payments: number; messages: number }> {
+    const { rows } = await sql<{ claims: number; payments: number; messages: number }>`
+      select
+        (select count(*)::int from payment_claims where user_id = ${user.id}) as claims,
+        (select count(*)::int from payments where from_user_id = ${user.id}) as payments,
+        (select count(*)::int from queue.outbox
+          join payments on payments.message_id::text = outbox.id
+          where from_user_id = ${user.id}) as messages`.execute(this.database.db)
+    const [row] = rows
+    if (!row) throw new Error('an aggregate always has a row')
+    return row
+  }
+
+  /** Asserts that the books balance and returns what all wallets hold together. */
+  async audit(): Promise<number> {
+    const token = await this.#serviceToken()
+    const { body } = await send(`${this.wallet.url}/wallets/audit`, { token })
+    if (!body.sound) throw new Error(`the books do not balance: ${JSON.stringify(body)}`)
+    return body.currencies[0]?.inWallets ?? 0
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.transaction[Symbol.asyncDispose]()
+    await this.wallet[Symbol.asyncDispose]()
+    await this.issuer[Symbol.asyncDispose]()
+    await this.database.dispose()
+    await this.#walletDatabase.dispose()
+  }
+
+  #serviceToken(): Promise<string> {
+    return mintServiceToken({ secret: this.#secret, issuer: 'worker', audience: 'wallet' })
+  }
+}
