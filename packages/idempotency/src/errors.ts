@@ -18,7 +18,7 @@ export type IdempotencyErrorCode =
   | 'IDEMPOTENCY_STORE_UNAVAILABLE'
   | 'IDEMPOTENCY_LEASE_LOST'
 
-const brand: unique symbol = Symbol.for('@payflow/idempotency.error')
+const brand = Symbol.for('@payflow/idempotency.error')
 const retryableCodes: ReadonlySet<IdempotencyErrorCode> = new Set(['IDEMPOTENCY_STORE_UNAVAILABLE'])
 
 /** The one error class of this package; `code` tells what to do. */
@@ -27,10 +27,10 @@ export class IdempotencyError extends Error {
   readonly code: IdempotencyErrorCode
   /** True when the same call may succeed later without a change. */
   readonly retryable: boolean
-  readonly [brand]: true = true
 
   constructor(code: IdempotencyErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
+    Object.defineProperty(this, brand, { value: true })
     this.code = code
     this.retryable = retryableCodes.has(code)
   }
