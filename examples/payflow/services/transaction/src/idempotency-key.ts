@@ -18,6 +18,6 @@ export function idempotencyKeyOf(req: Request): string {
   const parsed = idempotencyKeyField.safeParse(key)
   if (parsed.success) return parsed.data
   throw problem('idempotency-key-invalid', {
-    detail: 'One Idempotency-Key header of 1 to 255 visible ASCII characters without commas',
+    detail: 'Send one Idempotency-Key header of 1 to 255 visible ASCII characters',
   })
 }
