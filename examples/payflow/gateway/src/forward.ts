@@ -20,6 +20,8 @@ const PASSED_HEADERS = [
 export interface ForwardedCall extends Pick<HttpCall, 'method' | 'path' | 'json' | 'headers'> {
   /** Cookies go both ways on the routes that own one, and nowhere else. */
   readonly cookies?: boolean
+  /** Sees the answer before it is passed on. */
+  readonly onAnswer?: (answer: RawAnswer) => void
 }
 
 /**
@@ -35,7 +37,7 @@ export async function forward(
   client: HttpClient,
   req: Request,
   res: Response,
-  { cookies = false, headers, ...call }: ForwardedCall,
+  { cookies = false, headers, onAnswer, ...call }: ForwardedCall,
 ): Promise<void> {
   const answer = await client.send({
     ...call,
@@ -46,6 +48,7 @@ export async function forward(
     },
   })
   refuseForeignError(answer)
+  onAnswer?.(answer)
   for (const name of PASSED_HEADERS) {
     const value = answer.headers.get(name)
     if (value !== null) res.setHeader(name, value)

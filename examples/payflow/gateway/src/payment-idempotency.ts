@@ -33,6 +33,9 @@ export function paymentIdempotency(options: PaymentIdempotencyOptions): RequestH
   const idempotency = createIdempotency<Request>({
     store: redisStore({ client: redis, prefix }),
     scope: (req) => userOf(req).userId,
+    // Short, for it is also what a client is told to wait (Retry-After) while its first request is
+    // in progress. A claim that lapses too early costs a second look, not a second payment.
+    leaseMs: 3_000,
     commitPoint: 'explicit',
     onIndeterminate: 'execute',
     onStoreFailure: 'open',

@@ -31,6 +31,9 @@ const HEADERS_TIMEOUT_MS = 10_000
 /** Longer than a load balancer's usual 60 s, so that it, not we, ends an idle connection. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 
+/** How often a stopping server looks for connections whose last request has been answered. */
+const SWEEP_INTERVAL_MS = 50
+
 /**
  * Starts an HTTP server. Bytes that are no HTTP request get a problem+json answer as well.
  *
@@ -59,8 +62,11 @@ export async function listen({ app, host, port }: ListenOptions): Promise<HttpSe
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve())
       })
+      // close() ends the connections that are idle now; those that become idle are ours to end.
+      const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_INTERVAL_MS)
       const cut = setTimeout(() => server.closeAllConnections(), deadlineMs)
       await closed
+      clearInterval(sweep)
       clearTimeout(cut)
     },
   }

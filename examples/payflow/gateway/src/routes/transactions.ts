@@ -4,6 +4,7 @@ import {
   requireUser,
   route,
   type HttpClient,
+  type RawAnswer,
   type UserTokens,
 } from '@payflow-app/service-kit'
 import { getIdempotency } from '@payflow/idempotency/express'
@@ -54,10 +55,25 @@ const validatePayment: RequestHandler = (req, _res, next) => {
 
 function createPayment(transaction: HttpClient): RequestHandler {
   return async (req, res) => {
-    // The key in its canonical form: quoted or not, transaction-service sees the same one.
-    const key = getIdempotency(req)?.key ?? ''
-    const json: unknown = req.body
-    const headers = { 'idempotency-key': key }
-    await forward(transaction, req, res, { method: 'POST', path: '/transactions', json, headers })
+    const context = getIdempotency(req)
+    if (!context) throw new TypeError('The route has no idempotency in front of it')
+    await forward(transaction, req, res, {
+      method: 'POST',
+      path: '/transactions',
+      json: req.body as unknown,
+      // In its canonical form: quoted or not, transaction-service sees the same key.
+      headers: { 'idempotency-key': context.key },
+      onAnswer: (answer) => {
+        if (saysKeyReused(answer)) context.setOutcome('release')
+      },
+    })
   }
+}
+
+/**
+ * transaction-service knows the key from another request, which Redis has forgotten. Its refusal
+ * must not be kept: it would stand in the way of the request that the key belongs to.
+ */
+function saysKeyReused({ status, body }: RawAnswer): boolean {
+  return status === 422 && body.includes('"idempotency_key_reused"')
 }
