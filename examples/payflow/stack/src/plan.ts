@@ -1,0 +1,127 @@
+import { join, resolve } from 'node:path'
+import type { Secrets } from './secrets.ts'
+
+/** The repository's `examples/payflow`. */
+export const PAYFLOW_ROOT = resolve(import.meta.dirname, '../..')
+
+/** The processes of PayFlow, in the order in which a payment meets them. */
+export const SERVICE_NAMES = [
+  'gateway',
+  'auth',
+  'transaction',
+  'wallet',
+  'worker',
+  'reversal',
+  'notification',
+] as const
+
+export type ServiceName = (typeof SERVICE_NAMES)[number]
+
+/** The databases, one for each service that stores anything. */
+export type DatabaseName = 'auth' | 'wallet' | 'transaction' | 'notification'
+
+/** How one process is started. */
+export interface ServicePlan {
+  readonly name: ServiceName
+  readonly entry: string
+  readonly port: number
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** Where everything listens. */
+export interface Addresses {
+  readonly postgresUrl: string
+  readonly redisUrl: string
+  readonly rabbitmqUrl: string
+  readonly ports: Readonly<Record<ServiceName, number>>
+}
+
+/** The ports that the documents name; the gateway's is the only one a person needs. */
+export const DOCUMENTED_PORTS: Readonly<Record<ServiceName, number>> = {
+  gateway: 3000,
+  wallet: 3001,
+  transaction: 3002,
+  notification: 3003,
+  auth: 3004,
+  worker: 3005,
+  reversal: 3006,
+}
+
+const entries: Readonly<Record<ServiceName, string>> = {
+  gateway: 'gateway/src/main.ts',
+  auth: 'services/auth/src/main.ts',
+  transaction: 'services/transaction/src/main.ts',
+  wallet: 'services/wallet/src/main.ts',
+  worker: 'worker/src/main.ts',
+  reversal: 'worker/src/reversal-main.ts',
+  notification: 'services/notification/src/main.ts',
+}
+
+/** The database that each process may reach; the gateway reaches none. */
+const databaseOf: Readonly<Partial<Record<ServiceName, DatabaseName>>> = {
+  auth: 'auth',
+  wallet: 'wallet',
+  transaction: 'transaction',
+  worker: 'transaction',
+  reversal: 'transaction',
+  notification: 'notification',
+}
+
+/** What a new wallet of the demo opens with: $1000.00. */
+const DEMO_OPENING_CREDIT_MINOR = '100000'
+
+/** The URL of one service's database, with that service's role. */
+export function databaseUrl(postgresUrl: string, name: DatabaseName, secrets: Secrets): string {
+  const url = new URL(postgresUrl)
+  url.username = `payflow_${name}`
+  url.password = secrets.databasePasswords[name]
+  url.pathname = `/payflow_${name}`
+  return url.href
+}
+
+/** The environment of every process. Each gets the secrets it needs, and no others. */
+export function planServices(addresses: Addresses, secrets: Secrets): ServicePlan[] {
+  const { ports, postgresUrl } = addresses
+  const at = (name: ServiceName) => `http://127.0.0.1:${ports[name]}`
+  const jwks = { JWKS_URL: `${at('auth')}/.well-known/jwks.json` }
+  const trusted = { SERVICE_TOKEN_SECRET: secrets.serviceTokenSecret }
+  const broker = { RABBITMQ_URL: addresses.rabbitmqUrl }
+  const wallet = { WALLET_URL: at('wallet') }
+  const own: Readonly<Record<ServiceName, Readonly<Record<string, string>>>> = {
+    gateway: {
+      ...jwks,
+      ...wallet,
+      REDIS_URL: addresses.redisUrl,
+      AUTH_URL: at('auth'),
+      TRANSACTION_URL: at('transaction'),
+      NOTIFICATION_URL: at('notification'),
+    },
+    auth: {
+      ...trusted,
+      ...wallet,
+      AUTH_PRIVATE_JWK: secrets.authPrivateJwk,
+      // The page is served over plain HTTP on this machine.
+      COOKIE_SECURE: 'off',
+    },
+    wallet: { ...jwks, ...trusted, OPENING_CREDIT_MINOR: DEMO_OPENING_CREDIT_MINOR },
+    transaction: { ...jwks, ...trusted, ...broker, ...wallet },
+    worker: { ...trusted, ...broker, ...wallet },
+    reversal: { ...trusted, ...broker, ...wallet },
+    notification: { ...jwks, ...broker },
+  }
+  return SERVICE_NAMES.map((name) => {
+    const database = databaseOf[name]
+    return {
+      name,
+      entry: join(PAYFLOW_ROOT, entries[name]),
+      port: ports[name],
+      env: {
+        ...own[name],
+        ...(database === undefined
+          ? {}
+          : { DATABASE_URL: databaseUrl(postgresUrl, database, secrets) }),
+        PORT: String(ports[name]),
+      },
+    }
+  })
+}

@@ -1,0 +1,170 @@
+import { closeSync, openSync } from 'node:fs'
+import { ProbeLink, spawnOwned, waitFor, type OwnedProcess, type ProbeAction } from '@payflow/testkit'
+import { StackError } from './stack-error.ts'
+import type { ServicePlan } from './plan.ts'
+
+export interface ServiceProcessOptions {
+  readonly plan: ServicePlan
+  /** File that its output is appended to. */
+  readonly log: string
+  /** Added to this process's environment and the plan's. */
+  readonly env: Readonly<Record<string, string>>
+  /** Called whenever another process runs under this name, or none does. */
+  readonly onChange: () => void
+  /** Called with a sentence when it died by itself. */
+  readonly onDeath: (sentence: string) => void
+}
+
+const RESTART_FIRST_MS = 200
+const RESTART_LAST_MS = 5_000
+/** Who has lived this long did not die of its start. */
+const SETTLED_AFTER_MS = 10_000
+
+/** One process of PayFlow, started again whenever it dies. */
+export class ServiceProcess {
+  readonly plan: ServicePlan
+  readonly log: string
+  readonly #options: ServiceProcessOptions
+  #owned: OwnedProcess | undefined
+  #link: ProbeLink | undefined
+  #restarts = true
+  #stopping = false
+  #failures = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: ServiceProcessOptions) {
+    this.#options = options
+    this.plan = options.plan
+    this.log = options.log
+  }
+
+  /** 0 while it is down. */
+  get pid(): number {
+    return this.#owned?.pid ?? 0
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.plan.port}`
+  }
+
+  /** Starts it, unless it runs. Resolves when the process exists. */
+  async start(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#restarts = true
+    if (this.#owned !== undefined || this.#stopping) return
+    const log = openSync(this.log, 'a')
+    const startedAt = performance.now()
+    const owned = await spawnOwned(process.execPath, {
+      args: ['--conditions=@payflow/source', '--enable-source-maps', this.plan.entry],
+      env: this.#environment(),
+      stdio: ['ignore', log, log, 'ipc'],
+    })
+    closeSync(log)
+    this.#owned = owned
+    this.#link = new ProbeLink(
+      owned.process,
+      owned.exited,
+      () => new StackError('STACK_SERVICE_ENDED', `${this.plan.name} has ended; see ${this.log}`),
+    )
+    void owned.exited.then(({ code, signal }) => {
+      this.#owned = undefined
+      this.#options.onChange()
+      if (!this.#restarts || this.#stopping) return
+      if (performance.now() - startedAt > SETTLED_AFTER_MS) this.#failures = 0
+      const delayMs = Math.min(RESTART_FIRST_MS * 2 ** this.#failures, RESTART_LAST_MS)
+      this.#failures += 1
+      this.#options.onDeath(
+        `${this.plan.name} ended (${signal ?? `exit code ${code}`}); starting it again`,
+      )
+      this.#timer = setTimeout(() => void this.start(), delayMs)
+    })
+    this.#options.onChange()
+  }
+
+  /** Resolves when `/health/ready` answers 200. */
+  async ready(timeoutMs: number): Promise<void> {
+    await this.#answers('/health/ready', timeoutMs)
+  }
+
+  /** Resolves when the process answers at all, ready or not. */
+  async live(timeoutMs: number): Promise<void> {
+    await this.#answers('/health/live', timeoutMs)
+  }
+
+  async #answers(path: string, timeoutMs: number): Promise<void> {
+    await waitFor(
+      async () => {
+        const response = await fetch(this.url + path, { signal: AbortSignal.timeout(2_000) })
+        await response.arrayBuffer()
+        return response.ok
+      },
+      {
+        timeoutMs,
+        intervalMs: 50,
+        message: `${this.plan.name} to answer ${path} (its log: ${this.log})`,
+      },
+    )
+  }
+
+  /** Sends a signal; it is started again when it dies of it. Resolves when it has, for SIGKILL. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const owned = this.#owned
+    if (owned === undefined) return
+    owned.process.kill(signal)
+    if (signal === 'SIGKILL') await owned.exited
+  }
+
+  /** Ends it in order and keeps it down until {@link start}. */
+  async halt(deadlineMs = 15_000): Promise<void> {
+    this.#restarts = false
+    clearTimeout(this.#timer)
+    const owned = this.#owned
+    if (owned === undefined) return
+    owned.process.kill('SIGCONT')
+    owned.process.kill('SIGTERM')
+    const late = setTimeout(() => owned.process.kill('SIGKILL'), deadlineMs)
+    await owned.exited
+    clearTimeout(late)
+  }
+
+  /** Ends it for good. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    await this.halt()
+  }
+
+  /** See testkit's `Child.arm`. */
+  arm(probe: string, action: ProbeAction, skip = 0): Promise<void> {
+    return this.#probes().arm(probe, action, skip)
+  }
+
+  go(probe: string): void {
+    this.#probes().go(probe)
+  }
+
+  reached(probe: string, timeoutMs = 10_000): Promise<unknown> {
+    return this.#probes().reached(probe, { timeoutMs })
+  }
+
+  #probes(): ProbeLink {
+    if (this.#link === undefined || this.#owned === undefined) {
+      throw new StackError('STACK_SERVICE_ENDED', `${this.plan.name} is not running`)
+    }
+    return this.#link
+  }
+
+  #environment(): NodeJS.ProcessEnv {
+    const env: NodeJS.ProcessEnv = {
+      NODE_ENV: 'development',
+      PAYFLOW_PROBES: '1',
+      ...process.env,
+      ...this.plan.env,
+      ...this.#options.env,
+    }
+    // A test runner's own settings are not for the programs under test.
+    if (env['NODE_ENV'] === 'test') env['NODE_ENV'] = 'development'
+    delete env['NODE_OPTIONS']
+    delete env['NODE_V8_COVERAGE']
+    return env
+  }
+}
