@@ -5,7 +5,7 @@ import { countingClient } from './support/counting-client.ts'
 import { serveProtected } from './support/protected-app.ts'
 import { connect, isolatedStore } from './support/redis.ts'
 
-it('takes two round trips for a first request, and one for a replay, a 409 and a 422', async () => {
+it('IDEM-43 takes two round trips for a first request, and one for a replay, a 409 and a 422', async () => {
   const client = countingClient(connect())
   const door = gate()
   let isDoorClosed = false
@@ -34,6 +34,9 @@ it('takes two round trips for a first request, and one for a replay, a 409 and a
   const running = app.send({ key: 'k2' })
   await door.reached
   expect(await costOf(() => app.send({ key: 'k2' }))).toEqual(['EVALSHA'])
+  // IDEM-43: nobody waits inside the server, hence nobody polls.
+  const duplicates = () => Promise.all(Array.from({ length: 100 }, () => app.send({ key: 'k2' })))
+  expect(await costOf(duplicates)).toHaveLength(100)
   door.open()
   await running
 })

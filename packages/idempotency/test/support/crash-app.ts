@@ -35,4 +35,11 @@ app.post('/', express.json(), idempotent(idempotency), async (req, res) => {
 
 const server = app.listen(0, '127.0.0.1')
 await once(server, 'listening')
+process.once('SIGTERM', () => {
+  // Nothing of idempotency needs to be told: what runs keeps its claim and records its end.
+  server.close(() => {
+    void redis.quit().then(() => process.exit(0))
+  })
+  server.closeIdleConnections()
+})
 process.send?.({ port: (server.address() as AddressInfo).port })
