@@ -36,7 +36,7 @@ function Pages() {
       return (
         <Routes>
           <Route path='/register' element={<RegisterPage />} />
-          {/* The address stays as it is, so that logging in leads to the page that was asked for. */}
+          {/* The address stays, so that logging in leads to the page that was asked for. */}
           <Route path='*' element={<LoginPage />} />
         </Routes>
       )

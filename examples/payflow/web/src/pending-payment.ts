@@ -3,8 +3,8 @@
  *
  * One key is made for one intended payment, when its review opens. Key and body are written to
  * storage before the first POST and stay there, unchanged, until an answer arrives that is final.
- * So a lost answer, a reload or a crash of the browser leads to the *same* request being sent again,
- * which the server recognises; a second payment needs a second intent, which has a second key.
+ * So a lost answer, a reload or a crash of the browser leads to the *same* request being sent
+ * again, which the server recognises; a second payment needs a second intent with a second key.
  *
  * Everything here is pure apart from the storage that is handed in.
  */

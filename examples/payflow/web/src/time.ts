@@ -1,4 +1,4 @@
-/** Dates for people. The server's instants are shown as they are; the browser's clock decides nothing. */
+/** Dates for people: the server's instants as they are. The browser's clock decides nothing. */
 
 const timeFormat = new Intl.DateTimeFormat('en-US', { hour: 'numeric', minute: '2-digit' })
 const dayFormat = new Intl.DateTimeFormat('en-US', { month: 'short', day: 'numeric' })

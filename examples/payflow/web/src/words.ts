@@ -23,7 +23,7 @@ const failureReasons: Readonly<Record<FailureCode, string>> = {
   reversed_timeout: 'It could not be finished in time, so it was called off.',
 }
 
-/** Why a payment failed. A code that this version of the page doesn't know still gets a sentence. */
+/** Why a payment failed. A code that this page doesn't know yet still gets a sentence. */
 export function failureReason(code: FailureCode | undefined): string {
   if (code === undefined) return 'No reason was given.'
   return failureReasons[code] ?? `The reason given is “${code}”.`
@@ -39,13 +39,20 @@ const refusals: Readonly<Record<string, string>> = {
   recipient_unavailable: 'This person can’t receive money at the moment.',
   sender_unavailable: 'Your wallet can’t send money at the moment.',
   self_transfer: 'You can’t send money to yourself.',
-  idempotency_key_reused:
-    'This payment’s key was used for another payment. Look in your history before you pay again.',
+  idempotency_key_reused: 'This payment’s key was used for another payment before.',
 }
 
 /** Why a payment was not accepted. */
 export function refusalReason(problem: Problem): string {
   return refusals[problem.code] ?? problem.detail
+}
+
+/**
+ * Whether a refusal proves that nothing was paid. A reused key belongs to some payment, so for that
+ * one the history has to be looked at.
+ */
+export function nothingWasPaid(problem: Problem): boolean {
+  return problem.code !== 'idempotency_key_reused'
 }
 
 /** What the desk is doing about a payment, for the person who waits. */
@@ -56,7 +63,7 @@ export function phaseText(phase: DeskPhase): string {
     case 'sending':
       return phase.attempt === 1 ? 'Sending…' : 'Asking again, with the same key…'
     case 'waiting':
-      return `No final answer yet. Asking again in ${Math.ceil(phase.waitMs / 1_000)} s; it can’t pay twice.`
+      return 'No final answer yet. It is asked for again by itself, which can’t pay twice.'
     case 'offline':
       return 'You are offline. It goes on by itself when the connection is back.'
     case 'stopped':

@@ -21,9 +21,10 @@ export function Avatar(props: {
 }
 
 function hueOf(id: string): number {
-  let hash = 0
-  for (const char of id) hash = (hash * 31 + char.charCodeAt(0)) % 360
-  return hash
+  // FNV-1a: ids that differ in one digit get colours that differ too.
+  let hash = 0x811c9dc5
+  for (const char of id) hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193)
+  return (hash >>> 0) % 360
 }
 
 function initials(name: string): string {

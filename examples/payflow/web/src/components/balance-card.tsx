@@ -2,6 +2,7 @@ import { SendHorizontal } from 'lucide-react'
 import { Link } from 'react-router'
 import { useBalance } from '../hooks/queries.ts'
 import { formatMinor } from '../money.ts'
+import { buttonShape } from './button.tsx'
 import { LoadError } from './feedback.tsx'
 import { BigMoney } from './money.tsx'
 
@@ -46,10 +47,7 @@ export function BalanceCard() {
           </dd>
         </div>
       </dl>
-      <Link
-        to='/send'
-        className='relative mt-6 inline-flex min-h-11 items-center gap-2 rounded-xl bg-white px-5 py-2.5 text-sm font-semibold text-[#0a3d35] transition-colors hover:bg-[#dff3e6] focus-visible:outline-white'
-      >
+      <Link to='/send' className={`on-hero mt-6 ${buttonShape}`}>
         <SendHorizontal aria-hidden='true' className='size-4' />
         Send money
       </Link>

@@ -2,7 +2,8 @@ import type { ComponentProps, ReactNode } from 'react'
 
 type Variant = 'primary' | 'quiet' | 'plain' | 'danger'
 
-const base =
+/** Size and shape of a button, without its colours. */
+export const buttonShape =
   'inline-flex min-h-11 items-center justify-center gap-2 rounded-xl px-4 py-2.5 text-sm ' +
   'font-semibold transition-colors disabled:cursor-not-allowed disabled:opacity-55 ' +
   'cursor-pointer select-none'
@@ -16,7 +17,7 @@ const looks: Readonly<Record<Variant, string>> = {
 
 /** The look of a button, for links that stand where a button would. */
 export function buttonClass(variant: Variant = 'primary', more = ''): string {
-  return `${base} ${looks[variant]} ${more}`
+  return `${buttonShape} ${looks[variant]} ${more}`
 }
 
 interface ButtonProps extends ComponentProps<'button'> {

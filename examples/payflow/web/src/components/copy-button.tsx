@@ -26,7 +26,7 @@ export function CopyButton(props: { readonly text: string; readonly label: strin
       type='button'
       aria-label={props.label}
       onClick={() => void copy()}
-      className='grid size-9 shrink-0 cursor-pointer place-items-center rounded-lg text-soft hover:bg-sunken hover:text-ink'
+      className='icon-button'
     >
       <Icon aria-hidden='true' className='size-4' />
       <span role='status' className='sr-only'>

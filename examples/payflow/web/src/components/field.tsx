@@ -18,11 +18,7 @@ export function Field({ label, hint, error, prefix, large, ...input }: FieldProp
       <label htmlFor={id} className='mb-1.5 block text-sm font-medium'>
         {label}
       </label>
-      <div
-        className={`flex items-center rounded-xl border bg-surface px-3.5 focus-within:outline-2 focus-within:outline-offset-1 focus-within:outline-accent ${
-          error ? 'border-bad' : 'border-line'
-        }`}
-      >
+      <div className={`input-frame ${error ? 'border-bad' : ''}`}>
         {prefix && (
           <span aria-hidden='true' className={`pr-1 text-soft ${large ? 'text-3xl' : ''}`}>
             {prefix}
@@ -32,7 +28,7 @@ export function Field({ label, hint, error, prefix, large, ...input }: FieldProp
           id={id}
           aria-invalid={error !== undefined}
           aria-describedby={`${id}-hint`}
-          className={`w-full min-w-0 bg-transparent outline-none placeholder:text-soft/60 ${size}`}
+          className={`w-full min-w-0 bg-transparent outline-none ${size}`}
           {...input}
         />
       </div>

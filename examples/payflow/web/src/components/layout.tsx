@@ -18,14 +18,14 @@ import { ResumeCards } from './resume-cards.tsx'
 export function Layout() {
   const unread = useUnread()
   return (
-    <div className='pb-24 sm:pb-10'>
+    <div className='pb-24 sm:pb-10 print:p-0'>
       <a
         href='#main'
-        className='sr-only focus:not-sr-only focus:absolute focus:z-50 focus:m-2 focus:rounded-lg focus:bg-surface focus:p-3'
+        className='sr-only bg-surface p-3 focus:not-sr-only focus:absolute focus:z-50 focus:m-2'
       >
         Skip to content
       </a>
-      <header className='sticky top-0 z-20 border-b border-line bg-canvas/90 backdrop-blur'>
+      <header className='top-bar print:hidden'>
         <div className='mx-auto flex h-16 max-w-5xl items-center gap-6 px-4 sm:px-6'>
           <Link to='/' aria-label='PayFlow, home'>
             <Logo />
@@ -42,10 +42,7 @@ export function Layout() {
         <ResumeCards />
         <Outlet />
       </main>
-      <nav
-        aria-label='Pages'
-        className='fixed inset-x-0 bottom-0 z-20 flex border-t border-line bg-surface pb-[env(safe-area-inset-bottom)] sm:hidden'
-      >
+      <nav aria-label='Pages' className='tab-bar sm:hidden print:hidden'>
         <NavItems unread={unread} look='bottom' />
       </nav>
     </div>
@@ -65,8 +62,8 @@ const pages: readonly { to: string; label: string; icon: LucideIcon }[] = [
 ]
 
 const navLooks = {
-  top: 'gap-2 rounded-xl px-3.5 py-2 text-sm',
-  bottom: 'flex-1 flex-col gap-1 py-2.5 text-xs',
+  top: { base: 'gap-2 rounded-xl px-3.5 py-2 text-sm', active: 'bg-tint text-accent' },
+  bottom: { base: 'flex-1 flex-col gap-1 py-2.5 text-xs', active: 'text-accent' },
 } as const
 
 function NavItems({ unread, look }: NavProps) {
@@ -76,8 +73,8 @@ function NavItems({ unread, look }: NavProps) {
       to={to}
       end={to === '/'}
       className={({ isActive }) =>
-        `relative flex items-center justify-center font-medium transition-colors ${navLooks[look]} ${
-          isActive ? `text-accent ${look === 'top' ? 'bg-tint' : ''}` : 'text-soft hover:text-ink'
+        `flex items-center justify-center font-medium transition-colors ${navLooks[look].base} ${
+          isActive ? navLooks[look].active : 'text-soft hover:text-ink'
         }`
       }
     >
@@ -94,18 +91,14 @@ function NavItems({ unread, look }: NavProps) {
 function Count(props: { readonly text: string; readonly floating?: boolean }) {
   if (props.text === '') return null
   return (
-    <span
-      className={`rounded-full bg-accent px-1.5 text-xs leading-5 font-semibold text-on-accent tabular-nums ${
-        props.floating ? 'absolute -top-2 left-3' : ''
-      }`}
-    >
+    <span className={`count-bubble ${props.floating ? 'absolute -top-2 left-3' : ''}`}>
       {props.text}
       <span className='sr-only'> unread</span>
     </span>
   )
 }
 
-/** The unread count as text, and a toast for each notification that comes while the page is open. */
+/** The unread count as text, and a toast for money that comes in while the page is open. */
 function useUnread(): string {
   const { data } = useNotifications()
   const textOf = useNotificationText()
@@ -131,8 +124,8 @@ function OfflineBanner() {
   return (
     <div role='status'>
       {!online && (
-        <p className='flex items-center justify-center gap-2 bg-wait-tint px-4 py-2.5 text-sm font-medium text-wait'>
-          <WifiOff aria-hidden='true' className='size-4 shrink-0' />
+        <p className='flex justify-center gap-2 bg-wait-tint px-4 py-2.5 text-sm text-wait'>
+          <WifiOff aria-hidden='true' className='mt-0.5 size-4 shrink-0' />
           You are offline. What you see may be old; nothing is lost.
         </p>
       )}
@@ -165,10 +158,7 @@ function AccountMenu() {
             <span className='block truncate text-soft'>{user.email}</span>
           </DropdownMenu.Label>
           <DropdownMenu.Separator className='my-1 h-px bg-line' />
-          <DropdownMenu.Item
-            onSelect={() => void logOut()}
-            className='flex min-h-11 cursor-pointer items-center gap-2.5 rounded-xl px-3 outline-none data-highlighted:bg-sunken'
-          >
+          <DropdownMenu.Item onSelect={() => void logOut()} className='menu-item'>
             <LogOut aria-hidden='true' className='size-4' />
             Log out
           </DropdownMenu.Item>

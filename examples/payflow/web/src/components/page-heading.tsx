@@ -17,7 +17,7 @@ export function PageHeading(props: {
     scrollTo(0, 0)
   }, [])
   return (
-    <div className={props.hidden ? 'sr-only' : 'mb-5 flex items-end justify-between gap-4'}>
+    <div className={props.hidden ? 'sr-only' : 'mb-5 flex items-center justify-between gap-3'}>
       <title>{`${props.title} · PayFlow`}</title>
       <h1 ref={heading} tabIndex={-1} className='text-2xl font-semibold tracking-tight sm:text-3xl'>
         {props.title}

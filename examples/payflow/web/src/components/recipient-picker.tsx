@@ -30,7 +30,7 @@ export function RecipientPicker({ chosen, onChoose, error }: PickerProps) {
           type='button'
           aria-label={`Choose someone other than ${chosen.name}`}
           onClick={() => onChoose(null)}
-          className='grid size-10 cursor-pointer place-items-center rounded-lg text-soft hover:bg-sunken hover:text-ink'
+          className='icon-button'
         >
           <X aria-hidden='true' className='size-4' />
         </button>
@@ -72,11 +72,7 @@ function RecipientSearch({ onChoose, error }: Omit<PickerProps, 'chosen'>) {
       <label htmlFor={id} className='mb-1.5 block text-sm font-medium'>
         To
       </label>
-      <div
-        className={`flex items-center gap-2.5 rounded-xl border bg-surface px-3.5 focus-within:outline-2 focus-within:outline-offset-1 focus-within:outline-accent ${
-          error ? 'border-bad' : 'border-line'
-        }`}
-      >
+      <div className={`input-frame gap-2.5 ${error ? 'border-bad' : ''}`}>
         <Search aria-hidden='true' className='size-4 shrink-0 text-soft' />
         <input
           id={id}
@@ -92,7 +88,7 @@ function RecipientSearch({ onChoose, error }: Omit<PickerProps, 'chosen'>) {
           value={text}
           onChange={(event) => setText(event.target.value)}
           onKeyDown={onKeyDown}
-          className='w-full min-w-0 bg-transparent py-2.5 text-base outline-none placeholder:text-soft/80'
+          className='w-full min-w-0 bg-transparent py-2.5 text-base outline-none'
         />
       </div>
       <div role='status'>
@@ -152,6 +148,6 @@ function searchNote(enough: boolean, busy: boolean, error: unknown, count: numbe
   if (!enough) return `Type at least ${queryCharsMin} letters.`
   if (error) return problemText(error)
   if (busy && count === 0) return 'Searching…'
-  if (count === 0) return 'Nobody found. Check the spelling, or ask for the e-mail address.'
+  if (count === 0) return 'Nobody found. Type how the name or the e-mail address begins.'
   return count === 1 ? '1 person found.' : `${count} people found.`
 }

@@ -11,9 +11,7 @@ const looks = {
 export function StatusBadge(props: { readonly status: PaymentStatus }) {
   const { icon: Icon, look } = looks[props.status]
   return (
-    <span
-      className={`inline-flex items-center gap-1 rounded-full px-2 py-0.5 text-xs font-medium ${look}`}
-    >
+    <span className={`inline-flex items-center gap-1 rounded-full px-2 py-0.5 text-xs ${look}`}>
       <Icon aria-hidden='true' className='size-3' strokeWidth={2.5} />
       {statusWord[props.status]}
     </span>

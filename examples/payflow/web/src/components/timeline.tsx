@@ -18,10 +18,11 @@ export function stepsOf(payment: TransactionView): readonly Step[] {
     title: acceptedMessage,
     detail: fullTime(payment.createdAt),
   }
+  const { createdAt, completedAt } = payment
   const took =
-    payment.completedAt === undefined
+    completedAt === undefined
       ? ''
-      : `${fullTime(payment.completedAt)} · after ${elapsed(payment.createdAt, payment.completedAt)}`
+      : `${fullTime(completedAt)} · after ${elapsed(createdAt, completedAt)}`
   switch (payment.status) {
     case 'PENDING':
       return [
@@ -62,7 +63,7 @@ export function Timeline(props: { readonly payment: TransactionView }) {
             {index < steps.length - 1 && <span className='w-0.5 flex-1 bg-line' />}
           </span>
           <span className={`min-w-0 pb-5 ${step.state === 'ahead' ? 'text-soft' : ''}`}>
-            <span className='block leading-8 font-medium'>{step.title}</span>
+            <span className='block pt-1 leading-6 font-medium'>{step.title}</span>
             <span className='block text-sm text-soft'>{step.detail}</span>
           </span>
         </li>

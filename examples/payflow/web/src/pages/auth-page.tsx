@@ -158,7 +158,7 @@ function faultOf(error: unknown): FormFault {
 function AuthFrame(props: { readonly title: string; readonly children: ReactNode }) {
   return (
     <div className='grid min-h-dvh lg:grid-cols-2'>
-      <aside className='hero relative hidden flex-col justify-end overflow-hidden p-14 text-white lg:flex'>
+      <aside className='hero hidden flex-col justify-end p-14 text-white lg:flex'>
         <ShieldCheck aria-hidden='true' className='mb-6 size-10 text-[#c9f7dc]' strokeWidth={1.5} />
         <p className='max-w-md text-4xl leading-tight font-semibold tracking-tight'>
           Every payment ends completed or failed. Exactly once.

@@ -19,13 +19,15 @@ export function DashboardPage() {
   return (
     <>
       <PageHeading title='Home' hidden />
-      <div className='grid gap-6 lg:grid-cols-[minmax(0,5fr)_minmax(0,6fr)]'>
+      <div className='home-grid'>
         <div className='space-y-6'>
           <BalanceCard />
           <RecentPeople />
-          <News />
         </div>
-        <RecentActivity />
+        <div className='home-activity'>
+          <RecentActivity />
+        </div>
+        <News />
       </div>
     </>
   )
@@ -38,7 +40,7 @@ function Section(props: {
   readonly children: ReactNode
 }) {
   return (
-    <section className='card self-start overflow-hidden'>
+    <section className='card overflow-hidden'>
       <div className='flex items-center justify-between px-4 pt-4 pb-2 sm:px-5'>
         <h2 className='font-semibold'>{props.title}</h2>
         <Link to={props.to} className='text-sm font-medium text-accent hover:underline'>
@@ -123,11 +125,13 @@ function PersonLink({ person }: { readonly person: RecipientView }) {
     <Link
       to='/send'
       state={{ to: person }}
-      className='flex w-20 flex-col items-center gap-1.5 rounded-2xl p-2 text-center text-xs font-medium hover:bg-sunken'
+      className='flex w-20 flex-col items-center gap-1.5 rounded-2xl p-2 text-center text-xs hover:bg-sunken'
     >
       <Avatar id={person.id} name={person.name} size='lg' />
-      <span className='sr-only'>Send money to </span>
-      <span className='w-full truncate'>{person.name}</span>
+      <span className='sr-only'>Send money to {person.name}</span>
+      <span className='w-full truncate' aria-hidden='true'>
+        {person.name.split(' ')[0]}
+      </span>
     </Link>
   )
 }

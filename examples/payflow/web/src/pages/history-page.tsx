@@ -32,11 +32,7 @@ export function HistoryPage() {
             type='button'
             aria-pressed={filter === status}
             onClick={() => setParams(filter ? { status: filter } : {}, { replace: true })}
-            className={`min-h-10 cursor-pointer rounded-full border px-4 text-sm font-medium transition-colors ${
-              filter === status
-                ? 'border-accent bg-accent text-on-accent'
-                : 'border-line bg-surface hover:bg-sunken'
-            }`}
+            className='pill'
           >
             {filter ? statusWord[filter] : 'All'}
           </button>

@@ -17,6 +17,7 @@ export function NotificationsPage() {
         {unread.length > 0 && (
           <Button
             variant='plain'
+            className='shrink-0'
             busy={markRead.isPending}
             icon={<CheckCheck aria-hidden='true' className='size-4' />}
             onClick={() => markRead.mutate(unread.map(({ id }) => id))}

@@ -66,8 +66,8 @@ function Receipt({ payment }: { readonly payment: TransactionView }) {
       <div className='border-t border-line px-6 pt-5 pb-1'>
         <Timeline payment={payment} />
       </div>
-      <Facts payment={payment} />
       {way === 'out' && payment.status === 'FAILED' && <TryAgain payment={payment} />}
+      <Facts payment={payment} />
     </article>
   )
 }
@@ -133,7 +133,7 @@ function TryAgain({ payment }: { readonly payment: TransactionView }) {
     note: payment.note ?? '',
   }
   return (
-    <footer className='border-t border-line bg-sunken/50 p-5 print:hidden'>
+    <div className='border-t border-line bg-sunken/50 p-5 print:hidden'>
       <p className='mb-3 text-sm'>
         Your money is available again.
         {mayTryAgain(payment.failureCode) && ' Trying again makes a new payment with a new key.'}
@@ -144,7 +144,7 @@ function TryAgain({ payment }: { readonly payment: TransactionView }) {
           Try again
         </Link>
       )}
-    </footer>
+    </div>
   )
 }
 

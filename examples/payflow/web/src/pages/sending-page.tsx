@@ -1,7 +1,8 @@
 import { Hourglass, OctagonX, SearchX } from 'lucide-react'
 import { AlertDialog } from 'radix-ui'
-import { useEffect } from 'react'
+import { useEffect, useState } from 'react'
 import { Link, useNavigate, useParams } from 'react-router'
+import type { Problem } from '../api/problem.ts'
 import { Button, Spinner, buttonClass } from '../components/button.tsx'
 import { EmptyState } from '../components/feedback.tsx'
 import { BigMoney } from '../components/money.tsx'
@@ -9,7 +10,7 @@ import { PageHeading } from '../components/page-heading.tsx'
 import { useDesk, useWallet } from '../hooks/use-wallet.ts'
 import type { DeskEntry } from '../payment-desk.ts'
 import type { PendingPayment } from '../pending-payment.ts'
-import { phaseText } from '../words.ts'
+import { nothingWasPaid, phaseText } from '../words.ts'
 import type { SendPrefill } from './send-page.tsx'
 
 /**
@@ -45,6 +46,7 @@ export function SendingPage() {
         <p role='status' className='mx-auto mt-5 max-w-sm text-sm'>
           {phaseText(entry.phase)}
         </p>
+        {entry.phase.kind === 'waiting' && <Countdown phase={entry.phase} />}
         <Ways entry={entry} />
       </section>
     </div>
@@ -69,11 +71,28 @@ function Sign({ entry }: { readonly entry: DeskEntry }) {
   )
 }
 
+/** The seconds until the next attempt; for eyes only, because ears would hear every one. */
+function Countdown({ phase }: { readonly phase: { readonly waitMs: number } }) {
+  const [left, setLeft] = useState(0)
+  useEffect(() => {
+    setLeft(Math.ceil(phase.waitMs / 1_000))
+    const timer = setInterval(() => setLeft((seconds) => Math.max(0, seconds - 1)), 1_000)
+    return () => clearInterval(timer)
+  }, [phase])
+  return (
+    <p aria-hidden='true' className='mt-1 text-sm text-soft tabular-nums'>
+      Next try in {left} s
+    </p>
+  )
+}
+
 /** What the person can do about it now. */
 function Ways({ entry }: { readonly entry: DeskEntry }) {
   const { desk } = useWallet()
   const { payment, phase } = entry
-  if (phase.kind === 'refused') return <AfterRefusal payment={payment} />
+  if (phase.kind === 'refused') {
+    return <AfterRefusal payment={payment} problem={phase.problem} />
+  }
   if (phase.kind === 'sending' || phase.kind === 'accepted') return null
   return (
     <div className='mt-6 space-y-2'>
@@ -88,7 +107,8 @@ function Ways({ entry }: { readonly entry: DeskEntry }) {
 }
 
 /** A refusal is final for its key: trying again goes through a new review, which has a new key. */
-function AfterRefusal({ payment }: { readonly payment: PendingPayment }) {
+function AfterRefusal(props: { readonly payment: PendingPayment; readonly problem: Problem }) {
+  const { payment, problem } = props
   const { desk, people } = useWallet()
   const navigate = useNavigate()
   function change(): void {
@@ -103,7 +123,11 @@ function AfterRefusal({ payment }: { readonly payment: PendingPayment }) {
   }
   return (
     <div className='mt-6 space-y-2'>
-      <p className='text-sm font-medium'>No money moved.</p>
+      <p className='text-sm font-medium'>
+        {nothingWasPaid(problem)
+          ? 'No money moved.'
+          : 'Look in your history before you pay the same again.'}
+      </p>
       <Button className='w-full' onClick={change}>
         Change it and try again
       </Button>
@@ -132,7 +156,7 @@ function SetAside({ payment }: { readonly payment: PendingPayment }) {
       </AlertDialog.Trigger>
       <AlertDialog.Portal>
         <AlertDialog.Overlay className='fixed inset-0 z-40 bg-black/50' />
-        <AlertDialog.Content className='card fixed top-1/2 left-1/2 z-50 w-[min(26rem,calc(100vw-2rem))] -translate-1/2 p-6'>
+        <AlertDialog.Content className='card dialog p-6'>
           <AlertDialog.Title className='text-lg font-semibold'>
             This payment may have been made
           </AlertDialog.Title>
