@@ -110,7 +110,10 @@ class NodeChild implements Child {
     this.#owned.process.send(message)
   }
 
-  async message<T>(matches: (message: any) => boolean = () => true, options?: WaitOptions): Promise<T> {
+  async message<T>(
+    matches: (message: any) => boolean = () => true,
+    options?: WaitOptions,
+  ): Promise<T> {
     const take = () => {
       const index = this.#messages.findIndex(matches)
       return index === -1 ? undefined : { message: this.#messages.splice(index, 1)[0] as T }

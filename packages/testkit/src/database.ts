@@ -40,7 +40,8 @@ export async function createTestDatabase(options: TestDatabaseOptions = {}): Pro
   const serverUrl = options.serverUrl ?? sharedServers().postgresUrl
   const name = `${databasePrefix()}_${randomBytes(6).toString('hex')}`
   await withClient(serverUrl, async (admin) => {
-    const template = options.cacheKey === undefined ? undefined : await templateFor(admin, serverUrl, options)
+    const template =
+      options.cacheKey === undefined ? undefined : await templateFor(admin, serverUrl, options)
     await admin.query(`CREATE DATABASE ${name} TEMPLATE ${template ?? 'template0'}`)
   })
   const database = openDatabase(serverUrl, name, options.connectionsMax ?? 10)
@@ -70,7 +71,9 @@ function openDatabase(serverUrl: string, name: string, connectionsMax: number): 
     openResources.delete(database)
     await db.destroy()
     if (!pool.ended) await pool.end()
-    await withClient(serverUrl, (admin) => admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`))
+    await withClient(serverUrl, (admin) =>
+      admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+    )
   }
   openResources.add(database, `test database ${name}`, () => database.dispose())
   return database
@@ -85,7 +88,10 @@ async function templateFor(
   serverUrl: string,
   options: TestDatabaseOptions,
 ): Promise<string> {
-  const key = createHash('sha256').update(options.cacheKey ?? '').digest('hex').slice(0, 16)
+  const key = createHash('sha256')
+    .update(options.cacheKey ?? '')
+    .digest('hex')
+    .slice(0, 16)
   const template = `${databasePrefix()}_t_${key}`
   await admin.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [template])
   try {

@@ -32,7 +32,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 
 function begin(): Run {
   const seed = parseSeed(process.env['TEST_SEED']) ?? drawSeed()
-  console.log(`seed ${seed} · replay with TEST_SEED=${seed} npm test`)
+  process.stdout.write(`seed ${seed} · replay with TEST_SEED=${seed} npm test\n`)
   return { runId: randomBytes(4).toString('hex'), seed, users: 0, servers: undefined }
 }
 
@@ -63,7 +63,7 @@ async function startAll(): Promise<{ urls: SharedServers; own: Server[] }> {
   const others = kinds.length - own.length
   const seconds = ((performance.now() - begun) / 1_000).toFixed(1)
   const text = [...names, ...(others > 0 ? [`${others} given by the environment`] : [])].join(', ')
-  console.log(`servers for tests: ${text} (${seconds} s)`)
+  process.stdout.write(`servers for tests: ${text} (${seconds} s)\n`)
   return { urls: { postgresUrl, redisUrl, rabbitmqUrl }, own }
 }
 

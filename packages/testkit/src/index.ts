@@ -1,8 +1,4 @@
-export {
-  spawnChild,
-  type Child,
-  type SpawnChildOptions,
-} from './child.ts'
+export { spawnChild, type Child, type SpawnChildOptions } from './child.ts'
 export { childProbe, type Probe, type ProbeAction } from './child-probe.ts'
 export { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './database.ts'
 export { TestkitError, type TestkitErrorCode } from './errors.ts'

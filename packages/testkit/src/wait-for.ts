@@ -37,10 +37,7 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
-type Look<T> =
-  | { kind: 'pending' }
-  | { kind: 'value'; value: T }
-  | { kind: 'error'; error: unknown }
+type Look<T> = { kind: 'pending' } | { kind: 'value'; value: T } | { kind: 'error'; error: unknown }
 
 async function look<T>(
   condition: () => T | Promise<T>,

@@ -29,9 +29,9 @@ describe('spawnChild', () => {
     await child.arm('work.begun', 'stop')
     child.send({ work: 7 })
     expect(await child.reached('work.begun')).toEqual({ work: 7, amountMinor: '5' })
-    await expect(
-      child.message((m) => m.kind === 'finished', { timeoutMs: 100 }),
-    ).rejects.toThrow(/waited 100 ms/)
+    await expect(child.message((m) => m.kind === 'finished', { timeoutMs: 100 })).rejects.toThrow(
+      /waited 100 ms/,
+    )
     child.go('work.begun')
     expect(await child.message((m) => m.kind === 'finished')).toEqual({ kind: 'finished', work: 7 })
   })

@@ -2,12 +2,15 @@
 import { childProbe } from '../src/child-probe.ts'
 
 const probe = childProbe()
-console.log('started')
+process.stdout.write('started\n')
 process.send?.({ kind: 'hello', pid: process.pid })
-process.on('message', async (message) => {
+process.on('message', (message) => {
   const { work } = message as { work?: number }
-  if (work === undefined) return
+  if (work !== undefined) void perform(work)
+})
+
+async function perform(work: number): Promise<void> {
   await probe('work.begun', { work, amountMinor: 5n })
   await probe('work.done')
   process.send?.({ kind: 'finished', work })
-})
+}

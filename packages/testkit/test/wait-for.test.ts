@@ -29,7 +29,10 @@ describe('waitFor', () => {
     const look = () => Promise.reject(refused)
     const failure = await waitFor(look, { timeoutMs: 20, intervalMs: 1 }).catch((e: unknown) => e)
     expect(TestkitError.is(failure) && failure.code).toBe('TESTKIT_WAIT_TIMED_OUT')
-    expect(failure).toHaveProperty('message', expect.stringContaining('last error: connection refused'))
+    expect(failure).toHaveProperty(
+      'message',
+      expect.stringContaining('last error: connection refused'),
+    )
     expect(failure).toHaveProperty('cause', refused)
   })
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, statSync, symlinkSync } from 'node:fs'
-import { chmodSync, realpathSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync } from 'node:fs'
+import { realpathSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { guardFolder } from './guardian.ts'
@@ -36,7 +36,10 @@ export function reachableFolder(folder: string): string {
   }
   const name = createHash('sha256').update(folder).digest('hex').slice(0, 12)
   const real = join('/var/tmp', `payflow-${name}`)
+  // Without the link, what is there belongs to a folder that was deleted: its data are to be forgotten.
+  const linked = lstatSync(folder, { throwIfNoEntry: false }) !== undefined
+  if (!linked) rmSync(real, { recursive: true, force: true })
   mkdirSync(real, { recursive: true, mode: 0o755 })
-  if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) symlinkSync(real, folder)
+  if (!linked) symlinkSync(real, folder)
   return real
 }

@@ -3,10 +3,13 @@ import { aptInstall, aptRefusal } from './apt.ts'
 import { onPath, versionOf } from './binaries.ts'
 import { dockerRefusal } from './docker.ts'
 import { findEmbeddedPostgres } from './embedded-postgres.ts'
+import { debianPackage, missingServers } from './missing-servers.ts'
 import { findPostgres, type PostgresBinaries } from './postgres.ts'
 import { findRabbitmq, type RabbitmqBinaries } from './rabbitmq.ts'
 import { findRedis, type RedisBinaries } from './redis.ts'
 import type { ServerKind } from './server.ts'
+
+const toStandardError = (line: string): void => void process.stderr.write(`${line}\n`)
 
 export interface Binaries {
   readonly postgres: PostgresBinaries
@@ -25,18 +28,6 @@ const finders: { [K in ServerKind]: () => Binaries[K] | undefined } = {
   rabbitmq: findRabbitmq,
 }
 
-const debianPackage: Record<ServerKind, string> = {
-  postgres: 'postgresql',
-  redis: 'redis-server',
-  rabbitmq: 'rabbitmq-server',
-}
-
-const brewFormula: Record<ServerKind, string> = {
-  postgres: 'postgresql@17',
-  redis: 'redis',
-  rabbitmq: 'rabbitmq',
-}
-
 /**
  * Makes sure that each kind of server can be started, installing what is missing in one go where that is
  * allowed. Call it with all kinds that will be needed, before starting them side by side.
@@ -45,7 +36,7 @@ const brewFormula: Record<ServerKind, string> = {
  */
 export async function ensureServers(
   kinds: readonly ServerKind[],
-  announce: (line: string) => void = (line) => console.error(line),
+  announce: (line: string) => void = toStandardError,
 ): Promise<void> {
   const missing = kinds.filter((kind) => finders[kind]() === undefined)
   if (missing.length === 0) return
@@ -53,10 +44,11 @@ export async function ensureServers(
   if (docker === undefined) return
   const refusal = aptRefusal()
   const packages = missing.map((kind) => debianPackage[kind])
-  if (refusal !== undefined) throw isMissing(missing, docker, refusal)
+  if (refusal !== undefined) throw missingServers(missing, docker, refusal)
   await aptInstall(packages, announce)
   const still = kinds.filter((kind) => finders[kind]() === undefined)
-  if (still.length > 0) throw isMissing(still, docker, 'apt-get installed them, but not where expected')
+  if (still.length > 0)
+    throw missingServers(still, docker, 'apt-get installed them, but not where expected')
 }
 
 /** {@link ensureServers} for one kind, and where it comes from. */
@@ -84,7 +76,7 @@ export function lookForServer(kind: ServerKind): { version: string; where: strin
  * @throws {@link TestkitError} `TESTKIT_SERVER_MISSING` when there is none and none may be installed.
  */
 export async function findChromium(
-  announce: (line: string) => void = (line) => console.error(line),
+  announce: (line: string) => void = toStandardError,
 ): Promise<{ path: string; version: string }> {
   const look = () =>
     process.env['PAYFLOW_CHROMIUM'] ??
@@ -102,31 +94,4 @@ export async function findChromium(
     throw new TestkitError('TESTKIT_SERVER_MISSING', text)
   }
   return { path, version: versionOf(path, '--version') }
-}
-
-function isMissing(
-  kinds: readonly ServerKind[],
-  docker: string,
-  apt: string,
-): TestkitError {
-  const names = kinds.join(', ')
-  const variables = kinds.map((kind) => `PAYFLOW_${kind.toUpperCase()}_URL`).join(', ')
-  const text = [
-    `No ${names} on this machine. Docker can't help (${docker}); apt neither (${apt}).`,
-    `Install: ${installCommand(kinds)}`,
-    `Or start Docker, or point ${variables} at servers that run.`,
-  ].join('\n')
-  return new TestkitError('TESTKIT_SERVER_MISSING', text)
-}
-
-function installCommand(kinds: readonly ServerKind[]): string {
-  if (process.platform === 'darwin') {
-    return `brew install ${kinds.map((kind) => brewFormula[kind]).join(' ')}`
-  }
-  if (onPath('apt-get') !== undefined) {
-    return `sudo apt-get install ${kinds.map((kind) => debianPackage[kind]).join(' ')}`
-  }
-  const dnf: Record<ServerKind, string> = { ...debianPackage, postgres: 'postgresql-server', redis: 'redis' }
-  if (onPath('dnf') !== undefined) return `sudo dnf install ${kinds.map((k) => dnf[k]).join(' ')}`
-  return `the packages of your system for ${kinds.join(', ')}`
 }

@@ -76,6 +76,8 @@ export function postgresRecipe(options: PostgresRecipeOptions): Recipe {
     fastSignal: 'SIGQUIT',
     // SIGQUIT frees the System V segment that a SIGKILL would leave behind.
     lastSignal: 'QUIT',
+    // The backends of a killed postmaster take a moment to notice.
+    stillHeld: /lock file "postmaster.pid" already exists|shared memory block .* still in use/,
     prepare: () => initialise({ binaries, dataDir, password, owner }),
     probe: () => pingPostgres(url),
   }

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { TestkitError } from '../errors.ts'
 import { openResources } from '../open-resources.ts'
@@ -19,6 +19,8 @@ export interface ProcessServerOptions {
 
 // An orderly end that takes longer than this is turned into a kill: Ctrl-C has to be over within seconds.
 const ORDERLY_END_MS = 8_000
+// How long a start is tried again while a killed predecessor still holds the data.
+const STILL_HELD_MS = 10_000
 
 /** One recipe, run as a child process of ours. */
 export class ProcessServer implements Server {
@@ -33,6 +35,9 @@ export class ProcessServer implements Server {
   #running: OwnedProcess | undefined
   #companions: OwnedProcess[] = []
   #frozen: number[] = []
+  #companionsGone: Promise<unknown> = Promise.resolve()
+  #hasRun = false
+  #stopping = false
   #starting: Promise<void> | undefined
 
   constructor(recipe: Recipe, options: ProcessServerOptions) {
@@ -67,6 +72,7 @@ export class ProcessServer implements Server {
     openResources.add(this, `${this.name} server on port ${this.port}`, () => this.stop())
     mkdirSync(dirname(this.log), { recursive: true })
     await this.#recipe.prepare()
+    await this.#companionsGone
     await this.#portIsFree()
     for (const companion of this.#recipe.companions) {
       this.#companions.push(await this.#spawn(companion))
@@ -74,15 +80,27 @@ export class ProcessServer implements Server {
         message: `${companion.file} beside ${this.name} to listen`,
       })
     }
-    const running = await this.#spawn(this.#recipe.command)
-    this.#running = running
-    void running.exited.then(() => this.#ended(running))
-    await this.#answers(running)
+    const giveUpAt = performance.now() + STILL_HELD_MS
+    while (!this.#stopping) {
+      const logStart = statSync(this.log, { throwIfNoEntry: false })?.size ?? 0
+      const running = await this.#spawn(this.#recipe.command)
+      this.#running = running
+      this.#hasRun = true
+      void running.exited.then(() => this.#ended(running))
+      const failure = await this.#answers(running)
+      if (failure === undefined) return
+      const output = readFileSync(this.log, 'utf8').slice(logStart)
+      const stillHeld = this.#recipe.stillHeld?.test(output) ?? false
+      if (!stillHeld || performance.now() > giveUpAt) throw this.#startFailed(failure)
+      await pause(200)
+    }
+    throw this.#startFailed(new Error('it was stopped before it had started'))
   }
 
   // The port of a killed server can stay taken for a moment, until the kernel has ended all its processes.
   async #portIsFree(): Promise<void> {
-    const free = await waitFor(() => isPortFree(this.port), { timeoutMs: 5_000 }).catch(() => false)
+    const timeoutMs = this.#hasRun ? 5_000 : 0
+    const free = await waitFor(() => isPortFree(this.port), { timeoutMs }).catch(() => false)
     if (free) return
     const text = `port ${this.port} for ${this.name} is taken by another process`
     throw new TestkitError('TESTKIT_PORT_TAKEN', text)
@@ -104,7 +122,8 @@ export class ProcessServer implements Server {
     }
   }
 
-  async #answers(running: OwnedProcess): Promise<void> {
+  /** Undefined when it answers; else why it does not, and then it is gone. */
+  async #answers(running: OwnedProcess): Promise<unknown> {
     let ended: ExitInfo | undefined
     void running.exited.then((info) => (ended = info))
     try {
@@ -113,20 +132,23 @@ export class ProcessServer implements Server {
           if (ended === undefined) await this.#recipe.probe()
           return true
         },
-        { timeoutMs: this.#options.startTimeoutMs, intervalMs: 50, message: `${this.name} to start` },
+        {
+          timeoutMs: this.#options.startTimeoutMs,
+          intervalMs: 50,
+          message: `${this.name} to start`,
+        },
       )
     } catch (cause) {
       await this.kill()
-      throw this.#startFailed(cause)
+      return cause
     }
-    if (ended === undefined) return
-    await this.kill()
-    throw this.#startFailed(new Error(`it ended with ${JSON.stringify(ended)}`))
+    return ended === undefined ? undefined : new Error(`it ended with ${JSON.stringify(ended)}`)
   }
 
   #startFailed(cause: unknown): TestkitError {
-    const tail = readFileSync(this.log, 'utf8').trimEnd().split('\n').slice(-20).join('\n')
     const reason = cause instanceof Error ? cause.message : String(cause)
+    const lines = existsSync(this.log) ? readFileSync(this.log, 'utf8').trimEnd().split('\n') : []
+    const tail = lines.slice(-20).join('\n')
     const text = `${this.name} did not start: ${reason}\nEnd of ${this.log}:\n${tail}`
     return new TestkitError('TESTKIT_SERVER_START_FAILED', text, { cause })
   }
@@ -135,7 +157,12 @@ export class ProcessServer implements Server {
     if (this.#running !== running) return
     this.#running = undefined
     this.#frozen = []
-    for (const companion of this.#companions.splice(0)) signalAll([companion.pid], 'SIGKILL')
+    const companions = this.#companions.splice(0)
+    signalAll(
+      companions.map((companion) => companion.pid),
+      'SIGKILL',
+    )
+    this.#companionsGone = Promise.all(companions.map((companion) => companion.exited))
   }
 
   async kill(): Promise<void> {
@@ -166,8 +193,15 @@ export class ProcessServer implements Server {
 
   async stop(): Promise<void> {
     const { temporaryFolder } = this.#options
-    await this.#starting?.catch(() => undefined)
+    this.#stopping = true
+    // A server that is still starting is not worth an orderly end, nor the wait until it has started.
+    while (this.#starting !== undefined) {
+      await this.kill()
+      await Promise.race([this.#starting.catch(() => undefined), pause(50)])
+    }
     await this.#end(temporaryFolder ? this.#recipe.fastSignal : this.#recipe.orderlySignal)
+    await this.#companionsGone
+    this.#stopping = false
     if (temporaryFolder !== undefined) {
       rmSync(temporaryFolder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
     }

@@ -29,6 +29,8 @@ export interface Recipe {
   /** Asks for an end as fast as possible, when the data are thrown away. */
   readonly fastSignal: 'SIGQUIT' | 'SIGKILL'
   readonly lastSignal: LastSignal
+  /** What it prints when a predecessor that was killed still holds the data; worth another try. */
+  readonly stillHeld?: RegExp
   /** Before every start: writes configuration, and the data folder if there is none yet. */
   prepare(): Promise<void>
   /** Resolves when the server answers a real request; rejects while it does not. */
