@@ -84,7 +84,8 @@ export class Publisher {
       const leftMs = confirmTimeoutMs - (performance.now() - startedAt)
       if (leftMs <= 0) throw unavailable(outgoing, connection)
       connection.start()
-      await this.#changed(AbortSignal.any([this.#stop.signal, AbortSignal.timeout(leftMs)]))
+      const late = AbortSignal.timeout(Math.ceil(leftMs))
+      await this.#changed(AbortSignal.any([this.#stop.signal, late]))
       if (this.#stop.signal.aborted) throw unavailable(outgoing, connection)
     }
     if (connection.blocked !== undefined) {
