@@ -1,0 +1,156 @@
+// Events in, notifications out: each once, to the right people, also while the broker comes and goes.
+import { randomUUID } from 'node:crypto'
+import { expectProblem, send } from '@payflow-app/testing'
+import { waitFor } from '@payflow/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Inbox, paymentData } from './support/inbox.ts'
+
+let inbox: Inbox
+
+beforeAll(async () => {
+  inbox = await Inbox.start()
+})
+afterAll(async () => {
+  await inbox[Symbol.asyncDispose]()
+})
+
+async function received(userId: string, count = 1) {
+  return await waitFor(async () => {
+    const items = await inbox.notifications(userId)
+    return items.length >= count ? items : undefined
+  })
+}
+
+describe('what an event becomes', () => {
+  it('tells sender and recipient of a completed payment', async () => {
+    const payment = paymentData()
+    const { paymentId, fromUserId, toUserId } = payment
+    await inbox.completed(payment)
+    const [sent, ...noMore] = await received(fromUserId)
+    expect(sent).toEqual({
+      id: expect.any(String),
+      kind: 'payment_sent',
+      paymentId,
+      counterpartyId: toUserId,
+      amount: 5_000,
+      currency: 'USD',
+      text: 'Your payment of $50.00 has arrived.',
+      createdAt: expect.any(String),
+      readAt: null,
+    })
+    expect(noMore).toEqual([])
+    expect(await received(toUserId)).toEqual([
+      expect.objectContaining({
+        kind: 'payment_received',
+        counterpartyId: fromUserId,
+        text: 'You have received $50.00.',
+      }),
+    ])
+  })
+
+  it('tells the sender alone of a failed payment, and why', async () => {
+    const payment = { ...paymentData(1), failureCode: 'reversed_timeout' as const }
+    await inbox.failed(payment)
+    expect(await received(payment.fromUserId)).toEqual([
+      expect.objectContaining({
+        kind: 'payment_failed',
+        failureCode: 'reversed_timeout',
+        text:
+          'Your payment of $0.01 failed: it could not be finished in time. ' +
+          'No money has left your wallet.',
+      }),
+    ])
+    expect(await inbox.notifications(payment.toUserId)).toEqual([])
+  })
+
+  it('is written once however often the event comes', async () => {
+    const payment = paymentData()
+    const eventId = randomUUID()
+    await Promise.all(Array.from({ length: 10 }, () => inbox.completed(payment, eventId)))
+    const last = paymentData()
+    await inbox.completed(last)
+    await received(last.toUserId)
+    await waitFor(async () => (await inbox.waiting()) === 0)
+    expect(await received(payment.fromUserId)).toHaveLength(1)
+    expect(await received(payment.toUserId)).toHaveLength(1)
+  })
+})
+
+describe('GET /notifications', () => {
+  it('gives each notification once, newest first, page by page', async () => {
+    const { fromUserId } = paymentData()
+    for (let at = 1; at <= 7; at += 1) await inbox.completed({ ...paymentData(at), fromUserId })
+    const all = await received(fromUserId, 7)
+    const paged: unknown[] = []
+    let cursor = ''
+    for (let page = 0; page < 4; page += 1) {
+      const { body } = await inbox.ask(fromUserId, `/notifications?limit=2${cursor}`)
+      paged.push(...body.items)
+      cursor = `&cursor=${body.nextCursor}`
+      expect(body.nextCursor === null).toBe(page === 3)
+    }
+    expect(paged).toEqual(all)
+    const times = all.map(({ createdAt }) => createdAt)
+    expect(times).toEqual(times.toSorted().toReversed())
+  })
+
+  it('refuses faulty queries and callers', async () => {
+    const { url } = inbox.service
+    const userId = randomUUID()
+    const zero = Buffer.from(`["0000-01-01T00:00:00.000000Z","${userId}"]`).toString('base64url')
+    for (const query of ['limit=0', 'limit=101', 'limit=x', 'cursor=x', `cursor=${zero}`]) {
+      const answer = await inbox.ask(userId, `/notifications?${query}`)
+      expectProblem(answer, 400, 'validation_failed', query)
+    }
+    expectProblem(await send(`${url}/notifications`), 401, 'unauthenticated')
+    expectProblem(await send(`${url}/notifications`, { token: 'x' }), 401, 'unauthenticated')
+    expectProblem(await inbox.ask(userId, '/notifications', 'DELETE'), 405, 'method_not_allowed')
+  })
+})
+
+describe('PUT /notifications/:id/read', () => {
+  it('marks it once, for its owner only', async () => {
+    const { fromUserId, toUserId, ...rest } = paymentData()
+    await inbox.completed({ ...rest, fromUserId, toUserId })
+    const [{ id } = { id: '' }] = await received(fromUserId)
+    const path = `/notifications/${id}/read`
+
+    expectProblem(await inbox.ask(toUserId, path, 'PUT'), 404, 'not_found')
+    const first = await inbox.ask(fromUserId, path, 'PUT')
+    const again = await inbox.ask(fromUserId, path, 'PUT')
+
+    expect(first).toMatchObject({ status: 200, body: { id, readAt: expect.any(String) } })
+    expect(again.body).toEqual(first.body)
+    expect(await inbox.notifications(fromUserId)).toEqual([first.body])
+  })
+
+  it('answers 404 to unknown ids and 400 to what is no id', async () => {
+    const userId = randomUUID()
+    const unknown = await inbox.ask(userId, `/notifications/${randomUUID()}/read`, 'PUT')
+    expectProblem(unknown, 404, 'not_found')
+    for (const id of ['x', '%00', '__proto__', "1'--"]) {
+      const answer = await inbox.ask(userId, `/notifications/${id}/read`, 'PUT')
+      expectProblem(answer, 400, 'validation_failed', id)
+    }
+  })
+})
+
+describe('without the broker', () => {
+  it('shows what there is, starts, and goes on when the broker is back', async () => {
+    const payment = paymentData()
+    await inbox.completed(payment)
+    await received(payment.fromUserId)
+    await inbox.rabbitmq.kill()
+    await inbox.service.restart()
+    expect(await inbox.notifications(payment.fromUserId)).toHaveLength(1)
+    const ready = await send(`${inbox.service.url}/health/ready`)
+    expect(ready).toMatchObject({ status: 200, body: { checks: { rabbitmq: { status: 'down' } } } })
+
+    await inbox.rabbitmq.start()
+    const later = paymentData()
+    await waitFor(() => inbox.completed(later).then(() => true), { timeoutMs: 30_000 })
+    await waitFor(async () => (await inbox.notifications(later.toUserId)).length === 1, {
+      timeoutMs: 30_000,
+    })
+  })
+})
