@@ -24,8 +24,8 @@ export const PASSWORD_CHARS_MAX = 128
 /** One letter would list a large part of all users. */
 export const USER_QUERY_CHARS_MIN = 2
 
-/** No name and no useful e-mail prefix is longer. */
-export const USER_QUERY_CHARS_MAX = NAME_CHARS_MAX
+/** Whoever has the whole address may paste it. */
+export const USER_QUERY_CHARS_MAX = 254
 
 /** A search helps to find a known person, not to walk through all of them. */
 export const USER_SEARCH_ITEMS_MAX = 10

@@ -19,7 +19,7 @@ export const USER_TOKEN_ALGORITHM = 'EdDSA'
 /** Clocks of two machines differ by no more than this when they are synchronised at all. */
 const CLOCK_TOLERANCE_S = 5
 
-/** How long keys are used before they are fetched again; a withdrawn key lives on this long. */
+/** Withdrawing a key in a hurry means restarting the services. */
 const JWKS_MAX_AGE_MS = 10 * 60_000
 
 /** An unknown key id causes a fetch at most this often, however many forged tokens come. */
@@ -39,7 +39,16 @@ export interface UserTokens {
 }
 
 /** Where the public keys are: at a URL, or at hand. */
-export type UserTokensOptions = { readonly jwksUrl: string } | { readonly jwks: JSONWebKeySet }
+export type UserTokensOptions =
+  | {
+      readonly jwksUrl: string
+      /**
+       * After this the keys are fetched again; a withdrawn key lives on as long.
+       * @defaultValue `600_000`
+       */
+      readonly maxAgeMs?: number
+    }
+  | { readonly jwks: JSONWebKeySet }
 
 /**
  * Verifies access tokens locally with the public keys at `jwksUrl`. The keys are fetched with the
@@ -47,7 +56,7 @@ export type UserTokensOptions = { readonly jwksUrl: string } | { readonly jwks: 
  * whoever is logged in can keep paying. auth-service itself has the keys at hand: `jwks`.
  */
 export function createUserTokens(options: UserTokensOptions): UserTokens {
-  const findKey = 'jwks' in options ? createLocalJWKSet(options.jwks) : remoteKeys(options.jwksUrl)
+  const findKey = 'jwks' in options ? createLocalJWKSet(options.jwks) : remoteKeys(options)
   return {
     async verify(token) {
       try {
@@ -69,9 +78,9 @@ export function createUserTokens(options: UserTokensOptions): UserTokens {
   }
 }
 
-function remoteKeys(jwksUrl: string): JWTVerifyGetKey {
-  const remote = createRemoteJWKSet(new URL(jwksUrl), {
-    cacheMaxAge: JWKS_MAX_AGE_MS,
+function remoteKeys(options: { jwksUrl: string; maxAgeMs?: number }): JWTVerifyGetKey {
+  const remote = createRemoteJWKSet(new URL(options.jwksUrl), {
+    cacheMaxAge: options.maxAgeMs ?? JWKS_MAX_AGE_MS,
     cooldownDuration: JWKS_COOLDOWN_MS,
     timeoutDuration: JWKS_TIMEOUT_MS,
   })

@@ -310,12 +310,31 @@ describe('GET /users', () => {
     'query=',
     'query=a',
     'query=ab&query=cd',
-    `query=${'x'.repeat(81)}`,
+    `query=${'x'.repeat(255)}`,
     'query=a%00b',
   ])('refuses ?%s', async (query) => {
     const { session } = await register()
     const response = await get(`/users?${query}`, session.accessToken)
     expect(await codeOf(response)).toEqual([400, 'validation_failed'])
+  })
+})
+
+describe('GET /users/:id', () => {
+  test('names a user to whoever is logged in, with nothing but name and address', async () => {
+    const { session } = await register()
+    const bea = { email: `bea.${Date.now()}.id@example.com`, password, name: 'Bea' }
+    const { session: other } = await register(bea)
+    const response = await get(`/users/${other.user.id}`, session.accessToken)
+    expect(await response.json()).toEqual({ id: other.user.id, email: bea.email, name: 'Bea' })
+    expect((await fetch(`${auth.url}/users/${other.user.id}`)).status).toBe(401)
+  })
+
+  test('answers 404 for an unknown id and 400 for what is no id', async () => {
+    const { session } = await register()
+    const unknown = await get('/users/0193e4f0-0000-7000-8000-000000000000', session.accessToken)
+    expect(await codeOf(unknown)).toEqual([404, 'not_found'])
+    const garbage = await get('/users/bea', session.accessToken)
+    expect(await codeOf(garbage)).toEqual([400, 'validation_failed'])
   })
 })
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { exportJWK, generateKeyPair } from 'jose'
-import { USER_TOKEN_ALGORITHM } from '../src/index.ts'
+import { USER_TOKEN_ALGORITHM } from '../../src/index.ts'
 
 /** The secrets of one system, as environment variables. */
 export interface Secrets {

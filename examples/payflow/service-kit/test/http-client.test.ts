@@ -1,0 +1,145 @@
+/*
+ * Goal: a caller can tell an answer from a refusal from silence, and silence that certainly did
+ * nothing from silence that may have done something.
+ * Method: real sockets on loopback, some of them ill-behaved.
+ */
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTcpServer, type AddressInfo } from 'node:net'
+import { afterEach, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { createHttpClient, UpstreamError, withLogContext } from '../src/index.ts'
+
+const servers: Server[] = []
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+})
+
+async function clientOf(listener: RequestListener, timeoutMs = 2_000) {
+  const server = createServer(listener)
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return createHttpClient({ name: 'wallet', baseUrl: `http://127.0.0.1:${port}`, timeoutMs })
+}
+
+const call = {
+  method: 'POST',
+  path: '/',
+  json: { a: 1 },
+  schema: z.object({ b: z.int() }),
+} as const
+
+async function errorOf(promise: Promise<unknown>): Promise<unknown> {
+  return await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+}
+
+describe('request', () => {
+  test('sends JSON and reads what the schema describes', async () => {
+    const client = await clientOf((req, res) => {
+      req.on('data', (chunk: Buffer) => {
+        const isJson = req.headers['content-type'] === 'application/json'
+        res.end(JSON.stringify({ b: isJson ? chunk.length : 0, extra: true }))
+      })
+    })
+    expect(await client.request(call)).toEqual({ outcome: 'ok', status: 200, body: { b: 7 } })
+  })
+
+  test('passes the request id on', async () => {
+    const client = await clientOf((req, res) =>
+      res.end(JSON.stringify(req.headers['x-request-id'])),
+    )
+    const answer = await withLogContext({ requestId: 'abc' }, () =>
+      client.request({ method: 'GET', path: '/', schema: z.string() }),
+    )
+    expect(answer).toMatchObject({ body: 'abc' })
+  })
+
+  test('returns a problem as a value that says whether to try again', async () => {
+    const client = await clientOf((_req, res) => {
+      res.writeHead(409, { 'content-type': 'application/problem+json', 'retry-after': '2' })
+      res.end('{"type":"x","title":"t","status":409,"code":"transfer_conflict"}')
+    })
+    expect(await client.request(call)).toMatchObject({
+      outcome: 'problem',
+      status: 409,
+      code: 'transfer-conflict',
+      retryable: true,
+      retryAfterMs: 2_000,
+    })
+  })
+
+  test.each([
+    [422, false],
+    [400, false],
+    [302, false],
+    [429, true],
+    [500, true],
+    [503, true],
+  ])('makes a problem of a %i without one', async (status, retryable) => {
+    const client = await clientOf((_req, res) => {
+      res.writeHead(status, { 'content-type': 'text/html' })
+      res.end('<h1>Oops</h1>')
+    })
+    expect(await client.request(call)).toMatchObject({ outcome: 'problem', status, retryable })
+  })
+
+  test('throws UPSTREAM_UNREACHABLE when nobody listens', async () => {
+    const server = createTcpServer()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    await new Promise((resolve) => server.close(resolve))
+    const client = createHttpClient({ name: 'wallet', baseUrl: `http://127.0.0.1:${port}` })
+    const error = await errorOf(client.request(call))
+    expect(UpstreamError.is(error)).toBe(true)
+    expect(error).toMatchObject({
+      code: 'UPSTREAM_UNREACHABLE',
+      retryable: true,
+      upstream: 'wallet',
+    })
+  })
+
+  test('throws UPSTREAM_TIMEOUT when no answer comes, or only its beginning', async () => {
+    const silent = await clientOf(() => undefined, 100)
+    expect(await errorOf(silent.request(call))).toMatchObject({ code: 'UPSTREAM_TIMEOUT' })
+    const slow = await clientOf((_req, res) => void res.write('{'), 100)
+    expect(await errorOf(slow.request(call))).toMatchObject({ code: 'UPSTREAM_TIMEOUT' })
+  })
+
+  test('throws UPSTREAM_INTERRUPTED when the connection breaks', async () => {
+    const client = await clientOf((req) => void req.socket.destroy())
+    expect(await errorOf(client.request(call))).toMatchObject({ code: 'UPSTREAM_INTERRUPTED' })
+  })
+
+  test('throws UPSTREAM_INVALID when a good status comes with a bad body', async () => {
+    for (const body of ['', 'no JSON', '{"b":"1"}']) {
+      const client = await clientOf((_req, res) => res.end(body))
+      expect(await errorOf(client.request(call))).toMatchObject({ code: 'UPSTREAM_INVALID' })
+    }
+  })
+
+  test('rejects with the reason of the caller who gave up', async () => {
+    const client = await clientOf(() => undefined)
+    const controller = new AbortController()
+    const pending = client.request({ ...call, signal: controller.signal })
+    const reason = new Error('not needed any more')
+    controller.abort(reason)
+    expect(await errorOf(pending)).toBe(reason)
+  })
+
+  test('makes each call once', async () => {
+    let calls = 0
+    const client = await clientOf((req) => {
+      calls += 1
+      req.socket.destroy()
+    })
+    await errorOf(client.request(call))
+    expect(calls).toBe(1)
+  })
+})

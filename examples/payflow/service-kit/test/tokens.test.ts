@@ -1,0 +1,174 @@
+/*
+ * Goal: only our own, living tokens for the right audience are believed, also when auth-service is
+ * away. Method: real keys and a JWKS served on loopback.
+ */
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type JWK } from 'jose'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  createUserTokens,
+  mintServiceToken,
+  ProblemError,
+  verifyServiceToken,
+} from '../src/index.ts'
+
+const userId = '0199d5d0-7a00-7000-8000-000000000001'
+const secret = 's'.repeat(32)
+type PrivateKey = Awaited<ReturnType<typeof generateKeyPair>>['privateKey']
+let server: Server
+let jwksUrl: string
+let keys: JWK[] = []
+let privateKey: PrivateKey
+let fetches = 0
+
+async function newKey(kid: string): Promise<{ privateKey: PrivateKey; jwk: JWK }> {
+  const pair = await generateKeyPair('EdDSA')
+  return {
+    privateKey: pair.privateKey,
+    jwk: { ...(await exportJWK(pair.publicKey)), kid, alg: 'EdDSA', use: 'sig' },
+  }
+}
+
+beforeAll(async () => {
+  const first = await newKey('one')
+  privateKey = first.privateKey
+  keys = [first.jwk]
+  server = createServer((_req, res) => {
+    fetches += 1
+    res.setHeader('content-type', 'application/json')
+    res.end(JSON.stringify({ keys }))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`
+})
+
+afterAll(() => {
+  if (server.listening) server.close()
+})
+
+interface Claims {
+  iss?: string
+  aud?: string
+  sub?: string
+  exp?: number | string
+}
+
+async function sign(change: Claims = {}, key = privateKey, kid = 'one'): Promise<string> {
+  const { iss, aud, sub, exp } = {
+    iss: 'payflow-auth',
+    aud: 'payflow',
+    sub: userId,
+    exp: '15m',
+    ...change,
+  }
+  return await new SignJWT({})
+    .setProtectedHeader({ alg: 'EdDSA', kid })
+    .setIssuer(iss)
+    .setAudience(aud)
+    .setSubject(sub)
+    .setExpirationTime(exp)
+    .sign(key)
+}
+
+async function refusalOf(promise: Promise<unknown>): Promise<string | undefined> {
+  return await promise.then(
+    () => undefined,
+    (error: unknown) =>
+      ProblemError.is(error) ? `${error.status} ${error.message}` : String(error),
+  )
+}
+
+const invalid = '401 The access token is not valid'
+
+describe('createUserTokens', () => {
+  test('believes our tokens and fetches the keys once', async () => {
+    const tokens = createUserTokens({ jwksUrl })
+    const before = fetches
+    for (let i = 0; i < 5; i += 1) expect(await tokens.verify(await sign())).toEqual({ userId })
+    expect(fetches - before).toBe(1)
+  })
+
+  test.each([
+    ['another issuer', { iss: 'somebody' }],
+    ['another audience', { aud: 'wallet' }],
+    ['a subject that is no user id', { sub: 'admin' }],
+  ])('refuses %s', async (_, change) => {
+    const tokens = createUserTokens({ jwksUrl })
+    expect(await refusalOf(tokens.verify(await sign(change)))).toBe(invalid)
+  })
+
+  test('refuses an expired token and says so', async () => {
+    const token = await sign({ exp: Math.floor(Date.now() / 1000) - 10 })
+    const refusal = await refusalOf(createUserTokens({ jwksUrl }).verify(token))
+    expect(refusal).toBe('401 The access token has expired')
+  })
+
+  test('refuses other keys, other algorithms, none at all, and noise', async () => {
+    const { privateKey: foreign } = await newKey('one')
+    const claims = new SignJWT({})
+      .setIssuer('payflow-auth')
+      .setAudience('payflow')
+      .setSubject(userId)
+    const hmac = await claims
+      .setProtectedHeader({ alg: 'HS256', kid: 'one' })
+      .setExpirationTime('15m')
+      .sign(Buffer.from(JSON.stringify(keys[0])))
+    const none = new UnsecuredJWT({ sub: userId, iss: 'payflow-auth', aud: 'payflow' }).encode()
+    const tokens = createUserTokens({ jwksUrl })
+    for (const token of [
+      await sign({}, foreign),
+      await sign({}, foreign, 'two'),
+      hmac,
+      none,
+      'a.b.c',
+    ]) {
+      expect(await refusalOf(tokens.verify(token))).toBe(invalid)
+    }
+  })
+
+  test('goes on with the last keys while they cannot be fetched again', async () => {
+    const tokens = createUserTokens({ jwksUrl, maxAgeMs: 0 })
+    const before = fetches
+    await tokens.verify(await sign())
+    await tokens.verify(await sign())
+    expect(fetches - before).toBe(2)
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+    expect(await tokens.verify(await sign())).toEqual({ userId })
+    const { privateKey: foreign } = await newKey('one')
+    expect(await refusalOf(tokens.verify(await sign({}, foreign)))).toBe(invalid)
+    const cold = createUserTokens({ jwksUrl })
+    expect(await refusalOf(cold.verify(await sign()))).toBe(
+      '503 Tokens cannot be verified at the moment',
+    )
+    expect(fetches - before).toBe(2)
+  })
+})
+
+describe('service tokens', () => {
+  test('name their caller to the service they are meant for', async () => {
+    const token = await mintServiceToken({ secret, issuer: 'worker', audience: 'wallet' })
+    expect(await verifyServiceToken(token, { secret, audience: 'wallet' })).toEqual({
+      service: 'worker',
+    })
+  })
+
+  test('are refused elsewhere, with another secret, and when a user token comes instead', async () => {
+    const token = await mintServiceToken({ secret, issuer: 'worker', audience: 'wallet' })
+    const other = { secret: 'x'.repeat(32), audience: 'wallet' } as const
+    const attempts = [
+      verifyServiceToken(token, { secret, audience: 'transaction' }),
+      verifyServiceToken(token, other),
+      sign().then((user) => verifyServiceToken(user, { secret, audience: 'wallet' })),
+    ]
+    const refusals = await Promise.all(attempts.map(refusalOf))
+    expect(refusals).toEqual([invalid, invalid, invalid])
+  })
+
+  test('are no user tokens', async () => {
+    const token = await mintServiceToken({ secret, issuer: 'worker', audience: 'wallet' })
+    const jwks = { keys }
+    expect(await refusalOf(createUserTokens({ jwks }).verify(token))).toBe(invalid)
+  })
+})
