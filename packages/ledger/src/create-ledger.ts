@@ -31,9 +31,11 @@ const EXPIRE_MAX = 10_000
 const FINDINGS_MAX = 10_000
 
 /**
- * A ledger in a schema of your database. It holds no connection and no state: create as many as you like.
+ * A ledger in a schema of your database. It holds no connection and no state: create as many as you
+ * like.
  *
- * @throws {@link LedgerError} with code `LEDGER_INVALID_OPTION` when the schema's name is not plain.
+ * @throws {@link LedgerError} with code `LEDGER_INVALID_OPTION` when the schema's name is not
+ * plain.
  */
 export function createLedger(options: LedgerOptions = {}): Ledger {
   const schema = schemaName(options.schema)

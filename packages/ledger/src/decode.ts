@@ -1,10 +1,5 @@
 import type { AccountResult } from './ledger.ts'
-import type {
-  HoldResult,
-  RejectionDetail,
-  ReleaseResult,
-  TransferResult,
-} from './outcomes.ts'
+import type { HoldResult, RejectionDetail, ReleaseResult, TransferResult } from './outcomes.ts'
 import type {
   Account,
   Balance,
@@ -18,11 +13,12 @@ import type {
 } from './records.ts'
 
 /*
- * From the JSON of the SQL functions to the public records. Every bigint travels as text; `metadata` is
- * the caller's own and is passed on untouched.
+ * From the JSON of the SQL functions to the public records. Every bigint travels as text;
+ * `metadata` is the caller's own and is passed on untouched.
  */
 
-type Json = Record<string, any> // oxlint-disable-line typescript/no-explicit-any -- our own functions wrote it
+// Written by our own functions, of one version with this file: read without checking.
+type Json = Record<string, any>
 
 const date = (text: string | null): Date | null => (text === null ? null : new Date(text))
 const amount = (text: string | null): bigint | null => (text === null ? null : BigInt(text))
@@ -79,7 +75,12 @@ export function decodeHold(json: Json): Hold {
   }
 }
 
-const AMOUNTS_OF_DETAIL = ['availableMinor', 'floorMinor', 'ceilingMinor', 'remainingMinor'] as const
+const AMOUNTS_OF_DETAIL = [
+  'availableMinor',
+  'floorMinor',
+  'ceilingMinor',
+  'remainingMinor',
+] as const
 
 function decodeDetail(json: Json): RejectionDetail {
   const detail: Json = { ...json }
@@ -91,7 +92,9 @@ function decodeDetail(json: Json): RejectionDetail {
 }
 
 /** Rejections and conflicts, which all verbs share; null for an answer of the verb's own. */
-function decodeRefusal(json: Json): Extract<TransferResult, { outcome: 'rejected' | 'conflict' }> | null {
+function decodeRefusal(
+  json: Json,
+): Extract<TransferResult, { outcome: 'rejected' | 'conflict' }> | null {
   if (json.outcome === 'rejected') {
     const detail = json.detail ? { detail: decodeDetail(json.detail) } : {}
     return { outcome: 'rejected', reason: json.reason, ...detail }
@@ -109,9 +112,7 @@ function decodeRefusal(json: Json): Extract<TransferResult, { outcome: 'rejected
 
 export function decodeTransferResult(value: unknown): TransferResult {
   const json = value as Json
-  return (
-    decodeRefusal(json) ?? { outcome: json.outcome, transfer: decodeTransfer(json.transfer) }
-  )
+  return decodeRefusal(json) ?? { outcome: json.outcome, transfer: decodeTransfer(json.transfer) }
 }
 
 export function decodeHoldResult(value: unknown): HoldResult {

@@ -1,10 +1,10 @@
 /**
  * Stable codes of {@link LedgerError}.
  *
- * - `LEDGER_BUSY` (retryable): a lock or statement time-out, a deadlock, a serialization failure, no
- *   connection to be had. Thrown inside a transaction (run it again as a whole) and by reads.
- * - `LEDGER_CONNECTION_LOST` (retryable): the connection broke. Inside a transaction that did not commit,
- *   nothing was written.
+ * - `LEDGER_BUSY` (retryable): a lock or statement time-out, a deadlock, a serialization failure,
+ *   no connection to be had. Thrown inside a transaction (run it again as a whole) and by reads.
+ * - `LEDGER_CONNECTION_LOST` (retryable): the connection broke. Inside a transaction that did not
+ *   commit, nothing was written.
  * - `LEDGER_TRANSACTION_ABORTED`: an earlier statement of this transaction failed; roll it back.
  * - `LEDGER_NOT_MIGRATED`: the schema, a table or a function is missing; run the migrations.
  * - `LEDGER_MIGRATION_FAILED`: a migration failed; `cause` says why.

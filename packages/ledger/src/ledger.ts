@@ -24,7 +24,6 @@ import type {
  * your `Transaction` (the call is one statement of it, and commits or rolls back with it).
  * The row types of your database do not matter here.
  */
-// oxlint-disable-next-line typescript/no-explicit-any -- a caller's database type is never read
 export type Executor = Kysely<any>
 
 /** Options of {@link createLedger}. */
@@ -44,8 +43,8 @@ export interface AccountInput {
   readonly currency: string
   readonly kind: AccountKind
   /**
-   * Lowest balance that may be left, at most 0 (a new account has 0). A wallet has `0n`, a credit line
-   * of 500 has `-500n`.
+   * Lowest balance that may be left, at most 0 (a new account has 0). A wallet has `0n`, a credit
+   * line of 500 has `-500n`.
    * @defaultValue `null`: no floor
    */
   readonly floorMinor?: bigint | null
@@ -67,7 +66,10 @@ export type AccountResult =
 
 /** Request of {@link Ledger.transfer}. */
 export interface TransferInput {
-  /** UUID, made and stored by the caller before the call: the key to safe retries. Version 7 keeps the index warm. */
+  /**
+   * UUID, made and stored by the caller before the call: the key to safe retries. Version 7 keeps
+   * the index warm.
+   */
   readonly id: string
   readonly debitAccountId: string
   readonly creditAccountId: string
@@ -84,7 +86,8 @@ export interface TransferInput {
 /** Request of {@link Ledger.hold}. */
 export interface HoldInput extends TransferInput {
   /**
-   * Life of the hold in milliseconds, by PostgreSQL's clock from the moment it is placed; 1 … ten years.
+   * Life of the hold in milliseconds, by PostgreSQL's clock from the moment it is placed; 1 … ten
+   * years.
    * @defaultValue `null`: it stays until captured or released
    */
   readonly expiresInMs?: number | null
@@ -124,7 +127,7 @@ export interface EntriesQuery {
 
 /** Accounts of a ledger. */
 export interface LedgerAccounts {
-  /** Creates an account with balance 0. The same id and the same fields replay; other fields conflict. */
+  /** Creates an account with balance 0. The same id and fields replay; other fields conflict. */
   create(db: Executor, account: AccountInput): Promise<AccountResult>
   /** The account, or null. */
   get(db: Executor, id: string): Promise<Account | null>
@@ -150,25 +153,26 @@ export interface Ledger {
    */
   transfer(db: Executor, transfer: TransferInput): Promise<TransferResult>
   /**
-   * Reserves money for a later {@link Ledger.capture}. It counts against both accounts' limits until it
-   * is captured, released or expired; from the instant of its expiry it does not, whether or not
-   * anything has cleaned it up.
+   * Reserves money for a later {@link Ledger.capture}. It counts against both accounts' limits
+   * until it is captured, released or expired; from the instant of its expiry it does not, whether
+   * or not anything has cleaned it up.
    */
   hold(db: Executor, hold: HoldInput): Promise<HoldResult>
   /**
-   * Posts a hold, whole or in parts. A capture and a release of one hold exclude each other for ever:
-   * whichever commits first is the decision.
+   * Posts a hold, whole or in parts. A capture and a release of one hold exclude each other for
+   * ever: whichever commits first is the decision.
    */
   capture(db: Executor, capture: CaptureInput): Promise<TransferResult>
   /**
-   * Makes sure the id never posts (any more). An open hold gives its money back; an id never seen gets
-   * a tombstone, so that a hold or transfer that arrives late is refused. If it has posted already, the
-   * answer is `already_captured` with the transfer. Of a hold captured in part, the rest is given back.
+   * Makes sure the id never posts (any more). An open hold gives its money back; an id never seen
+   * gets a tombstone, so that a hold or transfer that arrives late is refused. If it has posted
+   * already, the answer is `already_captured` with the transfer. Of a hold captured in part, the
+   * rest is given back.
    */
   release(db: Executor, release: { readonly holdId: string }): Promise<ReleaseResult>
   /**
-   * Settles holds whose time is up: housekeeping that keeps balances quick to compute. Money is right
-   * without it.
+   * Settles holds whose time is up: housekeeping that keeps balances quick to compute. Money is
+   * right without it.
    *
    * @returns how many were settled; call again while it equals `limit`.
    */
@@ -182,8 +186,8 @@ export interface Ledger {
   /** Debits and credits of all accounts, by currency and kind, from one snapshot. */
   trialBalance(db: Executor): Promise<TrialBalance>
   /**
-   * Recomputes everything from the journal and names what does not agree. Reads the whole ledger in one
-   * snapshot: run it on a replica or at a quiet hour once the journal is large.
+   * Recomputes everything from the journal and names what does not agree. Reads the whole ledger in
+   * one snapshot: run it on a replica or at a quiet hour once the journal is large.
    */
   verify(db: Executor, options?: { readonly findingsMax?: number }): Promise<Verification>
 }

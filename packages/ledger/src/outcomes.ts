@@ -1,6 +1,6 @@
 import type { Hold, Transfer } from './records.ts'
 
-/** How a call ended. Business outcomes are values; only faults that must abort a transaction are thrown. */
+/** How a call ended. Only faults that must abort a transaction are thrown instead. */
 export type Outcome = 'created' | 'replayed' | 'conflict' | 'rejected' | 'busy' | 'unknown'
 
 /**
@@ -12,7 +12,8 @@ export type Outcome = 'created' | 'replayed' | 'conflict' | 'rejected' | 'busy' 
  *    `currency_invalid`, `kind_invalid`, `code_invalid`, `metadata_invalid`, `expiry_invalid`,
  *    `limits_invalid`
  * 2. an id that was already used answers `replayed`, `conflict`, or `hold_released`
- * 3. about a hold: `hold_not_found`, `already_captured`, `hold_released`, `hold_expired`, `exceeds_hold`
+ * 3. about a hold: `hold_not_found`, `already_captured`, `hold_released`, `hold_expired`,
+ *    `exceeds_hold`
  * 4. about accounts: `currency_unknown`, `account_not_found` (debit first), `currency_mismatch`
  *    (debit first), `overflow`, `insufficient_funds` (debit first), `limit_exceeded` (debit first)
  */
@@ -44,7 +45,7 @@ export interface RejectionDetail {
   readonly field?: string
   /** The account that refused. */
   readonly accountId?: string
-  /** `insufficient_funds`: balance less open outgoing holds, in minor units, at the moment of the decision. */
+  /** `insufficient_funds`: balance less open outgoing holds, when it was decided. */
   readonly availableMinor?: bigint
   /** `insufficient_funds`: the floor of the account. */
   readonly floorMinor?: bigint
@@ -68,7 +69,7 @@ export interface Rejected<Reason extends RejectionReason = RejectionReason> {
 /** The id is taken by another request. Nothing was written. */
 export interface Conflict<Existing> {
   readonly outcome: 'conflict'
-  /** Names of the request's fields that differ from what is stored; `kind` when the id names another kind of thing. */
+  /** The request's fields that differ from what is stored; `kind`: the id names another thing. */
   readonly differs: readonly string[]
   /** What the id names. */
   readonly existing: Existing
@@ -112,7 +113,10 @@ export type TransferResult =
   | Busy
   | Unknown
 
-/** Answer of {@link Ledger.hold}. `replayed` holds are open or captured; a released or expired one is `rejected`. */
+/**
+ * Answer of {@link Ledger.hold}. A `replayed` hold is open or captured; one that was released or
+ * has expired is `rejected`.
+ */
 export type HoldResult =
   | { readonly outcome: 'created' | 'replayed'; readonly hold: Hold }
   | Conflict<Transfer | Hold>
@@ -126,13 +130,13 @@ export type ReleaseResult =
       readonly outcome: 'created' | 'replayed'
       /** The id never posts (any more). */
       readonly state: 'released'
-      /** The hold (whose own state may be `expired`), or null when the id was never seen and a tombstone keeps it. */
+      /** The hold, whose own state may be `expired`; null: never seen, a tombstone keeps the id. */
       readonly hold: Hold | null
     }
   | {
       readonly outcome: 'rejected'
       readonly reason: 'already_captured'
-      /** The transfer that posted: the last capture of the hold, or the transfer that has this id. */
+      /** What posted: the last capture of the hold, or the transfer that has this id. */
       readonly transfer: Transfer
       readonly detail?: RejectionDetail
     }

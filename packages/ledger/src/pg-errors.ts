@@ -28,7 +28,8 @@ const NOT_MIGRATED = new Set(['3F000', '42P01', '42883', '42703'])
 
 /** Errors of `pg` that have no code, only a text. */
 const POOL_TIMEOUT = 'timeout exceeded when trying to connect'
-const CONNECTION_TEXT = /Connection terminated|Client has encountered a connection error|Client was closed/
+const CONNECTION_TEXT =
+  /Connection terminated|Client has encountered a connection error|Client was closed/
 
 /** Reads a driver's error. */
 export function faultOf(error: unknown): Fault {

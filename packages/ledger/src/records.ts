@@ -1,4 +1,4 @@
-/** A JSON object, kept as `jsonb`. Numbers beyond 2^53 inside it lose digits: write them as strings. */
+/** A JSON object, kept as `jsonb`. Numbers beyond 2^53 in it lose digits: write them as text. */
 export type Metadata = { readonly [key: string]: unknown }
 
 /** Kind of an account. Assets and expenses grow by debits; the other three grow by credits. */
@@ -107,7 +107,7 @@ export interface Balance {
 
 /** One line of an account's statement. */
 export interface Entry {
-  /** Position in this account: 1, 2, 3 … without gaps. The order of entries, and the cursor of a page. */
+  /** Position in this account: 1, 2, 3 … without gaps. Order of entries and cursor of pages. */
   readonly seq: bigint
   readonly side: Side
   readonly amountMinor: bigint

@@ -13,8 +13,8 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const CURRENCY = /^[A-Z][A-Z0-9]{2,11}$/
 const CODE = /^[A-Za-z0-9._:/-]{1,64}$/
 const KINDS = new Set(['asset', 'liability', 'equity', 'income', 'expense'])
-// What JSON can say and jsonb cannot store: a NUL, and half of a surrogate pair. JSON.stringify writes
-// both as escapes; an even number of backslashes before the `u` is text, not an escape.
+// What JSON can say and jsonb cannot store: a NUL, and half of a surrogate pair. JSON.stringify
+// writes both as escapes; an even number of backslashes before the `u` is text, not an escape.
 const NOT_STORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/i
 
 /** Requests come from JavaScript too: everything is looked at as if it had no type. */
@@ -107,7 +107,10 @@ export function refuseAccount(input: Untyped<AccountInput>): Rejected | null {
     return refuse('limits_invalid', 'floorMinor')
   }
   const ceiling = ceilingMinor ?? null
-  if (ceiling !== null && !(typeof ceiling === 'bigint' && ceiling >= 0n && ceiling <= AMOUNT_MAX)) {
+  if (
+    ceiling !== null &&
+    !(typeof ceiling === 'bigint' && ceiling >= 0n && ceiling <= AMOUNT_MAX)
+  ) {
     return refuse('limits_invalid', 'ceilingMinor')
   }
   return null

@@ -1,6 +1,7 @@
 /*
- * The currency table is ISO 4217: compared with the copy that the JavaScript engine carries. Engines take
- * theirs from CLDR, which says for some currencies how many digits people write, not how many ISO gives.
+ * The currency table is ISO 4217: compared with the copy that the JavaScript engine carries.
+ * Engines take theirs from CLDR, which says for some currencies how many digits people write, not
+ * how many ISO gives.
  */
 import { describe, expect, test } from 'vitest'
 import { CURRENCIES } from '../src/sql/currencies.ts'

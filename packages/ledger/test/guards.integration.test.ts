@@ -1,6 +1,6 @@
 /*
- * Goal: history cannot be changed by a statement, and `verify` names what a superuser changed nevertheless.
- * Method: every table as its owner with triggers on, then with triggers off.
+ * Goal: history cannot be changed by a statement, and `verify` names what a superuser changed
+ * nevertheless. Method: every table as its owner with triggers on, then with triggers off.
  */
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -27,22 +27,54 @@ beforeEach(async () => {
 afterEach(() => fx.close())
 
 const statements: readonly (readonly [name: string, make: () => string])[] = [
-  ['UPDATE of a journal row', () => `update ledger.transfer set amount_minor = 1 where id = '${transferId}'`],
+  [
+    'UPDATE of a journal row',
+    () => `update ledger.transfer set amount_minor = 1 where id = '${transferId}'`,
+  ],
   ['DELETE of a journal row', () => `delete from ledger.transfer where id = '${transferId}'`],
   ['TRUNCATE of the journal', () => 'truncate ledger.transfer'],
   ['DELETE of a hold', () => `delete from ledger.hold where id = '${holdId}'`],
   ['TRUNCATE of the holds', () => 'truncate ledger.hold'],
-  ['another amount of a hold', () => `update ledger.hold set amount_minor = 99 where id = '${holdId}'`],
-  ['a hold captured less', () => `update ledger.hold set captured_minor = 0 where id = '${holdId}'`],
-  ['a later expiry of a hold', () => `update ledger.hold set expires_at = now() where id = '${holdId}'`],
+  [
+    'another amount of a hold',
+    () => `update ledger.hold set amount_minor = 99 where id = '${holdId}'`,
+  ],
+  [
+    'a hold captured less',
+    () => `update ledger.hold set captured_minor = 0 where id = '${holdId}'`,
+  ],
+  [
+    'a later expiry of a hold',
+    () => `update ledger.hold set expires_at = now() where id = '${holdId}'`,
+  ],
   ['DELETE of an account', () => `delete from ledger.account where id = '${from}'`],
   ['TRUNCATE of the accounts', () => 'truncate ledger.account'],
-  ['a balance without a journal row', () => `update ledger.account set posted_credits_minor = posted_credits_minor + 1000000 where id = '${from}'`],
-  ['a sequence without a journal row', () => `update ledger.account set seq = seq + 1 where id = '${from}'`],
-  ['a balance reduced', () => `update ledger.account set posted_credits_minor = 999, seq = seq + 1 where id = '${from}'`],
-  ['another currency of an account', () => `update ledger.account set currency = 'EUR' where id = '${from}'`],
-  ['another kind of account', () => `update ledger.account set kind = 'expense' where id = '${fx.sourceId}'`],
-  ['another exponent of a currency', () => `update ledger.currency set exponent = 0 where code = 'USD'`],
+  [
+    'a balance without a journal row',
+    () =>
+      `update ledger.account set posted_credits_minor = posted_credits_minor + 1000000 where id = '${from}'`,
+  ],
+  [
+    'a sequence without a journal row',
+    () => `update ledger.account set seq = seq + 1 where id = '${from}'`,
+  ],
+  [
+    'a balance reduced',
+    () =>
+      `update ledger.account set posted_credits_minor = 999, seq = seq + 1 where id = '${from}'`,
+  ],
+  [
+    'another currency of an account',
+    () => `update ledger.account set currency = 'EUR' where id = '${from}'`,
+  ],
+  [
+    'another kind of account',
+    () => `update ledger.account set kind = 'expense' where id = '${fx.sourceId}'`,
+  ],
+  [
+    'another exponent of a currency',
+    () => `update ledger.currency set exponent = 0 where code = 'USD'`,
+  ],
   ['DELETE of a currency', () => `delete from ledger.currency where code = 'JPY'`],
 ]
 
@@ -86,28 +118,71 @@ describe('append-only', () => {
 })
 
 const tampering: readonly (readonly [what: string, make: () => string, found: string[]])[] = [
-  ['a raised balance', () => `update ledger.account set posted_credits_minor = posted_credits_minor + 7 where id = '${from}'`,
-    ['balance_mismatch', 'currency_unbalanced']],
-  ['a changed amount', () => `update ledger.transfer set amount_minor = 99 where id = '${transferId}'`,
-    ['balance_mismatch', 'balance_mismatch', 'running_balance_mismatch']],
-  ['a deleted journal row', () => `delete from ledger.transfer where id = '${transferId}'`,
-    ['balance_mismatch', 'balance_mismatch', 'running_balance_mismatch', 'sequence_gap', 'sequence_gap']],
-  ['an invented journal row', () => `insert into ledger.transfer (id, kind, debit_id, credit_id, amount_minor,
+  [
+    'a raised balance',
+    () =>
+      `update ledger.account set posted_credits_minor = posted_credits_minor + 7 where id = '${from}'`,
+    ['balance_mismatch', 'currency_unbalanced'],
+  ],
+  [
+    'a changed amount',
+    () => `update ledger.transfer set amount_minor = 99 where id = '${transferId}'`,
+    ['balance_mismatch', 'balance_mismatch', 'running_balance_mismatch'],
+  ],
+  [
+    'a deleted journal row',
+    () => `delete from ledger.transfer where id = '${transferId}'`,
+    [
+      'balance_mismatch',
+      'balance_mismatch',
+      'running_balance_mismatch',
+      'sequence_gap',
+      'sequence_gap',
+    ],
+  ],
+  [
+    'an invented journal row',
+    () => `insert into ledger.transfer (id, kind, debit_id, credit_id, amount_minor,
       currency, debit_seq, credit_seq, debit_balance_minor, credit_balance_minor)
       select gen_random_uuid(), 'transfer', '${from}', '${to}', 1, 'USD', 50, 50, 0, 0`,
-    ['balance_mismatch', 'balance_mismatch', 'running_balance_mismatch', 'sequence_gap', 'sequence_gap']],
-  ['a row moved to another account', () => `update ledger.transfer set credit_id = gen_random_uuid() where id = '${transferId}'`,
-    ['account_missing', 'balance_mismatch', 'running_balance_mismatch', 'sequence_gap']],
-  ['a row in another currency', () => `update ledger.transfer set currency = 'EUR' where id = '${transferId}'`,
-    ['currency_mismatch', 'currency_mismatch']],
-  ['a hold that lost its counter', () => `update ledger.account set pending_debits_minor = 0 where id = '${to}'`,
-    ['hold_leak']],
-  ['a released hold still counted', () => `update ledger.hold set state = 'released', settled_at = now() where id = '${holdId}'`,
-    ['hold_leak', 'hold_leak']],
-  ['a capture not counted', () => `update ledger.hold set captured_minor = 0 where id = '${holdId}'`,
-    ['hold_capture_mismatch', 'hold_leak', 'hold_leak']],
-  ['a deleted hold', () => `delete from ledger.hold where id = '${holdId}'`,
-    ['hold_leak', 'hold_leak', 'hold_missing']],
+    [
+      'balance_mismatch',
+      'balance_mismatch',
+      'running_balance_mismatch',
+      'sequence_gap',
+      'sequence_gap',
+    ],
+  ],
+  [
+    'a row moved to another account',
+    () => `update ledger.transfer set credit_id = gen_random_uuid() where id = '${transferId}'`,
+    ['account_missing', 'balance_mismatch', 'running_balance_mismatch', 'sequence_gap'],
+  ],
+  [
+    'a row in another currency',
+    () => `update ledger.transfer set currency = 'EUR' where id = '${transferId}'`,
+    ['currency_mismatch', 'currency_mismatch'],
+  ],
+  [
+    'a hold that lost its counter',
+    () => `update ledger.account set pending_debits_minor = 0 where id = '${to}'`,
+    ['hold_leak'],
+  ],
+  [
+    'a released hold still counted',
+    () => `update ledger.hold set state = 'released', settled_at = now() where id = '${holdId}'`,
+    ['hold_leak', 'hold_leak'],
+  ],
+  [
+    'a capture not counted',
+    () => `update ledger.hold set captured_minor = 0 where id = '${holdId}'`,
+    ['hold_capture_mismatch', 'hold_leak', 'hold_leak'],
+  ],
+  [
+    'a deleted hold',
+    () => `delete from ledger.hold where id = '${holdId}'`,
+    ['hold_leak', 'hold_leak', 'hold_missing'],
+  ],
 ]
 
 describe('verify', () => {

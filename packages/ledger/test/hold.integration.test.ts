@@ -1,6 +1,7 @@
 /*
- * Goal: a hold ends in exactly one way, for ever, and expires by PostgreSQL's clock with nobody cleaning up.
- * Method: every pair of competing ends at once, many times; clocks moved by moving the horizon.
+ * Goal: a hold ends in exactly one way, for ever, and expires by PostgreSQL's clock with nobody
+ * cleaning up. Method: every pair of competing ends at once, many times; clocks moved by moving the
+ * horizon.
  */
 import { randomUUID } from 'node:crypto'
 import { waitFor } from '@payflow/testkit'
@@ -12,11 +13,7 @@ let fx: Fixture
 beforeAll(async () => {
   fx = await openFixture({ connectionsMax: 20 })
 })
-afterAll(async () => {
-  const { findings } = await fx.ledger.verify(fx.db)
-  await fx.close()
-  expect(findings).toEqual([])
-})
+afterAll(() => fx.closeSound())
 
 /** A hold of 100 from a wallet that has just that, and its two accounts. */
 async function held(rest: { amountMinor?: bigint; expiresInMs?: number } = {}) {
@@ -146,9 +143,7 @@ describe('capture', () => {
   test('LEDGER-19 parts taken at once never exceed the hold', async () => {
     const { from, to, id } = await held()
     const results = await Promise.all(
-      times(20, () =>
-        fx.ledger.capture(fx.db, { id: randomUUID(), holdId: id, amountMinor: 15n }),
-      ),
+      times(20, () => fx.ledger.capture(fx.db, { id: randomUUID(), holdId: id, amountMinor: 15n })),
     )
     expect(tally(results)).toEqual({ created: 6, 'rejected: exceeds_hold': 14 })
     expect(await fx.balanceMinor(to)).toBe(90n)
@@ -277,7 +272,9 @@ describe('LEDGER-19 competing ends', () => {
         fx.ledger.capture(fx.db, { holdId: id }),
         fx.ledger.transfer(fx.db, movement(from, to, 100n)),
       ])
-      expect(Number(captured.outcome === 'created') + Number(spent.outcome === 'created')).toBeLessThan(2)
+      expect(
+        Number(captured.outcome === 'created') + Number(spent.outcome === 'created'),
+      ).toBeLessThan(2)
       expect(await fx.balanceMinor(from)).toBeGreaterThanOrEqual(0n)
       await isExpiredOrCaptured(id)
     }
@@ -328,7 +325,9 @@ describe('expiry', () => {
     await isExpired(id)
     await fx.ledger.transfer(fx.db, movement(from, to, 100n))
     // The decision left its time behind on the accounts, which no later call goes back past.
-    const { rows } = await sql<{ past: boolean }>`select bool_and(a.expiry_horizon >= h.expires_at) as past
+    const { rows } = await sql<{
+      past: boolean
+    }>`select bool_and(a.expiry_horizon >= h.expires_at) as past
       from ledger.account a join ledger.hold h on a.id in (h.debit_id, h.credit_id)
       where h.id = ${id}::uuid`.execute(fx.db)
     expect(rows[0]?.past).toBe(true)
@@ -345,6 +344,9 @@ describe('expiry', () => {
     })
     const again = await fx.ledger.hold(fx.db, movement(from, to, 100n, { expiresInMs: 1_000 }))
     expect(again.outcome).toBe('created')
-    expect((await fx.ledger.capture(fx.db, { holdId: again.outcome === 'created' ? again.hold.id : '' })).outcome).toBe('created')
+    expect(
+      (await fx.ledger.capture(fx.db, { holdId: again.outcome === 'created' ? again.hold.id : '' }))
+        .outcome,
+    ).toBe('created')
   })
 })

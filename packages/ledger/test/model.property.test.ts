@@ -1,7 +1,8 @@
 /*
- * Goal: the ledger answers every sequence of verbs as a page of arithmetic does, and no mixture of clients at once makes
- * or loses money. Method: fast-check draws the sequences; one client's are compared answer by answer, several clients'
- * by what must hold of any order. TEST_SEED replays a run.
+ * Goal: the ledger answers every sequence of verbs as a page of arithmetic does, and no mixture of
+ * clients at once makes or loses money. Method: fast-check draws the sequences; one client's are
+ * compared answer by answer, several clients' by what must hold of any order. TEST_SEED replays a
+ * run.
  */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -93,7 +94,10 @@ describe('any sequence of verbs', () => {
   test('LEDGER-05 of several clients at once keeps every invariant', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.array(operation, { minLength: 5, maxLength: 25 }), { minLength: 4, maxLength: 8 }),
+        fc.array(fc.array(operation, { minLength: 5, maxLength: 25 }), {
+          minLength: 4,
+          maxLength: 8,
+        }),
         async (clients) => {
           const { run, balances } = await world()
           const answers = await Promise.all(

@@ -95,8 +95,20 @@ describe('trialBalance', () => {
     await fx.ledger.transfer(fx.db, movement(a, b, 7n, { currency: 'JPY' }))
     const { lines } = await fx.ledger.trialBalance(fx.db)
     expect(lines.filter((line) => line.currency === 'JPY')).toEqual([
-      { currency: 'JPY', kind: 'asset', accounts: 1n, postedDebitsMinor: 7n, postedCreditsMinor: 0n },
-      { currency: 'JPY', kind: 'income', accounts: 1n, postedDebitsMinor: 0n, postedCreditsMinor: 7n },
+      {
+        currency: 'JPY',
+        kind: 'asset',
+        accounts: 1n,
+        postedDebitsMinor: 7n,
+        postedCreditsMinor: 0n,
+      },
+      {
+        currency: 'JPY',
+        kind: 'income',
+        accounts: 1n,
+        postedDebitsMinor: 0n,
+        postedCreditsMinor: 7n,
+      },
     ])
   })
 })

@@ -1,6 +1,6 @@
 /*
- * Goal: money moves whole or not at all, once per id, and never beyond a limit. Method: each claim on a real
- * PostgreSQL, with as many callers at once as the hazard needs.
+ * Goal: money moves whole or not at all, once per id, and never beyond a limit. Method: each claim
+ * on a real PostgreSQL, with as many callers at once as the hazard needs.
  */
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
@@ -13,11 +13,7 @@ let fx: Fixture
 beforeAll(async () => {
   fx = await openFixture({ connectionsMax: 20 })
 })
-afterAll(async () => {
-  const { findings } = await fx.ledger.verify(fx.db)
-  await fx.close()
-  expect(findings).toEqual([])
-})
+afterAll(() => fx.closeSound())
 
 const BIGINT_MAX = 9_223_372_036_854_775_807n
 
@@ -118,7 +114,9 @@ describe('limits', () => {
       reason: 'limit_exceeded',
       detail: { accountId: to, ceilingMinor: 100n },
     })
-    expect((await fx.ledger.transfer(fx.db, movement(fx.sourceId, to, 40n))).outcome).toBe('created')
+    expect((await fx.ledger.transfer(fx.db, movement(fx.sourceId, to, 40n))).outcome).toBe(
+      'created',
+    )
   })
 
   test.each<[side: string, limits: Partial<AccountInput>, reason: string]>([
@@ -137,7 +135,10 @@ describe('limits', () => {
   })
 
   test('LEDGER-14 an amount that a counter cannot hold is rejected as overflow', async () => {
-    const [from, to] = [await fx.account({ currency: 'EUR' }), await fx.account({ currency: 'EUR' })]
+    const [from, to] = [
+      await fx.account({ currency: 'EUR' }),
+      await fx.account({ currency: 'EUR' }),
+    ]
     const euro = (amountMinor: bigint) => movement(from, to, amountMinor, { currency: 'EUR' })
     const most = euro(BIGINT_MAX - 1n)
     expect((await fx.ledger.transfer(fx.db, most)).outcome).toBe('created')
@@ -184,9 +185,15 @@ describe('limits', () => {
       dialect: new PostgresDialect({ pool }),
       plugins: [new ParseJSONResultsPlugin()],
     })
-    const [from, to] = [await fx.account({ currency: 'JPY' }), await fx.account({ currency: 'JPY' })]
+    const [from, to] = [
+      await fx.account({ currency: 'JPY' }),
+      await fx.account({ currency: 'JPY' }),
+    ]
     const amountMinor = 9_007_199_254_740_993n
-    const result = await fx.ledger.transfer(db, movement(from, to, amountMinor, { currency: 'JPY' }))
+    const result = await fx.ledger.transfer(
+      db,
+      movement(from, to, amountMinor, { currency: 'JPY' }),
+    )
     expect(result).toMatchObject({ outcome: 'created', transfer: { amountMinor } })
     expect((await fx.ledger.balance(db, to))?.balanceMinor).toBe(amountMinor)
     const page = await fx.ledger.entries(db, { accountId: to, limit: 1 })
@@ -280,11 +287,7 @@ describe('replay and conflict', () => {
     )
     expect(tally(results)).toEqual({ created: 1, conflict: 9 })
     const balances = await Promise.all(wallets.map((wallet) => fx.balanceMinor(wallet)))
-    expect(balances.toSorted((a, b) => Number(a - b))).toEqual([
-      0n,
-      ...times(18, () => 100n),
-      200n,
-    ])
+    expect(balances.toSorted((a, b) => Number(a - b))).toEqual([0n, ...times(18, () => 100n), 200n])
   })
 
   test('LEDGER-08 an id of a hold is a conflict of kind for a transfer, and the other way round', async () => {
@@ -313,7 +316,9 @@ describe('LEDGER-17 rejections', () => {
     const [unknown, missing] = [randomUUID(), randomUUID()]
     const reason = async (debit: string, credit: string) => {
       const result = await fx.ledger.transfer(fx.db, movement(debit, credit))
-      return result.outcome === 'rejected' ? [result.reason, result.detail?.accountId] : [result.outcome]
+      return result.outcome === 'rejected'
+        ? [result.reason, result.detail?.accountId]
+        : [result.outcome]
     }
     expect(await reason(unknown, missing)).toEqual(['account_not_found', unknown])
     expect(await reason(poor, missing)).toEqual(['account_not_found', missing])
@@ -334,7 +339,12 @@ describe('LEDGER-17 rejections', () => {
 
 describe('accounts', () => {
   test('the same account replays, another one of that id conflicts with the fields named', async () => {
-    const account = { id: randomUUID(), currency: 'USD', kind: 'liability', floorMinor: 0n } as const
+    const account = {
+      id: randomUUID(),
+      currency: 'USD',
+      kind: 'liability',
+      floorMinor: 0n,
+    } as const
     const results = await Promise.all(times(10, () => fx.ledger.accounts.create(fx.db, account)))
     expect(tally(results)).toEqual({ created: 1, replayed: 9 })
     const other = { ...account, kind: 'asset', floorMinor: null } as const

@@ -1,6 +1,6 @@
 /*
- * What is refused by its shape never reaches PostgreSQL: every call here is given an executor that fails
- * the test when it is touched.
+ * What is refused by its shape never reaches PostgreSQL: every call here is given an executor that
+ * fails the test when it is touched.
  */
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
@@ -38,17 +38,22 @@ const notAmounts: readonly (readonly [name: string, value: unknown])[] = [
 ]
 
 describe('amounts', () => {
-  test.each(notAmounts)('LEDGER-15 %s is rejected as amount_invalid before any SQL', async (_, value) => {
-    const amountMinor = value as bigint
-    const rejected = {
-      outcome: 'rejected',
-      reason: 'amount_invalid',
-      detail: { field: 'amountMinor' },
-    }
-    expect(await ledger.transfer(untouchable, { ...transfer, amountMinor })).toEqual(rejected)
-    expect(await ledger.hold(untouchable, { ...transfer, amountMinor })).toEqual(rejected)
-    expect(await ledger.capture(untouchable, { holdId: transfer.id, amountMinor })).toEqual(rejected)
-  })
+  test.each(notAmounts)(
+    'LEDGER-15 %s is rejected as amount_invalid before any SQL',
+    async (_, value) => {
+      const amountMinor = value as bigint
+      const rejected = {
+        outcome: 'rejected',
+        reason: 'amount_invalid',
+        detail: { field: 'amountMinor' },
+      }
+      expect(await ledger.transfer(untouchable, { ...transfer, amountMinor })).toEqual(rejected)
+      expect(await ledger.hold(untouchable, { ...transfer, amountMinor })).toEqual(rejected)
+      expect(await ledger.capture(untouchable, { holdId: transfer.id, amountMinor })).toEqual(
+        rejected,
+      )
+    },
+  )
 
   test('LEDGER-15 a transfer without an amount is rejected', async () => {
     const { amountMinor: _, ...rest } = transfer
@@ -110,7 +115,14 @@ describe('shapes', () => {
   })
 
   test('several things wrong are reported in the documented order', async () => {
-    const wrong = { ...transfer, id: 'x', amountMinor: 0n, currency: 'usd', code: ' ', metadata: [] }
+    const wrong = {
+      ...transfer,
+      id: 'x',
+      amountMinor: 0n,
+      currency: 'usd',
+      code: ' ',
+      metadata: [],
+    }
     const reasons: string[] = []
     const repairs = [{ id: transfer.id }, { amountMinor: 1n }, { currency: 'USD' }, { code: 'a' }]
     let input = wrong as unknown as typeof transfer

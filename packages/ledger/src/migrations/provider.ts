@@ -42,10 +42,10 @@ export function createLedgerMigrations(options: LedgerMigrationOptions = {}): Mi
  * Brings the ledger's schema up to date. Safe to call from several processes at once, and again.
  * The record of what has run is kept inside the schema itself (`ledger.migration`).
  *
- * @throws {@link LedgerError} with code `LEDGER_MIGRATION_FAILED`; nothing of the failed run remains.
+ * @throws {@link LedgerError} with code `LEDGER_MIGRATION_FAILED`; nothing of the failed run
+ * remains.
  */
 export async function migrateLedger(
-  // oxlint-disable-next-line typescript/no-explicit-any -- a caller's database type is never read
   db: Kysely<any>,
   options: MigrateLedgerOptions = {},
 ): Promise<void> {
@@ -60,9 +60,10 @@ export async function migrateLedger(
   const { error, results } = await migrator.migrateToLatest()
   if (error !== undefined) {
     const failed = results?.find((result) => result.status === 'Error')?.migrationName
+    const reason = error instanceof Error ? error.message : JSON.stringify(error)
     throw new LedgerError(
       'LEDGER_MIGRATION_FAILED',
-      `Migration ${failed ?? '(none begun)'} of schema ${schema} failed: ${String(error)}`,
+      `Migration ${failed ?? '(none begun)'} of schema ${schema} failed: ${reason}`,
       { cause: error },
     )
   }

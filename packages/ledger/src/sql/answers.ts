@@ -13,7 +13,8 @@ returns json language sql immutable as $fn$
 $fn$`
 
 const transferJson = (s: string): string => `
-create or replace function ${s}.transfer_json(t ${s}.transfer) returns json language sql stable as $fn$
+create or replace function ${s}.transfer_json(t ${s}.transfer) returns json
+language sql stable as $fn$
   select json_build_object('kind', t.kind, 'id', t.id,
     'debitAccountId', t.debit_id, 'creditAccountId', t.credit_id,
     'amountMinor', t.amount_minor::text, 'currency', t.currency, 'code', t.code,
@@ -26,7 +27,8 @@ $fn$`
 // A hold past its time is shown as expired whether or not anything has settled it.
 const holdJson = (s: string): string => `
 create or replace function ${s}.hold_json(h ${s}.hold, p_now timestamptz)
-returns json language sql stable as $fn$
+returns json
+language sql stable as $fn$
   select json_build_object('kind', 'hold', 'id', h.id,
     'state', case when h.state = 'open' and h.expires_at <= p_now then 'expired' else h.state end,
     'debitAccountId', h.debit_id, 'creditAccountId', h.credit_id,
@@ -39,7 +41,8 @@ returns json language sql stable as $fn$
 $fn$`
 
 const accountJson = (s: string): string => `
-create or replace function ${s}.account_json(a ${s}.account) returns json language sql stable as $fn$
+create or replace function ${s}.account_json(a ${s}.account) returns json
+language sql stable as $fn$
   select json_build_object('id', a.id, 'currency', a.currency, 'kind', a.kind,
     'normalSide', case when a.debit_normal then 'debit' else 'credit' end,
     'floorMinor', a.floor_minor::text, 'ceilingMinor', a.ceiling_minor::text,

@@ -1,6 +1,6 @@
 /**
- * The statements that the client sends, one for each verb. Parameters are cast, so that no driver has
- * to guess a type; the answer is text, so that no type parser can change it.
+ * The statements that the client sends, one for each verb. Parameters are cast, so that no driver
+ * has to guess a type; the answer is text, so that no type parser can change it.
  */
 export interface Calls {
   readonly createAccount: string
@@ -18,8 +18,10 @@ export interface Calls {
 }
 
 export function callsOf(s: string): Calls {
-  const call = (name: string, ...types: string[]): string =>
-    `select ${s}.${name}(${types.map((type, i) => `$${i + 1}::${type}`).join(', ')})::text as result`
+  const call = (name: string, ...types: string[]): string => {
+    const parameters = types.map((type, i) => `$${i + 1}::${type}`).join(', ')
+    return `select ${s}.${name}(${parameters})::text as result`
+  }
   const movement = ['uuid', 'uuid', 'uuid', 'bigint', 'text', 'text', 'jsonb']
   return {
     createAccount: call('create_account', 'uuid', 'text', 'text', 'bigint', 'bigint', 'jsonb'),

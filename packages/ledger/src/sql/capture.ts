@@ -11,7 +11,8 @@ import { moved } from './moved.ts'
  * of one hold all pass through these two locks, so exactly one of them decides. No limit is
  * tested: the hold reserved the room on both sides.
  *
- * An expiry noticed here is written down at once: it was the decision, whatever the clock says later.
+ * An expiry noticed here is written down at once: it was the decision, whatever the clock says
+ * later.
  */
 export const captureFunction = (s: string): string => `
 create or replace function ${s}.capture(
@@ -26,7 +27,7 @@ declare
   v_now timestamptz;
   v_remaining bigint;
   v_amount_minor bigint;
-  v_given_back bigint;
+  v_no_longer_held bigint;
 begin
   select * into v_hold from ${s}.hold where id = p_hold_id;
   if not found then
@@ -63,10 +64,10 @@ begin
     on conflict (id) do nothing
     returning * into v_transfer;
     if found then
-      v_given_back := case when p_final then v_remaining - v_amount_minor else 0 end;
+      v_no_longer_held := case when p_final then v_remaining else v_amount_minor end;
       update ${s}.account set
         ${moved('posted', '+', 'v_amount_minor', 'v_hold.debit_id', 'v_hold.credit_id')},
-        ${moved('pending', '-', 'v_amount_minor + v_given_back', 'v_hold.debit_id', 'v_hold.credit_id')},
+        ${moved('pending', '-', 'v_no_longer_held', 'v_hold.debit_id', 'v_hold.credit_id')},
         seq = seq + 1
       where id in (v_hold.debit_id, v_hold.credit_id);
       update ${s}.hold set

@@ -3,8 +3,8 @@ import { definer } from './definer.ts'
 /**
  * Settles up to `p_limit` holds whose time is up, oldest first.
  *
- * All accounts of the batch are locked first, in the order of their ids, as every other call does for its
- * two; then the holds are read again, because one may have been captured while we waited.
+ * All accounts of the batch are locked first, in the order of their ids, as every other call does
+ * for its two; then the holds are read again, because one may have been captured while we waited.
  */
 export const expireHoldsFunction = (s: string): string => `
 create or replace function ${s}.expire_holds(p_limit integer)

@@ -15,8 +15,8 @@ import { transferFunction } from './transfer.ts'
 import { verifyFunction } from './verify.ts'
 
 /**
- * Every function, each before its first user. PostgreSQL lets everybody execute a new function, so the
- * last statement takes that back.
+ * Every function, each before its first user. PostgreSQL lets everybody execute a new function, so
+ * the last statement takes that back.
  */
 export function functions(s: string): readonly string[] {
   return [

@@ -7,8 +7,8 @@ import { withinLimits } from './within-limits.ts'
  * Reserves money on the debit account for the credit account.
  *
  * Both accounts are locked as for a transfer: a hold counts against the limits of both, so that a
- * capture can never be refused for one. Their two locks together guard the hold itself; nothing else
- * locks it. The clock is read after the locks: a wait does not make a hold shorter.
+ * capture can never be refused for one. Their two locks together guard the hold itself; nothing
+ * else locks it. The clock is read after the locks: a wait does not make a hold shorter.
  */
 export const holdFunction = (s: string): string => `
 create or replace function ${s}.hold(

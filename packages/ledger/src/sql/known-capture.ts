@@ -1,6 +1,6 @@
 /**
- * What to answer to a capture whose id is already in use, or null when it is not. Takes no lock: what
- * an id names never changes.
+ * What to answer to a capture whose id is already in use, or null when it is not. Takes no lock:
+ * what an id names never changes.
  */
 export const knownCaptureFunction = (s: string): string => `
 create or replace function ${s}.known_capture(

@@ -1,8 +1,8 @@
 /**
  * What to answer to a hold whose id is already in use, or null when it is not. The same request
  * replays only while the money is held or was captured: after a release or an expiry a caller must
- * not believe that it is. The caller holds the locks of the accounts in the request, which are those
- * of the hold wherever this settles one.
+ * not believe that it is. The caller holds the locks of the accounts in the request, which are
+ * those of the hold wherever this settles one.
  */
 export const knownHoldFunction = (s: string): string => `
 create or replace function ${s}.known_hold(

@@ -1,6 +1,6 @@
 /**
- * What to answer to a transfer whose id is already in use, or null when it is not. Takes no lock: what
- * an id names never changes. All differing fields are named, in the order of the request.
+ * What to answer to a transfer whose id is already in use, or null when it is not. Takes no lock:
+ * what an id names never changes. All differing fields are named, in the order of the request.
  */
 export const knownTransferFunction = (s: string): string => `
 create or replace function ${s}.known_transfer(

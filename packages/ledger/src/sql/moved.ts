@@ -1,6 +1,6 @@
 /**
- * SQL for `update account set …` of a pair: adds `amount` to one counter of the debit account and to
- * the matching counter of the credit account, with one statement for both rows.
+ * SQL for `update account set …` of a pair: adds `amount` to one counter of the debit account and
+ * to the matching counter of the credit account, with one statement for both rows.
  */
 export const moved = (
   counter: 'posted' | 'pending',

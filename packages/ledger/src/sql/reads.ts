@@ -9,13 +9,15 @@ export function reads(s: string): readonly string[] {
 }
 
 const getAccount = (s: string): string => `
-create or replace function ${s}.get_account(p_id uuid) returns json language sql stable ${definer} as $fn$
+create or replace function ${s}.get_account(p_id uuid) returns json
+language sql stable ${definer} as $fn$
   select ${s}.account_json(a) from ${s}.account a where a.id = p_id
 $fn$`
 
 // A hold comes first: the capture of a whole hold has the hold's id.
 const lookup = (s: string): string => `
-create or replace function ${s}.lookup(p_id uuid) returns json language sql stable ${definer} as $fn$
+create or replace function ${s}.lookup(p_id uuid) returns json
+language sql stable ${definer} as $fn$
   select coalesce(
     (select case when h.tombstone
         then json_build_object('kind', 'tombstone', 'id', h.id, 'releasedAt', h.settled_at)
@@ -29,7 +31,8 @@ $fn$`
 
 // The clock is the later of the server's and the account's horizon, as it is for the decisions.
 const balance = (s: string): string => `
-create or replace function ${s}.balance(p_id uuid) returns json language sql stable ${definer} as $fn$
+create or replace function ${s}.balance(p_id uuid) returns json
+language sql stable ${definer} as $fn$
   select json_build_object('accountId', a.id, 'currency', a.currency, 'exponent', c.exponent,
     'kind', a.kind, 'normalSide', case when a.debit_normal then 'debit' else 'credit' end,
     'postedDebitsMinor', a.posted_debits_minor::text,
@@ -51,8 +54,9 @@ create or replace function ${s}.balance(p_id uuid) returns json language sql sta
 $fn$`
 
 const entryColumns = (side: 'debit' | 'credit', other: 'debit' | 'credit'): string =>
-  `t.${side}_seq as seq, '${side}' as side, t.amount_minor, t.${side}_balance_minor as balance_minor,
-        t.${other}_id as counterpart_id, t.id, t.kind, t.hold_id, t.currency, t.code, t.metadata,
+  `t.${side}_seq as seq, '${side}' as side, t.amount_minor,
+        t.${side}_balance_minor as balance_minor, t.${other}_id as counterpart_id,
+        t.id, t.kind, t.hold_id, t.currency, t.code, t.metadata,
         t.created_at`
 
 const entryPage = (s: string, side: 'debit' | 'credit', newest: boolean): string => {
@@ -76,7 +80,8 @@ const entryRows = (s: string, newest: boolean): string => `
       ${entryPage(s, 'credit', newest)}) sides
     order by seq ${newest ? 'desc' : 'asc'} limit p_limit) e`
 
-// Two index ranges of at most p_limit rows each, merged: the cost of a page does not grow with the journal.
+// Two index ranges of at most p_limit rows each, merged: the cost of a page does not grow with the
+// journal.
 const entries = (s: string): string => `
 create or replace function ${s}.entries(
   p_account_id uuid, p_after bigint, p_limit integer, p_newest_first boolean
@@ -90,7 +95,8 @@ end
 $fn$`
 
 const trialBalance = (s: string): string => `
-create or replace function ${s}.trial_balance() returns json language sql stable ${definer} as $fn$
+create or replace function ${s}.trial_balance() returns json
+language sql stable ${definer} as $fn$
   with line as (
     select currency, kind, count(*) as accounts,
       sum(posted_debits_minor) as debits, sum(posted_credits_minor) as credits

@@ -5,9 +5,10 @@ import { lockPair } from './lock-pair.ts'
  * Makes sure that an id never posts, or says that it has.
  *
  * A known hold: its accounts are locked as in `capture`, which is what makes the two exclude each
- * other. An id never seen: a tombstone row in both tables an id can arrive in; their primary keys make
- * a hold or transfer of that id which is in flight wait for us, or us for it. If a hold wins that
- * race, the block's savepoint takes our journal tombstone back and the second round finds the hold.
+ * other. An id never seen: a tombstone row in both tables an id can arrive in; their primary keys
+ * make a hold or transfer of that id which is in flight wait for us, or us for it. If a hold wins
+ * that race, the block's savepoint takes our journal tombstone back and the second round finds the
+ * hold.
  */
 export const releaseFunction = (s: string): string => `
 create or replace function ${s}.release(p_hold_id uuid)

@@ -1,8 +1,8 @@
 import { moved } from './moved.ts'
 
 /**
- * Ends a hold without posting what remains of it: `p_state` is released or expired. The caller holds
- * the locks of both accounts, which guard the hold as well.
+ * Ends a hold without posting what remains of it: `p_state` is released or expired. The caller
+ * holds the locks of both accounts, which guard the hold as well.
  */
 export const settleHoldFunction = (s: string): string => `
 create or replace function ${s}.settle_hold(p_hold ${s}.hold, p_state text, p_now timestamptz)

@@ -78,7 +78,8 @@ create table ${s}.hold (
       else num_nulls(debit_id, credit_id, amount_minor, currency) = 0 end),
   constraint hold_two_accounts check (debit_id <> credit_id),
   constraint hold_amount_positive check (amount_minor > 0),
-  constraint hold_captured_within_amount check (captured_minor between 0 and coalesce(amount_minor, 0)),
+  constraint hold_captured_within_amount
+    check (captured_minor between 0 and coalesce(amount_minor, 0)),
   constraint hold_settled_has_time check ((state = 'open') = (settled_at is null))
 ) with (fillfactor = 80)`
 
@@ -117,7 +118,8 @@ create table ${s}.transfer (
       else num_nulls(debit_id, credit_id, amount_minor, currency, debit_seq, credit_seq,
                      debit_balance_minor, credit_balance_minor) = 0 end),
   constraint transfer_capture_has_hold check (
-    num_nonnulls(hold_id, capture_final, capture_remainder) = case kind when 'capture' then 3 else 0 end),
+    num_nonnulls(hold_id, capture_final, capture_remainder)
+      = case kind when 'capture' then 3 else 0 end),
   constraint transfer_two_accounts check (debit_id <> credit_id),
   constraint transfer_amount_positive check (amount_minor > 0)
 )`

@@ -7,10 +7,11 @@ import { withinLimits } from './within-limits.ts'
 /**
  * Moves money: one debit, one credit, one journal row.
  *
- * Order of work: lock both accounts, decide, insert, then update. The id is looked up after the lock
- * and only when the row could not be written: a twin on the same accounts has then committed or gone,
- * and the usual case pays for no lookup. The insert comes before the update, so that losing the id
- * to a concurrent call on *other* accounts (the unique index waits for it) leaves nothing to undo.
+ * Order of work: lock both accounts, decide, insert, then update. The id is looked up after the
+ * lock and only when the row could not be written: a twin on the same accounts has then committed
+ * or gone, and the usual case pays for no lookup. The insert comes before the update, so that
+ * losing the id to a concurrent call on *other* accounts (the unique index waits for it) leaves
+ * nothing to undo.
  */
 export const transferFunction = (s: string): string => `
 create or replace function ${s}.transfer(

@@ -50,40 +50,100 @@ returns json language sql stable ${definer} as $fn$
     'holds', (select count(*)::text from ${s}.hold where not tombstone))
 $fn$`
 
-const finding = (
-  name: string,
-  subject: string,
-  field: string,
-  expected: string,
-  actual: string,
-  from: string,
-): string =>
-  `select '${name}', ${subject}::text, ${field}, (${expected})::text, (${actual})::text from ${from}`
+interface Check {
+  readonly finding: string
+  readonly subject: string
+  readonly field: string
+  readonly expected: string
+  readonly actual: string
+  readonly from: string
+}
 
 const findings = (s: string): string =>
-  [
-    finding('account_missing', 'id', 'account_id::text', 'account_id', 'null',
-      'running where account_currency is null'),
-    finding('currency_mismatch', 'id', "'currency'", 'account_currency', 'currency',
-      'running where account_currency <> currency'),
-    finding('running_balance_mismatch', 'id', "account_id::text || '#' || seq", 'expected', 'balance',
-      'running where expected <> balance'),
-    finding('balance_mismatch', 'id', "'posted_debits_minor'", 'debits', 'posted_debits_minor',
-      'counted where debits <> posted_debits_minor'),
-    finding('balance_mismatch', 'id', "'posted_credits_minor'", 'credits', 'posted_credits_minor',
-      'counted where credits <> posted_credits_minor'),
-    finding('sequence_gap', 'id', "'seq'", 'seq', "rows || ' rows in ' || places || ' places up to ' || last",
-      'counted where seq <> rows or seq <> places or seq <> last'),
-    finding('currency_unbalanced', 'currency', "'posted_minor'",
-      'sum(posted_debits_minor)', 'sum(posted_credits_minor)',
-      `${s}.account group by currency having sum(posted_debits_minor) <> sum(posted_credits_minor)`),
-    finding('hold_leak', 'id', "'pending_debits_minor'", 'reserved_debits', 'pending_debits_minor',
-      'counted where reserved_debits <> pending_debits_minor'),
-    finding('hold_leak', 'id', "'pending_credits_minor'", 'reserved_credits', 'pending_credits_minor',
-      'counted where reserved_credits <> pending_credits_minor'),
-    finding('hold_capture_mismatch', 'h.id', "'captured_minor'", 'coalesce(c.amount, 0)', 'h.captured_minor',
-      `${s}.hold h left join captured c on c.hold_id = h.id
-        where coalesce(c.amount, 0) <> h.captured_minor`),
-    finding('hold_missing', 'c.hold_id', "'hold_id'", 'c.hold_id', 'null',
-      `captured c where not exists (select from ${s}.hold h where h.id = c.hold_id)`),
-  ].join('\n    union all ')
+  [...journalChecks, ...accountChecks(s), ...holdChecks(s)]
+    .map(
+      (c) => `select '${c.finding}', ${c.subject}::text, ${c.field},
+      (${c.expected})::text, (${c.actual})::text
+      from ${c.from}`,
+    )
+    .join('\n    union all ')
+
+const journalChecks: readonly Check[] = [
+  {
+    finding: 'account_missing',
+    subject: 'id',
+    field: `'account_id'`,
+    expected: 'account_id',
+    actual: 'null',
+    from: 'running where account_currency is null',
+  },
+  {
+    finding: 'currency_mismatch',
+    subject: 'id',
+    field: `'currency'`,
+    expected: 'account_currency',
+    actual: 'currency',
+    from: 'running where account_currency <> currency',
+  },
+  {
+    finding: 'running_balance_mismatch',
+    subject: 'id',
+    field: `account_id || ' #' || seq`,
+    expected: 'expected',
+    actual: 'balance',
+    from: 'running where expected <> balance',
+  },
+]
+
+const counterCheck = (finding: string, counter: string, recomputed: string): Check => ({
+  finding,
+  subject: 'id',
+  field: `'${counter}'`,
+  expected: recomputed,
+  actual: counter,
+  from: `counted where ${recomputed} <> ${counter}`,
+})
+
+const accountChecks = (s: string): readonly Check[] => [
+  counterCheck('balance_mismatch', 'posted_debits_minor', 'debits'),
+  counterCheck('balance_mismatch', 'posted_credits_minor', 'credits'),
+  counterCheck('hold_leak', 'pending_debits_minor', 'reserved_debits'),
+  counterCheck('hold_leak', 'pending_credits_minor', 'reserved_credits'),
+  {
+    finding: 'sequence_gap',
+    subject: 'id',
+    field: `'seq'`,
+    expected: 'seq',
+    actual: `rows || ' rows in ' || places || ' places up to ' || last`,
+    from: 'counted where seq <> rows or seq <> places or seq <> last',
+  },
+  {
+    finding: 'currency_unbalanced',
+    subject: 'currency',
+    field: `'posted_minor'`,
+    expected: 'sum(posted_debits_minor)',
+    actual: 'sum(posted_credits_minor)',
+    from: `${s}.account group by currency
+      having sum(posted_debits_minor) <> sum(posted_credits_minor)`,
+  },
+]
+
+const holdChecks = (s: string): readonly Check[] => [
+  {
+    finding: 'hold_capture_mismatch',
+    subject: 'h.id',
+    field: `'captured_minor'`,
+    expected: 'coalesce(c.amount, 0)',
+    actual: 'h.captured_minor',
+    from: `${s}.hold h left join captured c on c.hold_id = h.id
+      where coalesce(c.amount, 0) <> h.captured_minor`,
+  },
+  {
+    finding: 'hold_missing',
+    subject: 'c.hold_id',
+    field: `'hold_id'`,
+    expected: 'c.hold_id',
+    actual: 'null',
+    from: `captured c where not exists (select from ${s}.hold h where h.id = c.hold_id)`,
+  },
+]

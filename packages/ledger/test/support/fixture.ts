@@ -26,6 +26,8 @@ export interface Fixture {
   balanceMinor(accountId: string): Promise<bigint>
   journalRows(): Promise<number>
   close(): Promise<void>
+  /** Closes, and throws when `verify` finds anything. */
+  closeSound(): Promise<void>
 }
 
 export async function openFixture(options: { connectionsMax?: number } = {}): Promise<Fixture> {
@@ -69,10 +71,17 @@ export async function openFixture(options: { connectionsMax?: number } = {}): Pr
     availableMinor: async (id) => (await balanceOf(id)).availableMinor,
     balanceMinor: async (id) => (await balanceOf(id)).balanceMinor,
     async journalRows() {
-      const { rows } = await sql<{ n: string }>`select count(*) as n from ledger.transfer`.execute(db)
+      const { rows } = await sql<{ n: string }>`select count(*) as n from ledger.transfer`.execute(
+        db,
+      )
       return Number(rows[0]?.n)
     },
     close: () => database.dispose(),
+    async closeSound() {
+      const { findings } = await ledger.verify(db)
+      await database.dispose()
+      if (findings.length > 0) throw new Error(`unsound: ${JSON.stringify(findings)}`)
+    },
   }
 }
 
@@ -83,7 +92,14 @@ export function movement(
   amountMinor = 100n,
   rest: Partial<HoldInput> = {},
 ): TransferInput & Pick<HoldInput, 'expiresInMs'> {
-  return { id: randomUUID(), debitAccountId, creditAccountId, amountMinor, currency: 'USD', ...rest }
+  return {
+    id: randomUUID(),
+    debitAccountId,
+    creditAccountId,
+    amountMinor,
+    currency: 'USD',
+    ...rest,
+  }
 }
 
 /** How many results ended in which way: `{ created: 1, 'rejected: insufficient_funds': 49 }`. */

@@ -1,11 +1,23 @@
 /*
- * The ledger as a page of arithmetic: what must be true of one operation after another. Holds have no expiry here;
- * ids are small numbers that the test turns into UUIDs.
+ * The ledger as a page of arithmetic: what must be true of one operation after another. Holds have
+ * no expiry here; ids are small numbers that the test turns into UUIDs.
  */
 
 export type Operation =
-  | { readonly verb: 'transfer' | 'hold'; readonly id: number; readonly debit: number; readonly credit: number; readonly amount: bigint }
-  | { readonly verb: 'capture'; readonly id: number | null; readonly holdId: number; readonly amount: bigint | null; readonly final: boolean }
+  | {
+      readonly verb: 'transfer' | 'hold'
+      readonly id: number
+      readonly debit: number
+      readonly credit: number
+      readonly amount: bigint
+    }
+  | {
+      readonly verb: 'capture'
+      readonly id: number | null
+      readonly holdId: number
+      readonly amount: bigint | null
+      readonly final: boolean
+    }
   | { readonly verb: 'release'; readonly holdId: number }
 
 interface ModelHold {
@@ -40,7 +52,11 @@ export class Model {
     if (debit.floor !== null && left < debit.floor) return 'rejected: insufficient_funds'
     if (operation.verb === 'hold') {
       debit.reserved += operation.amount
-      this.#holds.set(operation.id, { operation: { ...operation, verb: 'hold' }, state: 'open', captured: 0n })
+      this.#holds.set(operation.id, {
+        operation: { ...operation, verb: 'hold' },
+        state: 'open',
+        captured: 0n,
+      })
     } else {
       this.#move(operation.debit, operation.credit, operation.amount)
       this.#posted.set(operation.id, operation)
@@ -108,6 +124,7 @@ export class Model {
 const same = (one: Operation, other: Operation): boolean => text(one) === text(other)
 
 const text = (operation: Operation): string =>
-  JSON.stringify(Object.entries(operation).toSorted(), (_, value: unknown) =>
-    typeof value === 'bigint' ? `${value}n` : value,
+  JSON.stringify(
+    Object.entries(operation).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value),
   )

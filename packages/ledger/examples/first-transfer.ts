@@ -1,0 +1,25 @@
+import { randomUUID } from 'node:crypto'
+import type { Kysely } from 'kysely'
+import { type Balance, createLedger, migrateLedger } from '@payflow/ledger'
+
+/** Opens two accounts, moves 100.00 USD between them, and asks for the balance. */
+export async function firstTransfer(db: Kysely<unknown>): Promise<Balance | null> {
+  // #region main
+  await migrateLedger(db) // once, at deployment
+  const ledger = createLedger()
+  const [bank, alice] = [randomUUID(), randomUUID()]
+  await ledger.accounts.create(db, { id: bank, currency: 'USD', kind: 'asset' })
+  await ledger.accounts.create(db, {
+    id: alice,
+    currency: 'USD',
+    kind: 'liability',
+    floorMinor: 0n,
+  })
+  const sides = { debitAccountId: bank, creditAccountId: alice }
+  const request = { id: randomUUID(), ...sides, amountMinor: 100_00n, currency: 'USD' }
+  const first = await ledger.transfer(db, request)
+  const again = await ledger.transfer(db, request) // the answer got lost? send it again
+  console.log(first.outcome, again.outcome) // created replayed
+  return ledger.balance(db, alice) // { balanceMinor: 10000n, availableMinor: 10000n, … }
+  // #endregion main
+}

@@ -1,0 +1,46 @@
+/* The examples work as they stand, and the README shows exactly them. */
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createTestDatabase } from '@payflow/testkit'
+import { describe, expect, test } from 'vitest'
+import { firstTransfer } from '../examples/first-transfer.ts'
+import { payOrder } from '../examples/pay-an-order.ts'
+import { openFixture } from './support/fixture.ts'
+
+const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+
+describe('examples', () => {
+  test('first-transfer begins with an empty database', async () => {
+    await using database = await createTestDatabase()
+    expect(await firstTransfer(database.db)).toMatchObject({
+      balanceMinor: 10_000n,
+      availableMinor: 10_000n,
+    })
+  })
+
+  test('pay-an-order pays once, refuses what is not covered, and rolls back as a whole', async () => {
+    const fx = await openFixture()
+    await fx.database.pool.query('create table orders (id uuid primary key, paid boolean)')
+    const [buyerId, sellerId] = [await fx.wallet(1_000n), await fx.wallet()]
+    const order = { id: randomUUID(), buyerId, sellerId, totalMinor: 900n }
+    await fx.database.pool.query('insert into orders values ($1, false)', [order.id])
+    expect(await payOrder(fx.db, fx.ledger, order)).toBe('paid')
+    expect(await payOrder(fx.db, fx.ledger, order)).toBe('paid')
+    expect(await fx.balanceMinor(sellerId)).toBe(900n)
+    const another = { ...order, id: randomUUID() }
+    expect(await payOrder(fx.db, fx.ledger, another)).toBe('insufficient_funds')
+
+    await fx.database.pool.query('drop table orders')
+    const small = { ...order, id: randomUUID(), totalMinor: 10n }
+    await expect(payOrder(fx.db, fx.ledger, small)).rejects.toMatchObject({ code: '42P01' })
+    expect(await fx.balanceMinor(sellerId)).toBe(900n)
+    await fx.close()
+  })
+
+  test.each(['first-transfer', 'pay-an-order'])('the README shows %s as it is', (name) => {
+    const source = read(`examples/${name}.ts`)
+    const region = /\/\/ #region main\n(.*?)\n *\/\/ #endregion/s.exec(source)?.[1] ?? ''
+    expect(region).not.toBe('')
+    expect(read('README.md')).toContain(region.replaceAll(/^ {2}/gm, ''))
+  })
+})
