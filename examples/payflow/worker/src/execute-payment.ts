@@ -1,23 +1,22 @@
 import type { PaymentExecute } from '@payflow-app/contracts/messages'
-import { withLogContext, type Logger } from '@payflow-app/service-kit'
+import { withLogContext } from '@payflow-app/service-kit'
 import { deadLetter, type MessageData, type ReceivedMessage } from '@payflow/queue'
 import type { TwoStepHandler } from '@payflow/queue'
 import type { Kysely } from 'kysely'
 import { decidePayment } from './decide-payment.ts'
+import type { Outcome, OutcomeLog } from './outcome-log.ts'
 import type { Payment, Settlement } from './payment.ts'
 import type { PaymentsDatabase } from './payments-database.ts'
 import { publishSettled } from './publish-settled.ts'
 import { readPayment } from './sql/read-payment.ts'
 import { settlePayment } from './sql/settle-payment.ts'
 import type { WalletClient } from './wallet-client.ts'
-import type { WorkerMetrics } from './worker-metrics.ts'
 
 /** What the handler works with. */
 export interface ExecutePaymentOptions {
   readonly db: Kysely<PaymentsDatabase>
   readonly wallet: WalletClient
-  readonly metrics: WorkerMetrics
-  readonly logger: Logger
+  readonly outcomes: OutcomeLog
 }
 
 /** What `decide` found out: how the payment ends, or that it had ended before. */
@@ -37,23 +36,26 @@ export function executePayment(
 ): TwoStepHandler<typeof PaymentExecute, PaymentsDatabase, Decision> {
   return {
     decide: (message, { signal }) =>
-      withLogContext(contextOf(message), () => decide(options, message, signal)),
-    record: (message, decision, { trx, outbox }) =>
-      withLogContext(contextOf(message), async () => {
-        if (decision.kind === 'settled_before') {
-          late(options)
-          return
-        }
-        const { payment, settlement } = decision
-        const settledAt = await settlePayment(trx, payment.paymentId, settlement)
-        if (settledAt === undefined) {
-          late(options)
-          return
-        }
-        await publishSettled(outbox, payment, settlement, settledAt)
-        options.metrics.recorded(settlement.status)
-        options.logger.info(settlement, `payment ${settlement.status}`)
-      }),
+      withLogContext({ messageId: message.id, ...idsOf(message) }, () =>
+        decide(options, message, signal),
+      ),
+    record: async (message, decision, { trx, outbox }) => {
+      const written = (outcome: Omit<Outcome, 'paymentId' | 'requestId'>): void =>
+        options.outcomes.written(message.id, { ...idsOf(message), ...outcome })
+      if (decision.kind === 'settled_before') {
+        written({ kind: 'late' })
+        return
+      }
+      const { payment, settlement } = decision
+      const settledAt = await settlePayment(trx, payment.paymentId, settlement)
+      if (settledAt === undefined) {
+        written({ kind: 'late' })
+        return
+      }
+      await publishSettled(outbox, payment, settlement, settledAt)
+      const { status: kind, ...failure } = settlement
+      written({ kind, ...failure })
+    },
   }
 }
 
@@ -70,16 +72,7 @@ async function decide(
   return { kind: 'decided', payment: known.payment, settlement }
 }
 
-function late({ metrics, logger }: ExecutePaymentOptions): void {
-  metrics.recorded('late')
-  logger.info('late message: the payment has ended before')
-}
-
-function contextOf(message: Message) {
-  const requestId = message.headers['x-request-id']
-  return {
-    messageId: message.id,
-    paymentId: message.data.paymentId,
-    ...(requestId !== undefined && { requestId }),
-  }
+function idsOf({ data, headers }: Message): { paymentId: string; requestId?: string } {
+  const requestId = headers['x-request-id']
+  return { paymentId: data.paymentId, ...(requestId !== undefined && { requestId }) }
 }

@@ -11,6 +11,7 @@ import {
 } from '@payflow-app/service-kit'
 import { createBus } from '@payflow/queue'
 import { executePayment } from './execute-payment.ts'
+import { createOutcomeLog } from './outcome-log.ts'
 import type { PaymentsDatabase } from './payments-database.ts'
 import { createWalletClient } from './wallet-client.ts'
 import { createWorkerMetrics } from './worker-metrics.ts'
@@ -48,14 +49,14 @@ export const worker: ServiceDefinition<typeof variables> = {
       poolMax: config.WORKER_CONCURRENCY + 2,
     })
     shutdown.add('database', () => database.close())
-    const metrics = createWorkerMetrics({ registry })
+    const outcomes = createOutcomeLog(logger, createWorkerMetrics({ registry }))
     const bus = createBus({
       broker: { url: config.RABBITMQ_URL },
       db: database.db,
       source: 'worker',
       topology: { exchange: EXCHANGE },
       logger,
-      onEvent: (event) => metrics.observe(event),
+      onEvent: (event) => outcomes.observe(event),
       probe,
     })
     shutdown.add('bus', () =>
@@ -75,7 +76,7 @@ export const worker: ServiceDefinition<typeof variables> = {
         retry: RETRY,
         deadlineMs: ATTEMPT_DEADLINE_MS,
       })
-      .handle(PaymentExecute, executePayment({ db: database.db, wallet, metrics, logger }))
+      .handle(PaymentExecute, executePayment({ db: database.db, wallet, outcomes }))
     health.require('database', () => database.ping())
     health.require('broker', async () => {
       if (!bus.health().ready) throw new Error('the consumer is not running')

@@ -31,14 +31,18 @@ export async function ready({ child, url }: Worker): Promise<void> {
   })
 }
 
-/** The value of one series of `payflow_payments_recorded_total`. */
-export async function recorded({ url }: Worker, outcome: string): Promise<number> {
+/** How many payments the worker recorded with that outcome, or found ended before (`late`). */
+export const recorded = (worker: Worker, outcome: string): Promise<number> =>
+  counter(worker, 'payflow_payments_recorded_total', outcome)
+
+/** How many deliveries the worker settled in that way. */
+export const settled = (worker: Worker, outcome: string): Promise<number> =>
+  counter(worker, 'payflow_worker_messages_total', outcome)
+
+async function counter({ url }: Worker, name: string, outcome: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text()
-  const series = new RegExp(
-    `^payflow_payments_recorded_total\\{[^}]*outcome="${outcome}"[^}]*\\} (\\d+)$`,
-    'm',
-  )
-  return Number(series.exec(text)?.[1] ?? Number.NaN)
+  const series = new RegExp(`^${name}\\{[^}]*outcome="${outcome}"[^}]*\\} (\\d+)$`, 'm')
+  return Number(series.exec(text)?.[1] ?? 0)
 }
 
 /** The reversal job inside the test's process. */
