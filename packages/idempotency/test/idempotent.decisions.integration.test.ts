@@ -19,15 +19,16 @@ describe('the first request and its repetitions', () => {
       await door.pass()
       res.status(201).json({ paid: true })
     })
-    const statuses: number[] = []
+    const answers: string[] = []
     const all = Array.from({ length: 50 }, async () => {
-      statuses.push((await app.send({ key: 'k1', body: { amount: 1 } })).status)
+      const answer = await app.send({ key: 'k1', body: { amount: 1 } })
+      answers.push(`${answer.status} ${answer.json().code ?? ''}`)
     })
-    await waitFor(() => statuses.length === 49)
-    expect(new Set(statuses)).toEqual(new Set([409]))
+    await waitFor(() => answers.length === 49)
+    expect(new Set(answers)).toEqual(new Set(['409 idempotency_in_progress']))
     door.open()
     await Promise.all(all)
-    expect(statuses.at(-1)).toBe(201)
+    expect(answers.at(-1)).toBe('201 ')
     expect(calls).toBe(1)
     expect(app.seen().filter((type) => type === 'claimed')).toHaveLength(1)
   })

@@ -1,13 +1,50 @@
-import type { Response } from 'express'
-import type { HttpRecord } from '../http-record.ts'
+import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
+import type { Request, Response } from 'express'
+import type { HttpRecord, StoredHeader } from '../http-record.ts'
 
 /** Sends a stored response again, and says that it is one. */
 export function replayResponse(res: Response, record: HttpRecord, omitted: boolean): void {
+  const { headers, body } = readableBy(res.req, record)
   res.statusCode = record.status
-  for (const [name, value] of record.headers) res.setHeader(name, value)
+  for (const [name, value] of headers) res.setHeader(name, value)
+  if (record.headers.some(([name]) => name === 'content-encoding')) res.vary('Accept-Encoding')
   res.setHeader('Idempotent-Replayed', 'true')
   if (omitted) res.setHeader('Idempotent-Replay-Body', 'omitted')
   const hasBody = record.status !== 204 && record.status !== 304
-  if (hasBody) res.setHeader('Content-Length', record.body.byteLength)
-  res.end(hasBody ? record.body : undefined)
+  if (hasBody) res.setHeader('Content-Length', body.byteLength)
+  res.end(hasBody ? body : undefined)
+}
+
+const decoders: Readonly<Record<string, (body: Uint8Array, limits: DecodeLimits) => Buffer>> = {
+  br: brotliDecompressSync,
+  deflate: inflateSync,
+  gzip: gunzipSync,
+}
+
+interface DecodeLimits {
+  readonly maxOutputLength: number
+}
+
+/** A body that grows beyond this is sent as it is: replaying must not cost more than it saves. */
+const limits: DecodeLimits = { maxOutputLength: 16_777_216 }
+
+/**
+ * A response that was compressed for one client may be asked for again by another that cannot read it.
+ * Its meaning is kept, its strong entity tag is not.
+ */
+function readableBy(
+  req: Request,
+  { headers, body }: HttpRecord,
+): { readonly headers: readonly StoredHeader[]; readonly body: Uint8Array } {
+  const encoding = headers.find(([name]) => name === 'content-encoding')?.[1]
+  const decode = typeof encoding === 'string' ? decoders[encoding] : undefined
+  if (decode === undefined || req.acceptsEncodings(encoding as string) !== false) {
+    return { headers, body }
+  }
+  try {
+    const plain = headers.filter(([name]) => name !== 'content-encoding' && name !== 'etag')
+    return { headers: plain, body: decode(body, limits) }
+  } catch {
+    return { headers, body }
+  }
 }

@@ -46,7 +46,8 @@ const withdrawalsMax = 1_000
 /**
  * Keeps records in Redis: one key a record, one script a step, the server's clock only.
  *
- * Works against Redis 6.2 and newer. Every call settles within `deadlineMs`. A claim without an answer is
+ * Made for Redis 7 and newer; an older server gets scripts without flags, and may then refuse to record a
+ * result while it is full. Every call settles within `deadlineMs`. A claim without an answer is
  * taken back by its token, also when it runs late. Does not make Redis durable: records can be lost in a
  * failover, by eviction (use `maxmemory-policy noeviction`) or by FLUSHALL, so money needs a second guard.
  *

@@ -57,7 +57,7 @@ async function lapsed(
 
 export function describeStore(name: string, makeStore: () => IdempotencyStore): void {
   describe(`${name}: claim`, () => {
-    it('gives one record to exactly one of many', async () => {
+    it('IDEM-01 gives one record to exactly one of many', async () => {
       const store = makeStore()
       const first = claimRequest()
       const claims = Array.from({ length: 50 }, () => store.claim(rival(first)))
