@@ -1,4 +1,4 @@
-import { loginRequest, registerRequest, userSearchQuery } from '@payflow-app/contracts'
+import { idParams, loginRequest, registerRequest, userSearchQuery } from '@payflow-app/contracts'
 import {
   parse,
   requireUser,
@@ -50,6 +50,15 @@ export function authRoutes(app: Express, auth: HttpClient, userTokens: UserToken
       async (req, res) => {
         const query = queryString(parse(userSearchQuery, req.query, 'query'))
         await forward(auth, req, res, { method: 'GET', path: `/users${query}` })
+      },
+    ],
+  })
+  route(app, '/api/users/:id', {
+    get: [
+      requireUser(userTokens),
+      async (req, res) => {
+        const { id } = parse(idParams, req.params, 'path')
+        await forward(auth, req, res, { method: 'GET', path: `/users/${id}` })
       },
     ],
   })

@@ -4,6 +4,7 @@ import type {
   NotificationView,
   PaymentStatus,
   RecipientPage,
+  RecipientView,
   TransactionPage,
   TransactionView,
   WalletView,
@@ -17,6 +18,7 @@ import type { ApiRequest, Session } from './session.ts'
 export interface Api {
   wallet(signal?: AbortSignal): Promise<WalletView>
   recipients(query: string, signal?: AbortSignal): Promise<RecipientPage>
+  person(id: string, signal?: AbortSignal): Promise<RecipientView>
   payment(id: string, signal?: AbortSignal): Promise<TransactionView>
   payments(query: ListQuery, signal?: AbortSignal): Promise<TransactionPage>
   notifications(query: ListQuery, signal?: AbortSignal): Promise<NotificationPage>
@@ -43,6 +45,7 @@ export function createApi(session: Session, userId: string): Api {
   return {
     wallet: (signal) => get('/api/wallets/me', signal),
     recipients: (query, signal) => get(withQuery('/api/users', { query }), signal),
+    person: (id, signal) => get(`/api/users/${encodeURIComponent(id)}`, signal),
     payment: (id, signal) => get(`/api/transactions/${encodeURIComponent(id)}`, signal),
     payments: (query, signal) => get(withQuery('/api/transactions', query), signal),
     notifications: (query, signal) => get(withQuery('/api/notifications', query), signal),

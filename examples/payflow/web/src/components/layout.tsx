@@ -1,17 +1,20 @@
 import { Bell, House, LogOut, ReceiptText, SendHorizontal, WifiOff } from 'lucide-react'
 import type { LucideIcon } from 'lucide-react'
+import { useQueryClient } from '@tanstack/react-query'
 import { DropdownMenu } from 'radix-ui'
 import { useEffect, useRef } from 'react'
+import type { NotificationPage, NotificationView } from '@payflow-app/contracts'
 import { Link, NavLink, Outlet } from 'react-router'
 import { toast } from 'sonner'
 import { session } from '../api/browser-session.ts'
 import { problemText } from '../api/problem.ts'
 import { useNotifications } from '../hooks/queries.ts'
 import { useOnline } from '../hooks/use-online.ts'
+import { personQuery, unnamed } from '../hooks/use-person.ts'
 import { useWallet } from '../hooks/use-wallet.ts'
 import { Avatar } from './avatar.tsx'
 import { Logo } from './logo.tsx'
-import { useNotificationText } from './notification-list.tsx'
+import { notificationText } from './notification-list.tsx'
 import { ResumeCards } from './resume-cards.tsx'
 
 /** The frame around every page of a signed-in user. */
@@ -100,23 +103,33 @@ function Count(props: { readonly text: string; readonly floating?: boolean }) {
 
 /** The unread count as text, and a toast for money that comes in while the page is open. */
 function useUnread(): string {
+  const { api } = useWallet()
+  const client = useQueryClient()
   const { data } = useNotifications()
-  const textOf = useNotificationText()
   const known = useRef<Set<string> | null>(null)
-  const items = data?.pages.flatMap((page) => page.items) ?? []
-  const unread = items.filter(({ readAt }) => readAt === null)
   useEffect(() => {
     if (data === undefined) return
+    const items = itemsOf(data)
     const before = known.current
     known.current = new Set(items.map(({ id }) => id))
     if (before === null) return // what was there already is no news
-    for (const item of unread) {
+    for (const item of items) {
       // The sender sees the payment itself; only money that comes in is news.
-      if (!before.has(item.id) && item.kind === 'payment_received') toast.success(textOf(item))
+      if (before.has(item.id) || item.readAt !== null || item.kind !== 'payment_received') continue
+      void client
+        .fetchQuery(personQuery(api, item.counterpartyId))
+        .then(({ name }) => name)
+        .catch(() => unnamed(item.counterpartyId))
+        .then((name) => toast.success(notificationText(item, name)))
     }
-  })
-  const more = data?.pages.at(-1)?.nextCursor != null && unread.length === items.length
-  return unread.length === 0 ? '' : `${unread.length}${more ? '+' : ''}`
+  }, [api, client, data])
+  const unread = itemsOf(data).filter(({ readAt }) => readAt === null)
+  const all = unread.length === itemsOf(data).length && data?.pages.at(-1)?.nextCursor != null
+  return unread.length === 0 ? '' : `${unread.length}${all ? '+' : ''}`
+}
+
+function itemsOf(data: { pages: NotificationPage[] } | undefined): NotificationView[] {
+  return data?.pages.flatMap((page) => page.items) ?? []
 }
 
 function OfflineBanner() {

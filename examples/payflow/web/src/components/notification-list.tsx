@@ -1,7 +1,7 @@
 import { ArrowDownLeft, ArrowUpRight, X } from 'lucide-react'
 import { Link } from 'react-router'
 import type { NotificationKind, NotificationView } from '@payflow-app/contracts'
-import { usePersonName } from '../hooks/use-wallet.ts'
+import { usePersonName } from '../hooks/use-person.ts'
 import { formatMinor } from '../money.ts'
 import { shortTime } from '../time.ts'
 import { failureReason } from '../words.ts'
@@ -34,7 +34,7 @@ function NotificationRow(props: {
   readonly onRead: (id: string) => void
 }) {
   const { notification, onRead } = props
-  const textOf = useNotificationText()
+  const text = notificationText(notification, usePersonName(notification.counterpartyId))
   const unread = notification.readAt === null
   const { icon: Icon, look } = marks[notification.kind]
   return (
@@ -50,7 +50,7 @@ function NotificationRow(props: {
             onClick={() => unread && onRead(notification.id)}
             className='hover:underline'
           >
-            {textOf(notification)}
+            {text}
           </Link>
         </p>
         <p className='mt-0.5 flex items-center gap-3 text-sm text-soft'>
@@ -73,14 +73,16 @@ function NotificationRow(props: {
   )
 }
 
-/** A notification as a sentence with the name this browser knows; else the server's sentence. */
-export function useNotificationText(): (notification: NotificationView) => string {
-  const nameOf = usePersonName()
-  return ({ kind, amount, currency, counterpartyId, failureCode }) => {
-    const money = formatMinor(amount, currency)
-    const name = nameOf(counterpartyId)
-    if (kind === 'payment_received') return `${name} sent you ${money}.`
-    if (kind === 'payment_sent') return `You sent ${money} to ${name}.`
-    return `Your payment of ${money} to ${name} failed. ${failureReason(failureCode)}`
+/** A notification as a sentence with the other party's name. */
+export function notificationText(notification: NotificationView, name: string): string {
+  const { kind, amount, currency, failureCode } = notification
+  const money = formatMinor(amount, currency)
+  switch (kind) {
+    case 'payment_received':
+      return `${name} sent you ${money}.`
+    case 'payment_sent':
+      return `You sent ${money} to ${name}.`
+    case 'payment_failed':
+      return `Your payment of ${money} to ${name} failed. ${failureReason(failureCode)}`
   }
 }

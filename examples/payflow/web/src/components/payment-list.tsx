@@ -1,6 +1,7 @@
 import { Link } from 'react-router'
 import type { TransactionView } from '@payflow-app/contracts'
-import { usePersonName, useWallet } from '../hooks/use-wallet.ts'
+import { usePersonName } from '../hooks/use-person.ts'
+import { useWallet } from '../hooks/use-wallet.ts'
 import { shortTime } from '../time.ts'
 import { direction } from '../words.ts'
 import { Avatar } from './avatar.tsx'
@@ -21,10 +22,9 @@ export function PaymentList(props: { readonly payments: readonly TransactionView
 
 function PaymentRow({ payment }: { readonly payment: TransactionView }) {
   const { user } = useWallet()
-  const nameOf = usePersonName()
   const way = direction(payment, user.id)
   const otherId = way === 'in' ? payment.fromUserId : payment.toUserId
-  const name = nameOf(otherId)
+  const name = usePersonName(otherId)
   return (
     <Link
       to={`/payments/${payment.id}`}

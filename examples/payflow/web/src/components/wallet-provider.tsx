@@ -2,7 +2,6 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import type { ReactNode } from 'react'
 import type { UserView } from '@payflow-app/contracts'
-import { addressBook } from '../address-book.ts'
 import { session } from '../api/browser-session.ts'
 import { createApi } from '../api/client.ts'
 import { ApiProblemError, SignedOutError } from '../api/problem.ts'
@@ -44,7 +43,7 @@ function openWallet(user: UserView): Wallet {
     nowMs: () => Date.now(),
     chance: () => Math.random(),
   })
-  return { user, api, desk, people: addressBook(localStorage, user.id) }
+  return { user, api, desk }
 }
 
 function pause(waitMs: number, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,5 @@
 import { createContext, useContext, useSyncExternalStore } from 'react'
 import type { UserView } from '@payflow-app/contracts'
-import type { AddressBook } from '../address-book.ts'
 import type { Api } from '../api/client.ts'
 import type { DeskEntry, PaymentDesk } from '../payment-desk.ts'
 
@@ -9,7 +8,6 @@ export interface Wallet {
   readonly user: UserView
   readonly api: Api
   readonly desk: PaymentDesk
-  readonly people: AddressBook
 }
 
 export const WalletContext = createContext<Wallet | null>(null)
@@ -24,13 +22,4 @@ export function useWallet(): Wallet {
 export function useDesk(): readonly DeskEntry[] {
   const { desk } = useWallet()
   return useSyncExternalStore(desk.subscribe, desk.entries)
-}
-
-/** How the page calls a user: by name when it knows one. */
-export function usePersonName(): (id: string) => string {
-  const { user, people } = useWallet()
-  return (id) => {
-    if (id === user.id) return 'You'
-    return people.find(id)?.name ?? `User ${id.slice(0, 8)}`
-  }
 }

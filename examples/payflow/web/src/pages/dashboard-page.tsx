@@ -1,7 +1,7 @@
 import { BellOff, Inbox } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { Link } from 'react-router'
-import type { RecipientView, TransactionView } from '@payflow-app/contracts'
+import type { TransactionView } from '@payflow-app/contracts'
 import { Avatar } from '../components/avatar.tsx'
 import { BalanceCard } from '../components/balance-card.tsx'
 import { EmptyState, LoadError, SkeletonRows } from '../components/feedback.tsx'
@@ -9,6 +9,7 @@ import { NotificationList } from '../components/notification-list.tsx'
 import { PageHeading } from '../components/page-heading.tsx'
 import { PaymentList } from '../components/payment-list.tsx'
 import { useMarkRead, useNotifications, useRecentPayments } from '../hooks/queries.ts'
+import { usePerson } from '../hooks/use-person.ts'
 import { useWallet } from '../hooks/use-wallet.ts'
 
 const recentMax = 6
@@ -100,19 +101,16 @@ function News() {
 
 /** The people this user paid last, one click from being paid again. */
 function RecentPeople() {
-  const { user, people } = useWallet()
+  const { user } = useWallet()
   const recent = useRecentPayments(recentMax)
-  const known = recentRecipients(recent.data?.items ?? [], user.id)
-    .map((id) => people.find(id))
-    .filter((person) => person !== null)
-    .slice(0, peopleMax)
-  if (known.length === 0) return null
+  const ids = recentRecipients(recent.data?.items ?? [], user.id).slice(0, peopleMax)
+  if (ids.length === 0) return null
   return (
     <section aria-label='Send again'>
       <ul className='flex gap-2 overflow-x-auto'>
-        {known.map((person) => (
-          <li key={person.id}>
-            <PersonLink person={person} />
+        {ids.map((id) => (
+          <li key={id}>
+            <PersonLink id={id} />
           </li>
         ))}
       </ul>
@@ -120,16 +118,18 @@ function RecentPeople() {
   )
 }
 
-function PersonLink({ person }: { readonly person: RecipientView }) {
+function PersonLink({ id }: { readonly id: string }) {
+  const person = usePerson(id)
+  if (person === undefined) return null
   return (
     <Link
       to='/send'
       state={{ to: person }}
-      className='flex w-20 flex-col items-center gap-1.5 rounded-2xl p-2 text-center text-xs hover:bg-sunken'
+      className='flex w-20 flex-col items-center gap-1.5 rounded-2xl p-2 text-xs hover:bg-sunken'
     >
       <Avatar id={person.id} name={person.name} size='lg' />
       <span className='sr-only'>Send money to {person.name}</span>
-      <span className='w-full truncate' aria-hidden='true'>
+      <span className='w-full truncate text-center' aria-hidden='true'>
         {person.name.split(' ')[0]}
       </span>
     </Link>

@@ -12,7 +12,8 @@ import { PageHeading } from '../components/page-heading.tsx'
 import { StatusBadge } from '../components/status-badge.tsx'
 import { Timeline } from '../components/timeline.tsx'
 import { usePayment } from '../hooks/queries.ts'
-import { usePersonName, useWallet } from '../hooks/use-wallet.ts'
+import { usePerson, usePersonName } from '../hooks/use-person.ts'
+import { useWallet } from '../hooks/use-wallet.ts'
 import { formatMinor } from '../money.ts'
 import { fullTime } from '../time.ts'
 import { direction, mayTryAgain, statusWord } from '../words.ts'
@@ -40,10 +41,9 @@ export function PaymentPage() {
 
 function Receipt({ payment }: { readonly payment: TransactionView }) {
   const { user } = useWallet()
-  const nameOf = usePersonName()
   const way = direction(payment, user.id)
   const otherId = way === 'in' ? payment.fromUserId : payment.toUserId
-  const other = nameOf(otherId)
+  const other = usePersonName(otherId)
   const money = formatMinor(payment.amount, payment.currency)
   return (
     <article className='card rise overflow-hidden'>
@@ -73,7 +73,8 @@ function Receipt({ payment }: { readonly payment: TransactionView }) {
 }
 
 function Facts({ payment }: { readonly payment: TransactionView }) {
-  const nameOf = usePersonName()
+  const from = usePersonName(payment.fromUserId)
+  const to = usePersonName(payment.toUserId)
   return (
     <>
       <dl className='divide-y divide-line border-t border-line text-sm'>
@@ -81,11 +82,11 @@ function Facts({ payment }: { readonly payment: TransactionView }) {
           <span className='font-mono text-xs'>{payment.id}</span>
         </Fact>
         <Fact label='From' copy={payment.fromUserId}>
-          {nameOf(payment.fromUserId)}
+          {from}
           <span className='block font-mono text-xs text-soft'>{payment.fromUserId}</span>
         </Fact>
         <Fact label='To' copy={payment.toUserId}>
-          {nameOf(payment.toUserId)}
+          {to}
           <span className='block font-mono text-xs text-soft'>{payment.toUserId}</span>
         </Fact>
         <Fact label='Sent'>{fullTime(payment.createdAt)}</Fact>
@@ -125,10 +126,9 @@ function Fact(props: {
 
 /** A failed payment is over for ever; this starts a new one, which gets a key of its own. */
 function TryAgain({ payment }: { readonly payment: TransactionView }) {
-  const { people } = useWallet()
-  const to = people.find(payment.toUserId)
+  const to = usePerson(payment.toUserId)
   const prefill: SendPrefill = {
-    ...(to === null ? {} : { to }),
+    ...(to === undefined ? {} : { to }),
     amount: payment.amount,
     note: payment.note ?? '',
   }

@@ -32,7 +32,7 @@ interface Draft {
 }
 
 export function SendPage() {
-  const { user, desk, people } = useWallet()
+  const { user, desk } = useWallet()
   const navigate = useNavigate()
   const prefill = (useLocation().state ?? {}) as SendPrefill
   const [draft, setDraft] = useState<Draft>({
@@ -59,7 +59,6 @@ export function SendPage() {
   }
   function confirm(reviewed: PendingPayment): void {
     if (!desk.submit(reviewed)) return setUnkept(true)
-    if (draft.to !== null) people.remember(draft.to)
     void navigate(`/send/${reviewed.key}`, { replace: true })
   }
 

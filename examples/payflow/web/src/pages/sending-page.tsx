@@ -7,6 +7,7 @@ import { Button, Spinner, buttonClass } from '../components/button.tsx'
 import { EmptyState } from '../components/feedback.tsx'
 import { BigMoney } from '../components/money.tsx'
 import { PageHeading } from '../components/page-heading.tsx'
+import { usePerson } from '../hooks/use-person.ts'
 import { useDesk, useWallet } from '../hooks/use-wallet.ts'
 import type { DeskEntry } from '../payment-desk.ts'
 import type { PendingPayment } from '../pending-payment.ts'
@@ -109,12 +110,12 @@ function Ways({ entry }: { readonly entry: DeskEntry }) {
 /** A refusal is final for its key: trying again goes through a new review, which has a new key. */
 function AfterRefusal(props: { readonly payment: PendingPayment; readonly problem: Problem }) {
   const { payment, problem } = props
-  const { desk, people } = useWallet()
+  const { desk } = useWallet()
+  const to = usePerson(payment.toUserId)
   const navigate = useNavigate()
   function change(): void {
-    const to = people.find(payment.toUserId)
     const prefill: SendPrefill = {
-      ...(to === null ? {} : { to }),
+      ...(to === undefined ? {} : { to }),
       amount: payment.amount,
       note: payment.note,
     }

@@ -1,0 +1,32 @@
+import { queryOptions, useQuery } from '@tanstack/react-query'
+import type { RecipientView } from '@payflow-app/contracts'
+import type { Api } from '../api/client.ts'
+import { useWallet } from './use-wallet.ts'
+
+/** A person by id. Asked for once per visit: lists name the same few people again and again. */
+export function personQuery(api: Api, id: string) {
+  return queryOptions({
+    queryKey: ['person', id],
+    queryFn: ({ signal }) => api.person(id, signal),
+    staleTime: Infinity,
+  })
+}
+
+/** The other party of a payment, once known. */
+export function usePerson(id: string): RecipientView | undefined {
+  const { api } = useWallet()
+  return useQuery(personQuery(api, id)).data
+}
+
+/** How the page calls a user: "You", a name, or the beginning of the id while no name is known. */
+export function usePersonName(id: string): string {
+  const { user, api } = useWallet()
+  const person = useQuery({ ...personQuery(api, id), enabled: id !== user.id })
+  if (id === user.id) return 'You'
+  return person.data?.name ?? (person.isError ? unnamed(id) : '…')
+}
+
+/** Stands for a name that could not be fetched. */
+export function unnamed(id: string): string {
+  return `User ${id.slice(0, 8)}`
+}
