@@ -90,16 +90,13 @@ describe('GET /transactions', () => {
       'limit=1e2',
       'limit=',
       'limit=1&limit=2',
-      'limit[$gt]=1',
       'status=pending',
       'status=PENDING&status=FAILED',
       'status=constructor',
     ]
     for (const query of [...cursors, ...others]) {
       const answer = await payments.get(ada, `/transactions?${query}`)
-      // Express' simple query parser takes `limit[$gt]` for a name of its own, which is ignored.
-      if (query.startsWith('limit[')) expect(answer.status, query).toBe(200)
-      else expectProblem(answer, 400, 'validation_failed', query)
+      expectProblem(answer, 400, 'validation_failed', query)
     }
   })
 })

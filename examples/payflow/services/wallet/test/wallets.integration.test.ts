@@ -150,6 +150,7 @@ describe('POST /wallets/transfer', () => {
     await wallets.post('/wallets/holds', { ...payment, expiresInMs: 1_000 })
     await expect.poll(() => wallets.available(from), { timeout: 5_000 }).toBe(100_000)
     expectProblem(await wallets.transfer(payment), 422, 'hold_expired')
+    expectProblem(await wallets.hold(payment), 422, 'hold_expired')
   })
 })
 
