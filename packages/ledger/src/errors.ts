@@ -20,10 +20,15 @@ export type LedgerErrorCode =
   | 'LEDGER_INVALID_OPTION'
   | 'LEDGER_DATABASE'
 
-const BRAND: unique symbol = Symbol.for('@payflow/ledger.error') as never
+// Found on errors of any copy of this package: instanceof would only know its own.
+const BRAND: symbol = Symbol.for('@payflow/ledger.error')
 
 /** Every error that this package throws. Business refusals are not errors: they are returned. */
 export class LedgerError extends Error {
+  static {
+    Object.defineProperty(this.prototype, BRAND, { value: true })
+  }
+
   /** Stable; part of the public API. */
   readonly code: LedgerErrorCode
   /** True: the same work, done again from its beginning, may succeed. */
@@ -37,11 +42,6 @@ export class LedgerError extends Error {
     this.name = 'LedgerError'
     this.code = code
     this.retryable = options.retryable ?? false
-  }
-
-  /** @internal */
-  get [BRAND](): true {
-    return true
   }
 
   /** True for a ledger error of any copy of this package in the process. */
