@@ -2,7 +2,7 @@ import { PaymentCompleted, PaymentFailed } from '@payflow-app/contracts/messages
 import type { Outbox } from '@payflow/queue'
 import type { Payment, Settlement } from './payment.ts'
 
-/** Writes the event that tells of a payment's end into the outbox of the transaction that ends it. */
+/** Writes the event of a payment's end into the outbox of the transaction that ends it. */
 export async function publishSettled(
   outbox: Outbox,
   payment: Payment,

@@ -20,7 +20,7 @@ export const usage = `payflow-reversal: end what is stuck in PENDING
 
   payflow-reversal run    --config <module>                one pass, for a CronJob
   payflow-reversal watch  --config <module>                pass after pass, until SIGTERM or SIGINT
-  payflow-reversal report --config <module>                what a pass would look at; changes nothing
+  payflow-reversal report --config <module>                what a pass would look at; no change
 
   --config <module>    a module whose default export is a job made by createReversal, or
                        { reversal, close }, or a function returning either (also a promise)

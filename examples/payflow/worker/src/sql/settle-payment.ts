@@ -4,7 +4,7 @@ import type { PaymentsDatabase } from '../payments-database.ts'
 
 /**
  * The compare-and-set of the worker: PENDING becomes what `settlement` says, once. Returns when, by
- * PostgreSQL's clock; undefined when the payment is not PENDING any more, and then nothing was done.
+ * PostgreSQL's clock; undefined when the payment is not PENDING any more: nothing was done.
  *
  * Locks: the UPDATE takes the row and keeps it until the transaction ends, so that the status and
  * the event in the outbox commit as one. It waits for another writer of the same row, the reversal
