@@ -38,8 +38,10 @@ export function reachableFolder(folder: string): string {
   const real = join('/var/tmp', `payflow-${name}`)
   // Without the link, what is there belongs to a folder that was deleted: its data are to be forgotten.
   const linked = lstatSync(folder, { throwIfNoEntry: false }) !== undefined
-  if (!linked) rmSync(real, { recursive: true, force: true })
-  mkdirSync(real, { recursive: true, mode: 0o755 })
-  if (!linked) symlinkSync(real, folder)
+  if (!linked) {
+    rmSync(real, { recursive: true, force: true })
+    symlinkSync(real, folder)
+  }
+  if (!existsSync(real)) mkdirSync(real, { mode: 0o755 })
   return real
 }

@@ -34,7 +34,8 @@ async function install(
   announce(`installing ${packages.join(' ')} with apt-get (PAYFLOW_NO_INSTALL=1 forbids it)`)
   const withoutServices = forbidServices()
   try {
-    await apt(['update'])
+    // One unreachable third-party source fails an update; what we need may be known all the same.
+    await apt(['update']).catch((error: Error) => announce(error.message))
     await apt(['install', '--yes', '--no-install-recommends', ...packages])
     if (existsSync('/run/systemd/system')) {
       await run('systemctl', ['disable', '--quiet', ...packages]).catch(() => undefined)

@@ -1,7 +1,16 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
 import { accessSync, constants } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
+import { TestkitError } from '../errors.ts'
 import { isOpenToAll } from '../processes/folders.ts'
 import { unprivilegedOwner } from '../processes/unprivileged-user.ts'
 import { postgresIn, type PostgresBinaries } from './postgres.ts'
@@ -51,10 +60,21 @@ function copyOf(root: string): string {
   }
   const owner = process.getuid?.() ?? 0
   const copy = join('/var/tmp', `payflow-postgres-${version}-${owner}`)
-  if (existsSync(copy)) return copy
+  if (existsSync(copy)) {
+    // Anybody may write to /var/tmp: what is run from there has to be our own.
+    if (statSync(copy).uid === owner) return copy
+    throw new TestkitError(
+      'TESTKIT_SERVER_START_FAILED',
+      `${copy} belongs to another user: remove it`,
+    )
+  }
   const partial = `${copy}.${process.pid}`
   mkdirSync(partial, { mode: 0o755 })
-  cpSync(join(root, 'native'), join(partial, 'native'), { recursive: true })
+  cpSync(join(root, 'native'), join(partial, 'native'), {
+    recursive: true,
+    // Otherwise the links in the copy would lead back to where the server's user may not go.
+    verbatimSymlinks: true,
+  })
   try {
     renameSync(partial, copy)
   } catch (error) {
