@@ -18,8 +18,12 @@ const socketErrors = new Set([
 ])
 
 /** pg reports its own timeouts and broken connections by message only. */
-const driverMessages =
-  /^(timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error)/
+const driverMessages = [
+  'timeout exceeded when trying to connect',
+  'Connection terminated',
+  'Query read timeout',
+  'Client has encountered a connection error',
+]
 
 /** Tells whether a database call failed for a reason that is likely gone in a moment. */
 export function isDatabaseUnavailable(error: unknown): boolean {
@@ -28,5 +32,5 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   if (typeof code === 'string' && (passing.test(code) || socketErrors.has(code))) return true
   // Node reports one failure per address it tried, inside an AggregateError.
   if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable)
-  return driverMessages.test(error.message)
+  return driverMessages.some((message) => error.message.startsWith(message))
 }
