@@ -1,5 +1,6 @@
 /*
- * The same rules for work that is no HTTP request. Prints what happened to two deliveries of one job.
+ * The same rules for work that is no HTTP request. Prints what happened to two deliveries of one
+ * job.
  */
 // #region main
 import { createIdempotency, presets } from '@payflow/idempotency'

@@ -4,8 +4,9 @@ const firstDelayMs = 100
 const delayMaxMs = 5_000
 
 /**
- * Repeats a step that is safe to repeat, with growing pauses, while nobody waits for it. The timer does
- * not keep the process alive: what is lost then is only the shortcut of a lease that lapses by itself.
+ * Repeats a step that is safe to repeat, with growing pauses, while nobody waits for it. The timer
+ * does not keep the process alive: what is lost then is only the shortcut of a lease that lapses by
+ * itself.
  */
 export function retryInBackground(
   step: () => Promise<unknown>,

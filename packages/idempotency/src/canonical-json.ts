@@ -7,10 +7,11 @@ export class TooDeepError extends Error {
 }
 
 /**
- * JSON with object keys in a fixed order, so that two bodies that mean the same are written the same.
- * Numbers are written as JavaScript reads them: `1`, `1.0` and `1e0` are one number, and integers beyond
- * 2^53 are already rounded by the body parser. Of duplicate object keys the parser kept the last.
- * What JSON cannot carry is treated as `JSON.stringify` does; `bigint` is written as its digits.
+ * JSON with object keys in a fixed order, so that two bodies that mean the same are written the
+ * same. Numbers are written as JavaScript reads them: `1`, `1.0` and `1e0` are one number, and
+ * integers beyond 2^53 are already rounded by the body parser. Of duplicate object keys the parser
+ * kept the last. What JSON cannot carry is treated as `JSON.stringify` does; `bigint` is written as
+ * its digits.
  */
 export function canonicalJson(value: unknown): string {
   return write(value, 0) ?? 'undefined'

@@ -5,8 +5,8 @@ export interface IdempotencyContext {
   /** 1 for the first execution; more when an earlier owner's claim lapsed. */
   readonly attempt: number
   /**
-   * Grows with every claim of this key, also outside the store: `UPDATE … WHERE fence <= $1` refuses
-   * a stale owner. 0 when {@link degraded}.
+   * Grows with every claim of this key, also outside the store: `UPDATE … WHERE fence <= $1`
+   * refuses a stale owner. 0 when {@link degraded}.
    */
   readonly fence: number
   /**

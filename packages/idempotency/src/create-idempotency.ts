@@ -65,7 +65,8 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
 
   async begin(operation: Operation<Request>, overrides?: PolicyOptions): Promise<Decision> {
     const policy = overrides === undefined ? this.policy : this.policyWith(overrides)
-    // Everything is read from the request before the first await: a handler may change its body later.
+    // Everything is read from the request before the first await: a handler may change its body
+    // later.
     const request = this.#claimRequest(operation, policy)
     const subject = { id: request.id, operation: operation.name }
     let result: ClaimResult
@@ -123,7 +124,7 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
     if (typeof principal === 'string' && principal !== '') return { principal }
     throw new IdempotencyError(
       'IDEMPOTENCY_SCOPE_MISSING',
-      'the scope function must give a non-empty text for every request; authenticate before this point',
+      'the scope function must give a non-empty text for every request; authenticate first',
     )
   }
 

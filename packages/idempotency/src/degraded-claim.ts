@@ -3,8 +3,8 @@ import type { Claim } from './operation.ts'
 import { derivedKey } from './record-id.ts'
 
 /**
- * Stands in for a claim when the store is down and the rules say to go on. Nothing is recorded, so the
- * next system has to refuse a second execution; `context.degraded` tells the handler.
+ * Stands in for a claim when the store is down and the rules say to go on. Nothing is recorded, so
+ * the next system has to refuse a second execution; `context.degraded` tells the handler.
  */
 export function degradedClaim(id: string, key: string): Claim {
   let requested: SettledOutcome | undefined

@@ -5,7 +5,8 @@
  * - `IDEMPOTENCY_SCOPE_MISSING`: the scope function gave no text; nothing was executed.
  * - `IDEMPOTENCY_KEY_INVALID`: `execute` or `begin` was given a key the policy refuses.
  * - `IDEMPOTENCY_PAYLOAD_TOO_LARGE`: the payload is too large or too deep to be compared.
- * - `IDEMPOTENCY_BODY_NOT_PARSED`: the middleware runs before a body parser; an empty body would be compared.
+ * - `IDEMPOTENCY_BODY_NOT_PARSED`: the middleware runs before a body parser; an empty body would be
+ *   compared.
  * - `IDEMPOTENCY_STORE_UNAVAILABLE`: the store gave no answer within its deadline.
  * - `IDEMPOTENCY_LEASE_LOST`: the claim belongs to another owner now, or may do so.
  */

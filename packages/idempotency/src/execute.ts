@@ -51,7 +51,7 @@ async function storeValue(claim: Claim, value: unknown, resultMaxBytes: number):
   await claim.complete(omitted ? Buffer.alloc(0) : payload, { omitted })
 }
 
-/** No bytes stand for `undefined`; what JSON cannot carry is done all the same, so it is no error here. */
+/** No bytes stand for `undefined`. What JSON cannot carry is done all the same: no error here. */
 function encodeValue(value: unknown): Buffer | undefined {
   try {
     const json = JSON.stringify(value) as string | undefined

@@ -3,11 +3,11 @@ import { canonicalJson, TooDeepError } from './canonical-json.ts'
 import { IdempotencyError } from './errors.ts'
 
 /**
- * SHA-256 over the canonical form of a payload: bytes as they are, everything else as canonical JSON.
- * The two kinds never collide.
+ * SHA-256 over the canonical form of a payload: bytes as they are, everything else as canonical
+ * JSON. The two kinds never collide.
  *
- * @throws IdempotencyError with code `IDEMPOTENCY_PAYLOAD_TOO_LARGE` above `payloadMaxBytes`, or when
- * the payload is nested too deep.
+ * @throws IdempotencyError with code `IDEMPOTENCY_PAYLOAD_TOO_LARGE` above `payloadMaxBytes`, or
+ * when the payload is nested too deep.
  */
 export function fingerprintOf(payload: unknown, payloadMaxBytes: number): Buffer {
   const isBytes = payload instanceof Uint8Array
@@ -15,7 +15,7 @@ export function fingerprintOf(payload: unknown, payloadMaxBytes: number): Buffer
   if (bytes.byteLength > payloadMaxBytes) {
     throw new IdempotencyError(
       'IDEMPOTENCY_PAYLOAD_TOO_LARGE',
-      `the request is ${bytes.byteLength} bytes, at most ${payloadMaxBytes} can be compared with a retry`,
+      `${bytes.byteLength} bytes cannot be compared with a retry, only ${payloadMaxBytes} can`,
     )
   }
   return createHash('sha256')

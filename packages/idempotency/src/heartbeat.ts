@@ -9,9 +9,10 @@ export interface HeartbeatOptions {
 }
 
 /**
- * Renews a lease every third of it, one call at a time. Says `replaced` when the store answers that the
- * claim is another's, and `unreachable` when no renewal was confirmed for a whole lease. The process's
- * monotonic clock only decides when to give up early; who owns the claim is the store's decision.
+ * Renews a lease every third of it, one call at a time. Says `replaced` when the store answers that
+ * the claim is another's, and `unreachable` when no renewal was confirmed for a whole lease. The
+ * process's monotonic clock only decides when to give up early; who owns the claim is the store's
+ * decision.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions
@@ -44,7 +45,8 @@ export class Heartbeat {
       if (result === 'stale') return this.#lose('replaced')
       this.#confirmedAt = askedAt
     } catch {
-      // The store keeps the lease as long as it runs; only a whole lease without an answer is a loss.
+      // The store keeps the lease as long as it runs; only a whole lease without an answer is a
+      // loss.
       const silentMs = performance.now() - this.#confirmedAt
       if (silentMs >= this.#options.leaseMs) return this.#lose('unreachable')
     }

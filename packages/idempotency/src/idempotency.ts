@@ -11,11 +11,12 @@ export interface Idempotency<Request> {
   /** What a key must look like; adapters check the header with it. */
   readonly keyPolicy: ResolvedKeyPolicy
   /**
-   * Runs `work` at most once per scope, name and key while the store remembers, and gives later calls
-   * its stored value. The value must survive JSON. If `work` throws, the claim is released before the commit point
-   * and kept as indeterminate after it, and the error is passed on.
+   * Runs `work` at most once per scope, name and key while the store remembers, and gives later
+   * calls its stored value. The value must survive JSON. If `work` throws, the claim is released
+   * before the commit point and kept as indeterminate after it, and the error is passed on.
    *
-   * Does not make `work` atomic: a crash after the commit point leaves an unknown outcome, with that name.
+   * Does not make `work` atomic: a crash after the commit point leaves an unknown outcome, with
+   * that name.
    *
    * @throws IdempotencyError with code `IDEMPOTENCY_SCOPE_MISSING`, `IDEMPOTENCY_KEY_INVALID` or
    * `IDEMPOTENCY_PAYLOAD_TOO_LARGE`, before anything is executed.
@@ -26,8 +27,8 @@ export interface Idempotency<Request> {
     overrides?: PolicyOptions,
   ): Promise<Outcome<T>>
   /**
-   * The first half of {@link Idempotency.execute}, for adapters: decides, and on `execute` hands over the claim.
-   * One round trip. Never rejects because of the store.
+   * The first half of {@link Idempotency.execute}, for adapters: decides, and on `execute` hands
+   * over the claim. One round trip. Never rejects because of the store.
    *
    * @throws IdempotencyError as `execute`.
    */

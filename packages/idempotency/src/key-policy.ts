@@ -38,8 +38,8 @@ const quotedKey = /^"(?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"$/
 
 /**
  * Reads a key as clients send it: bare, or as a structured-field string in double quotes
- * (draft-ietf-httpapi-idempotency-key-header). `"abc"` and `abc` are the same key. A comma in a bare key
- * is refused, since proxies join repeated headers with commas.
+ * (draft-ietf-httpapi-idempotency-key-header). `"abc"` and `abc` are the same key. A comma in a
+ * bare key is refused, since proxies join repeated headers with commas.
  */
 export function parseKey(text: string, policy: ResolvedKeyPolicy): ParsedKey {
   const quoted = text.startsWith('"')
@@ -53,7 +53,7 @@ export function parseKey(text: string, policy: ResolvedKeyPolicy): ParsedKey {
   if (key.length < policy.minLength || key.length > policy.maxLength) {
     return {
       ok: false,
-      reason: `it must have ${policy.minLength} to ${policy.maxLength} characters, not ${key.length}`,
+      reason: `it has ${key.length} characters, not ${policy.minLength} to ${policy.maxLength}`,
     }
   }
   return { ok: true, key }

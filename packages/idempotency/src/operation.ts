@@ -33,8 +33,8 @@ export interface Claim {
   /** The outcome the handler asked for, if it did. */
   readonly requestedOutcome: 'store' | 'release' | 'indeterminate' | undefined
   /**
-   * Stores the result. Resolves within the store's deadline and never rejects: a failure is an event,
-   * is tried again in the background, and must not take the result from the caller.
+   * Stores the result. Resolves within the store's deadline and never rejects: a failure is an
+   * event, is tried again in the background, and must not take the result from the caller.
    */
   complete(payload: Uint8Array, options?: { readonly omitted?: boolean }): Promise<void>
   /** Forgets the claim, so that the next request executes. Never rejects. */

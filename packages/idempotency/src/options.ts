@@ -5,7 +5,7 @@ import type { KeyPolicy } from './key-policy.ts'
 import { defaultStatusPolicy } from './status-policy.ts'
 import type { IdempotencyStore } from './store.ts'
 
-/** Names the principal a key belongs to: user, tenant, account. Never an API key that is rotated. */
+/** Names the principal a key belongs to: user, tenant, account. Not an API key: it is rotated. */
 export type ScopeFunction<Request> = (request: Request) => string | undefined
 
 /** Named points where tests kill or pause a process. @internal */
@@ -27,14 +27,15 @@ export interface PolicyOptions {
   readonly onIndeterminate?: 'reject' | 'execute'
   /**
    * The store cannot be asked: `'closed'` refuses (503), `'open'` executes without protection and
-   * says so in `ctx.degraded`. Choose `'open'` only where the next system refuses a second execution.
+   * says so in `ctx.degraded`. Choose `'open'` only where the next system refuses a second
+   * execution.
    * @defaultValue 'closed'
    */
   readonly onStoreFailure?: 'closed' | 'open'
   /**
    * A claim without renewal is taken for lost after this time, in milliseconds. It is renewed every
-   * third of it. Too short: a busy event loop loses its claim. Too long: a crash blocks the key longer.
-   * Range 30…3 600 000.
+   * third of it. Too short: a busy event loop loses its claim. Too long: a crash blocks the key
+   * longer. Range 30…3 600 000.
    * @defaultValue 15_000
    */
   readonly leaseMs?: number
@@ -51,8 +52,8 @@ export interface PolicyOptions {
    */
   readonly retentionMs?: number
   /**
-   * Renewal stops after this time, in milliseconds, so that a handler that never ends does not block
-   * its key for ever. Range 1 000…86 400 000.
+   * Renewal stops after this time, in milliseconds, so that a handler that never ends does not
+   * block its key for ever. Range 1 000…86 400 000.
    * @defaultValue 600_000
    */
   readonly executionMaxMs?: number
@@ -63,8 +64,8 @@ export interface PolicyOptions {
    */
   readonly resultMaxBytes?: number
   /**
-   * A payload above this size is refused rather than executed unprotected. Bytes of its canonical form,
-   * range 1 024…67 108 864.
+   * A payload above this size is refused rather than executed unprotected. Bytes of its canonical
+   * form, range 1 024…67 108 864.
    * @defaultValue 1_048_576
    */
   readonly payloadMaxBytes?: number
@@ -80,13 +81,13 @@ export interface IdempotencyOptions<Request> extends PolicyOptions {
   /** Where records are kept. */
   readonly store: IdempotencyStore
   /**
-   * Whose key it is. There is no default: without a scope one user's key replays another's response.
-   * A function that gives no text makes the request fail, never share a namespace.
+   * Whose key it is. There is no default: without a scope one user's key replays another's
+   * response. A function that gives no text makes the request fail, never share a namespace.
    */
   readonly scope: ScopeFunction<Request> | 'dangerouslyGlobal'
   /** What a key must look like. */
   readonly key?: KeyPolicy
-  /** Told what happens. An error it throws is reported as a process warning and otherwise ignored. */
+  /** Told what happens. What it throws is reported as a process warning and changes nothing. */
   readonly onEvent?: (event: IdempotencyEvent) => void
   /** @internal */
   readonly probe?: Probe

@@ -89,7 +89,8 @@ export class OwnedClaim implements Claim {
     try {
       await settle()
     } catch (cause) {
-      // The effect has happened and the caller needs its result: what is missing is only the record.
+      // The effect has happened and the caller needs its result: what is missing is only the
+      // record.
       this.#report('settle_failed', cause)
       retryInBackground(settle, (last) => this.#report('settle_abandoned', last))
     }

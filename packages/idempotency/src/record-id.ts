@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto'
 export type Scope = { readonly principal: string } | 'global'
 
 /**
- * Hashes scope, operation name and key to a record id: 43 characters, safe in a Redis key and in a log.
- * Every part is prefixed with its length, so no choice of delimiters in a key can imitate another scope.
+ * Hashes scope, operation name and key to a record id: 43 characters, safe in a Redis key and in a
+ * log. Every part is prefixed with its length, so no choice of delimiters in a key can imitate
+ * another scope.
  */
 export function recordId(scope: Scope, name: string, key: string): string {
   const hash = createHash('sha256')

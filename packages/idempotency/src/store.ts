@@ -1,7 +1,7 @@
 /*
  * The port between the core and a place that keeps records.
- * Every verb is one atomic step, identified by the claim's token, so that a command a client library
- * sends twice (its first answer was lost) changes nothing the second time.
+ * Every verb is one atomic step, identified by the claim's token, so that a command a client
+ * library sends twice (its first answer was lost) changes nothing the second time.
  */
 
 /** What a claim leaves behind while its owner works. @see {@link RecordState} */
@@ -14,7 +14,8 @@ export type ClaimState = 'started' | 'committed'
  * - `committed`: the effect may have happened; a lapsed lease is *indeterminate*.
  * - `indeterminate`: its owner said that it does not know whether the effect happened.
  * - `completed`: the result is stored and is replayed until the retention ends.
- * - `tombstone`: done, but the result was too large to store; never executed again, replayed without it.
+ * - `tombstone`: done, but the result was too large to store; never executed again, replayed
+ *   without it.
  */
 export type RecordState = ClaimState | 'indeterminate' | 'completed' | 'tombstone'
 

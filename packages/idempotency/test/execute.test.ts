@@ -1,4 +1,5 @@
-// execute(): the same rules for work that is no HTTP request. Memory store with a clock of the test's own.
+// execute(): the same rules for work that is no HTTP request. Memory store with a clock of the
+// test's own.
 import { describe, expect, it } from 'vitest'
 import { createIdempotency, IdempotencyError, presets } from '../src/index.ts'
 import type { IdempotencyEvent, IdempotencyOptions } from '../src/index.ts'

@@ -1,5 +1,5 @@
-// A process is killed with SIGKILL at a named point of a protected request; another one gets the retry.
-// The effect is a counter that every execution increases.
+// A process is killed with SIGKILL at a named point of a protected request; another one gets the
+// retry. The effect is a counter that every execution increases.
 import { sharedServers, spawnChild, uniqueName, waitFor } from '@payflow/testkit'
 import type { Child } from '@payflow/testkit'
 import { describe, expect, it } from 'vitest'

@@ -1,4 +1,5 @@
-// The Redis store when Redis, the network or the client library behave badly. Real servers, some private.
+// The Redis store when Redis, the network or the client library behave badly. Real servers, some
+// private.
 import { randomBytes } from 'node:crypto'
 import { startRedis, uniqueName, waitFor } from '@payflow/testkit'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'

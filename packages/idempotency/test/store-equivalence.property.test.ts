@@ -1,5 +1,5 @@
-// The memory store and the Redis store give the same answers to any sequence of steps by three owners. What
-// handlers are tested against in memory is then what they meet in production.
+// The memory store and the Redis store give the same answers to any sequence of steps by three
+// owners. What handlers are tested against in memory is then what they meet in production.
 import fc from 'fast-check'
 import { it } from 'vitest'
 import { expect } from 'vitest'
@@ -26,7 +26,7 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
 const lease = { leaseMs: 600_000, graceMs: 600_000 }
 
-/** Plays the steps on a store and writes down every answer, without what only time or chance decides. */
+/** Plays the steps on a store and writes down every answer, but for what time or chance decides. */
 async function play(
   store: IdempotencyStore,
   first: ClaimRequest,

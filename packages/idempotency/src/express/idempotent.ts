@@ -22,7 +22,8 @@ export interface IdempotentRouteOptions extends PolicyOptions {
    */
   readonly header?: string
   /**
-   * What a request without a key gets: a 400 (`true`), or the handler without any protection (`false`).
+   * What a request without a key gets: a 400 (`true`), or the handler without any protection
+   * (`false`).
    * @defaultValue true
    */
   readonly required?: boolean
@@ -33,7 +34,8 @@ export interface IdempotentRouteOptions extends PolicyOptions {
   readonly methods?: readonly string[]
   /**
    * Names the operation a key belongs to.
-   * @defaultValue method, mount path and path, without query and trailing slash: `POST /api/payments`
+   * @defaultValue method, mount path and path, without query and trailing slash:
+   * `POST /api/payments`
    */
   readonly operation?: (request: Request) => string
   /**
@@ -44,8 +46,8 @@ export interface IdempotentRouteOptions extends PolicyOptions {
   /**
    * Response headers that are stored and replayed, lower case. `set-cookie`, `authorization` and
    * hop-by-hop headers are refused here.
-   * @defaultValue content-type, content-encoding, content-language, content-disposition, location, etag,
-   * last-modified, link, cache-control, vary
+   * @defaultValue content-type, content-encoding, content-language, content-disposition, location,
+   * etag, last-modified, link, cache-control, vary
    */
   readonly headers?: readonly string[]
 }
@@ -68,17 +70,17 @@ const details = {
 const contexts = new WeakMap<Request, IdempotencyContext>()
 
 /**
- * Protects an Express 5 route: one execution per key; later requests get the stored response, byte for
- * byte, with `Idempotent-Replayed: true`. Put it after authentication and the body parser, before
- * validation that costs something.
+ * Protects an Express 5 route: one execution per key; later requests get the stored response, byte
+ * for byte, with `Idempotent-Replayed: true`. Put it after authentication and the body parser,
+ * before validation that costs something.
  *
- * The result is stored before its last byte is sent, and also when the client has gone away. Errors go to
- * the app's own error handler; what that sends is what is stored or released. With the store down it
- * answers 503 or, with `onStoreFailure: 'open'`, goes on with `ctx.degraded` and the response header
- * `Idempotency-Degraded: true`.
+ * The result is stored before its last byte is sent, and also when the client has gone away. Errors
+ * go to the app's own error handler; what that sends is what is stored or released. With the store
+ * down it answers 503 or, with `onStoreFailure: 'open'`, goes on with `ctx.degraded` and the
+ * response header `Idempotency-Degraded: true`.
  *
- * Does not survive a crash between the effect and the store: with `onIndeterminate: 'reject'` such a key
- * answers 409 (`idempotency_indeterminate`), it is never executed again silently.
+ * Does not survive a crash between the effect and the store: with `onIndeterminate: 'reject'` such
+ * a key answers 409 (`idempotency_indeterminate`), it is never executed again silently.
  *
  * @throws IdempotencyError with code `IDEMPOTENCY_OPTIONS_INVALID`; and to the error handler
  * `IDEMPOTENCY_SCOPE_MISSING` or `IDEMPOTENCY_BODY_NOT_PARSED`.
@@ -141,8 +143,8 @@ function resolveRoute(
 }
 
 /**
- * The path as it was asked for, so that a router mounted twice is two operations. Without the query, which is
- * compared, and without a trailing slash, which Express' routes ignore.
+ * The path as it was asked for, so that a router mounted twice is two operations. Without the
+ * query, which is compared, and without a trailing slash, which Express' routes ignore.
  */
 function operationName(req: Request): string {
   const path = `${req.baseUrl}${req.path}`
@@ -237,7 +239,8 @@ function outcomeOf(status: number, committed: boolean, policy: ResolvedPolicy): 
   try {
     return policy.storeStatus(status, { committed })
   } catch (error) {
-    // The response is made and has to go out; a broken policy must not decide for a second execution.
+    // The response is made and has to go out; a broken policy must not decide for a second
+    // execution.
     process.emitWarning(error instanceof Error ? error : String(error))
     return committed ? 'indeterminate' : 'release'
   }

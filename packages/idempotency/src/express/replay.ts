@@ -29,8 +29,8 @@ interface DecodeLimits {
 const limits: DecodeLimits = { maxOutputLength: 16_777_216 }
 
 /**
- * A response that was compressed for one client may be asked for again by another that cannot read it.
- * Its meaning is kept, its strong entity tag is not.
+ * A response that was compressed for one client may be asked for again by another that cannot read
+ * it. Its meaning is kept, its strong entity tag is not.
  */
 function readableBy(
   req: Request,
@@ -38,9 +38,10 @@ function readableBy(
 ): { readonly headers: readonly StoredHeader[]; readonly body: Uint8Array } {
   const encoding = headers.find(([name]) => name === 'content-encoding')?.[1]
   const decode = typeof encoding === 'string' ? decoders[encoding] : undefined
-  if (decode === undefined || req.acceptsEncodings(encoding as string) !== false) {
-    return { headers, body }
-  }
+  // Who names no encodings accepts any (RFC 9110 §12.5.3).
+  const isAccepted =
+    req.headers['accept-encoding'] === undefined || req.acceptsEncodings(encoding as string)
+  if (decode === undefined || isAccepted) return { headers, body }
   try {
     const plain = headers.filter(([name]) => name !== 'content-encoding' && name !== 'etag')
     return { headers: plain, body: decode(body, limits) }

@@ -7,8 +7,8 @@ export type RequestPayload =
   | { readonly readable: false }
 
 /**
- * The query, sorted, and the body as a parser left it: parsed JSON, text or bytes. A body that no parser
- * has read is not "empty": comparing it as such would take two different payments for one.
+ * The query, sorted, and the body as a parser left it: parsed JSON, text or bytes. A body that no
+ * parser has read is not "empty": comparing it as such would take two different payments for one.
  *
  * @throws IdempotencyError with code `IDEMPOTENCY_BODY_NOT_PARSED` if the route has no JSON parser.
  */

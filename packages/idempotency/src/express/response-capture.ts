@@ -24,11 +24,12 @@ type Callback = (error?: Error | null) => void
 type WriteHeadHeaders = OutgoingHttpHeaders | readonly unknown[]
 
 /**
- * Captures what leaves through the lowest methods a response has, so that `json`, `pipe`, `sendFile`, a bare
- * `end` and an error handler are all seen the same, byte for byte.
+ * Captures what leaves through the lowest methods a response has, so that `json`, `pipe`,
+ * `sendFile`, a bare `end` and an error handler are all seen the same, byte for byte.
  *
- * The body is held back until it is stored: a client that has the whole response can send its retry at
- * once, and must find it. A body above the limit is streamed, with only its last chunk held back.
+ * The body is held back until it is stored: a client that has the whole response can send its retry
+ * at once, and must find it. A body above the limit is streamed, with only its last chunk held
+ * back.
  */
 export function captureResponse(res: ServerResponse, options: CaptureOptions): void {
   const capture = new ResponseCapture(res, options)
@@ -141,7 +142,7 @@ class ResponseCapture {
     return isRoomLeft.every(Boolean)
   }
 
-  /** What Node does in `end` when all of the body is there: state its length rather than send chunks. */
+  /** What Node does in `end` when all of the body is there: state its length, send no chunks. */
   #writeFinalHead(): void {
     const res = this.#res
     if (res.headersSent) return

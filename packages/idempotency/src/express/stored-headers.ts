@@ -1,7 +1,7 @@
 import { IdempotencyError } from '../errors.ts'
 import type { StoredHeader } from '../http-record.ts'
 
-/** What is stored of a response unless the route says otherwise: only what describes its content. */
+/** What is stored of a response unless the route says otherwise: what describes its content. */
 const defaultHeaders: readonly string[] = [
   'cache-control',
   'content-disposition',
@@ -35,7 +35,8 @@ const forbiddenHeaders: ReadonlySet<string> = new Set([
 /**
  * The allow-list of a route.
  *
- * @throws IdempotencyError with code `IDEMPOTENCY_OPTIONS_INVALID` for a header that must not be replayed.
+ * @throws IdempotencyError with code `IDEMPOTENCY_OPTIONS_INVALID` for a header that must not be
+ * replayed.
  */
 export function storedHeaderNames(names: readonly string[] = defaultHeaders): ReadonlySet<string> {
   const forbidden = names.find((name) => forbiddenHeaders.has(name.toLowerCase()))

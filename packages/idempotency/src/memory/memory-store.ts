@@ -19,8 +19,8 @@ export interface MemoryStoreOptions {
    */
   readonly clock?: () => number
   /**
-   * Most records kept at once. A claim beyond it fails as a full Redis does; finished records are not
-   * dropped early. Range 1…1 000 000.
+   * Most records kept at once. A claim beyond it fails as a full Redis does; finished records are
+   * not dropped early. Range 1…1 000 000.
    * @defaultValue 10_000
    */
   readonly recordsMax?: number

@@ -33,23 +33,24 @@ export interface RedisStoreOptions {
    */
   readonly prefix?: string
   /**
-   * How long one step may take, in milliseconds, connection troubles included. Too short: a busy Redis
-   * counts as down. Too long: requests wait for a Redis that is down. Range 1…60 000.
+   * How long one step may take, in milliseconds, connection troubles included. Too short: a busy
+   * Redis counts as down. Too long: requests wait for a Redis that is down. Range 1…60 000.
    * @defaultValue 250
    */
   readonly deadlineMs?: number
 }
 
-/** Claims given up without an answer that are taken back at the same time; further ones just lapse. */
+/** So many claims without an answer are taken back at the same time; further ones just lapse. */
 const withdrawalsMax = 1_000
 
 /**
  * Keeps records in Redis: one key a record, one script a step, the server's clock only.
  *
- * Made for Redis 7 and newer; an older server gets scripts without flags, and may then refuse to record a
- * result while it is full. Every call settles within `deadlineMs`. A claim without an answer is
- * taken back by its token, also when it runs late. Does not make Redis durable: records can be lost in a
- * failover, by eviction (use `maxmemory-policy noeviction`) or by FLUSHALL, so money needs a second guard.
+ * Made for Redis 7 and newer; an older server gets scripts without flags, and may then refuse to
+ * record a result while it is full. Every call settles within `deadlineMs`. A claim without an
+ * answer is taken back by its token, also when it runs late. Does not make Redis durable: records
+ * can be lost in a failover, by eviction (use `maxmemory-policy noeviction`) or by FLUSHALL, so
+ * money needs a second guard.
  *
  * @throws IdempotencyError with code `IDEMPOTENCY_OPTIONS_INVALID`.
  */
@@ -138,8 +139,9 @@ class RedisStore implements IdempotencyStore {
   }
 
   /**
-   * A claim without an answer may have run, or may run when the connection comes back, and nobody would own
-   * it. A release on the same connection is queued behind it, and is repeated if that connection fails too.
+   * A claim without an answer may have run, or may run when the connection comes back, and nobody
+   * would own it. A release on the same connection is queued behind it, and is repeated if that
+   * connection fails too.
    */
   #withdraw(request: ClaimRequest): void {
     if (this.#withdrawals >= withdrawalsMax) return

@@ -1,6 +1,6 @@
 /*
- * The program that crash tests kill: one protected route whose effect is a counter in Redis, which outlives
- * it. Its effect is not idempotent on purpose: every execution counts.
+ * The program that crash tests kill: one protected route whose effect is a counter in Redis, which
+ * outlives it. Its effect is not idempotent on purpose: every execution counts.
  */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'

@@ -28,7 +28,7 @@ export interface ProtectedAppOptions extends Partial<IdempotencyOptions<Request>
   readonly before?: (app: Express) => void
 }
 
-/** One POST route at `/`, protected under the payments preset, on real Redis. The user is a header. */
+/** One POST route at `/` under the payments preset, on real Redis. The user is a header. */
 export async function serveProtected(
   handler: RequestHandler,
   { route, onError, before, ...options }: ProtectedAppOptions = {},

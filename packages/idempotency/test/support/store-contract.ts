@@ -1,4 +1,5 @@
-// What every store must do, whatever it is made of. A store's own test file calls this with a maker.
+// What every store must do, whatever it is made of. A store's own test file calls this with a
+// maker.
 import { randomBytes, randomUUID } from 'node:crypto'
 import { waitFor } from '@payflow/testkit'
 import { describe, expect, it } from 'vitest'

@@ -12,13 +12,15 @@ export const claimReply = {
 
 /**
  * Takes a record, or says what is there. One script, because a GET and a SET apart let two requests
- * both find nothing. The comparison of fingerprints comes before everything else: another body under
- * the same key is a mistake of the client at any time, also while the first request runs.
+ * both find nothing. The comparison of fingerprints comes before everything else: another body
+ * under the same key is a mistake of the client at any time, also while the first request runs.
  *
- * - A token that is already the owner's is the same claim again: clients resend a command whose answer
- *   was lost, and its sender must not take its own claim for a stranger's.
- * - The key outlives the lease by the grace, so that a lapse is seen and not mistaken for "never asked".
- * - The fence is at least the server's clock in microseconds, so it still grows when the record was lost.
+ * - A token that is already the owner's is the same claim again: clients resend a command whose
+ *   answer was lost, and its sender must not take its own claim for a stranger's.
+ * - The key outlives the lease by the grace, so that a lapse is seen and not mistaken for "never
+ *   asked".
+ * - The fence is at least the server's clock in microseconds, so it still grows when the record was
+ *   lost.
  *
  * ARGV: token, fingerprint, lease ms, grace ms, first state, 'reject' or 'execute'.
  */
@@ -26,6 +28,9 @@ export const claimScript: ScriptForms = defineScript(
   'claim',
   false,
   `
+local ACQUIRED, IN_PROGRESS = ${claimReply.acquired}, ${claimReply.inProgress}
+local DONE = ${claimReply.completed}
+local MISMATCH, UNKNOWN = ${claimReply.mismatch}, ${claimReply.indeterminate}
 local leaseMs, graceMs = tonumber(ARGV[3]), tonumber(ARGV[4])
 local nowMs, nowUs = now()
 local mine = {
@@ -36,22 +41,22 @@ local mine = {
 local stored = redis.call('GET', KEYS[1])
 if stored then
   local r = readHeader(stored)
-  if not r then return {${claimReply.indeterminate}, 3} end
-  if r.fingerprint ~= mine.fingerprint then return {${claimReply.mismatch}} end
+  if not r then return {UNKNOWN, 3} end
+  if r.fingerprint ~= mine.fingerprint then return {MISMATCH} end
   if r.finished then
-    return {${claimReply.completed}, r.state == TOMBSTONE and 1 or 0, string.sub(stored, HEADER + 1)}
+    return {DONE, r.state == TOMBSTONE and 1 or 0, string.sub(stored, HEADER + 1)}
   end
-  if r.running and r.token == mine.token then return {${claimReply.acquired}, r.fence, r.attempt} end
+  if r.running and r.token == mine.token then return {ACQUIRED, r.fence, r.attempt} end
 
   local rejects = ARGV[6] == 'reject'
-  if r.running and r.leaseUntil > nowMs then return {${claimReply.inProgress}, r.leaseUntil - nowMs} end
-  if rejects and r.state == COMMITTED then return {${claimReply.indeterminate}, 1} end
-  if rejects and r.state == INDETERMINATE then return {${claimReply.indeterminate}, 2} end
+  if r.running and r.leaseUntil > nowMs then return {IN_PROGRESS, r.leaseUntil - nowMs} end
+  if rejects and r.state == COMMITTED then return {UNKNOWN, 1} end
+  if rejects and r.state == INDETERMINATE then return {UNKNOWN, 2} end
 
   mine.attempt, mine.created = r.attempt + 1, r.created
   mine.fence = math.max(r.fence + 1, nowUs)
 end
 redis.call('SET', KEYS[1], pack(mine), 'PX', leaseMs + graceMs)
-return {${claimReply.acquired}, mine.fence, mine.attempt}
+return {ACQUIRED, mine.fence, mine.attempt}
 `,
 )

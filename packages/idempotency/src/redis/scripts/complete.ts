@@ -2,10 +2,10 @@ import { defineScript } from './script.ts'
 import type { ScriptForms } from './script.ts'
 
 /**
- * Stores a result and starts its retention. Only for the owner's token: what a replaced owner brings late
- * must not hide the result of the newer one. Repeated with the same token it changes nothing, so a lost
- * answer can be asked for again. A record that is gone (evicted, flushed, lost in a failover) is written
- * anew, because what was done is known.
+ * Stores a result and starts its retention. Only for the owner's token: what a replaced owner
+ * brings late must not hide the result of the newer one. Repeated with the same token it changes
+ * nothing, so a lost answer can be asked for again. A record that is gone (evicted, flushed, lost
+ * in a failover) is written anew, because what was done is known.
  *
  * ARGV: token, fingerprint, attempt, fence, state, retention ms, payload.
  * Answer: 1 stored, 0 not this claim's any more.

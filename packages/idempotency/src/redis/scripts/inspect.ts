@@ -2,8 +2,8 @@ import { defineScript } from './script.ts'
 import type { ScriptForms } from './script.ts'
 
 /**
- * Reads a record together with the server's clock and the key's remaining life: three commands apart could
- * describe three moments.
+ * Reads a record together with the server's clock and the key's remaining life: three commands
+ * apart could describe three moments.
  *
  * Answer: the record or nil, now in Unix ms, remaining life in ms.
  */

@@ -1,6 +1,6 @@
 /*
- * A record is one packed string, because a hash of the same fields takes nearly twice the memory as soon
- * as one of them is longer than 64 bytes. All numbers are big-endian.
+ * A record is one packed string, because a hash of the same fields takes nearly twice the memory as
+ * soon as one of them is longer than 64 bytes. All numbers are big-endian.
  *
  *   offset  bytes
  *        0      1  version of this layout
@@ -21,8 +21,8 @@ export const layoutVersion = 1
 export const headerBytes = 78
 
 /**
- * What every script begins with. Lua's numbers are doubles: microseconds since 1970 stay exact until the
- * year 2255. `readHeader` gives nil for a record that this version cannot read.
+ * What every script begins with. Lua's numbers are doubles: microseconds since 1970 stay exact
+ * until the year 2255. `readHeader` gives nil for a record that this version cannot read.
  */
 export const luaPrelude: string = `
 local VERSION, HEADER, FORMAT = ${layoutVersion}, ${headerBytes}, '>BBI4I8I8I8c16c32'

@@ -2,9 +2,9 @@ import { defineScript } from './script.ts'
 import type { ScriptForms } from './script.ts'
 
 /**
- * Moves a claim past its commit point, or declares its outcome unknown. Only for the owner's token, in the
- * same step as the write: an owner that was replaced must learn it before its effect begins. Crossing the
- * commit point also prolongs the lease, so that the effect begins with a whole one.
+ * Moves a claim past its commit point, or declares its outcome unknown. Only for the owner's token,
+ * in the same step as the write: an owner that was replaced must learn it before its effect begins.
+ * Crossing the commit point also prolongs the lease, so that the effect begins with a whole one.
  *
  * ARGV: token, new state, lease ms, grace ms. Answer: 1 done, 0 not this claim's any more.
  */

@@ -2,8 +2,9 @@ import { defineScript } from './script.ts'
 import type { ScriptForms } from './script.ts'
 
 /**
- * Forgets an unfinished claim. Compares the token and deletes in one step: an owner that fails late must not
- * delete the claim of the next one. Nothing there is also released, so the step can be repeated.
+ * Forgets an unfinished claim. Compares the token and deletes in one step: an owner that fails late
+ * must not delete the claim of the next one. Nothing there is also released, so the step can be
+ * repeated.
  *
  * ARGV: token. Answer: 1 released, 0 not this claim's, or finished.
  */

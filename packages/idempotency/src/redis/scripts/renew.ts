@@ -2,9 +2,9 @@ import { defineScript } from './script.ts'
 import type { ScriptForms } from './script.ts'
 
 /**
- * Prolongs the lease of a running claim. Compares the token and writes in one step: a renewal that was
- * delayed in the network must not prolong the claim of the next owner. A lapsed lease that nobody took over
- * is still its owner's.
+ * Prolongs the lease of a running claim. Compares the token and writes in one step: a renewal that
+ * was delayed in the network must not prolong the claim of the next owner. A lapsed lease that
+ * nobody took over is still its owner's.
  *
  * ARGV: token, lease ms, grace ms. Answer: 1 prolonged, 0 not this claim's any more.
  */

@@ -17,9 +17,9 @@ export interface ScriptForms {
 }
 
 /**
- * Makes a script. `allow-oom` lets it write when the server is over `maxmemory`: a result must always be
- * recorded, or a payment that was made looks as if it never was. Only the claim goes without: it is the
- * one step that may be refused, because nothing has happened yet.
+ * Makes a script. `allow-oom` lets it write when the server is over `maxmemory`: a result must
+ * always be recorded, or a payment that was made looks as if it never was. Only the claim goes
+ * without: it is the one step that may be refused, because nothing has happened yet.
  */
 export function defineScript(name: string, mayWriteWhenFull: boolean, body: string): ScriptForms {
   const plain = withSha(name, luaPrelude + body)
