@@ -48,11 +48,11 @@ describe('a response that is compressed', () => {
       const other = await server.send({ key: 'k1', headers: plain })
       for (const replay of [same, other]) {
         expect(replay.headers['idempotent-replayed']).toBe('true')
-        expect(replay.headers.vary).toContain('Accept-Encoding')
         expect(read(replay)).toBe(text)
       }
       expect(same.headers['content-encoding']).toBe('gzip')
       expect(other.headers['content-encoding']).toBeUndefined()
+      expect(other.headers.vary).toContain('Accept-Encoding')
     },
   )
 

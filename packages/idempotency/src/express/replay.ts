@@ -4,10 +4,11 @@ import type { HttpRecord, StoredHeader } from '../http-record.ts'
 
 /** Sends a stored response again, and says that it is one. */
 export function replayResponse(res: Response, record: HttpRecord, omitted: boolean): void {
-  const { headers, body } = readableBy(res.req, record)
+  const decoded = decodedFor(res.req, record)
+  const { headers, body } = decoded ?? record
   res.statusCode = record.status
   for (const [name, value] of headers) res.setHeader(name, value)
-  if (record.headers.some(([name]) => name === 'content-encoding')) res.vary('Accept-Encoding')
+  if (decoded !== undefined) res.vary('Accept-Encoding')
   res.setHeader('Idempotent-Replayed', 'true')
   if (omitted) res.setHeader('Idempotent-Replay-Body', 'omitted')
   const hasBody = record.status !== 204 && record.status !== 304
@@ -30,22 +31,23 @@ const limits: DecodeLimits = { maxOutputLength: 16_777_216 }
 
 /**
  * A response that was compressed for one client may be asked for again by another that cannot read
- * it. Its meaning is kept, its strong entity tag is not.
+ * it. Its meaning is kept, its entity tag is not. `undefined` when it can be sent as it is, or when
+ * nothing better can be made of it.
  */
-function readableBy(
+function decodedFor(
   req: Request,
   { headers, body }: HttpRecord,
-): { readonly headers: readonly StoredHeader[]; readonly body: Uint8Array } {
+): { readonly headers: readonly StoredHeader[]; readonly body: Uint8Array } | undefined {
   const encoding = headers.find(([name]) => name === 'content-encoding')?.[1]
   const decode = typeof encoding === 'string' ? decoders[encoding] : undefined
   // Who names no encodings accepts any (RFC 9110 §12.5.3).
   const isAccepted =
     req.headers['accept-encoding'] === undefined || req.acceptsEncodings(encoding as string)
-  if (decode === undefined || isAccepted) return { headers, body }
+  if (decode === undefined || isAccepted) return undefined
   try {
     const plain = headers.filter(([name]) => name !== 'content-encoding' && name !== 'etag')
     return { headers: plain, body: decode(body, limits) }
   } catch {
-    return { headers, body }
+    return undefined
   }
 }
