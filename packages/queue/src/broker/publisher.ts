@@ -48,11 +48,10 @@ export class Publisher {
   readonly #waiting = new Set<() => void>()
   readonly #stop = new AbortController()
   #channel: ConfirmChannel | undefined
-  #opening: Promise<void> | undefined
 
   constructor(options: PublisherOptions) {
     this.#options = options
-    options.connection.onUp((live) => this.#open(live))
+    options.connection.onUp((live) => void this.#keepOpen(live))
     options.connection.onBlockedChange((reason) => this.#blockedChanged(reason))
   }
 
@@ -102,7 +101,6 @@ export class Publisher {
     this.#channel = undefined
     if (channel !== undefined) await channel.close().catch(() => {})
     this.#notify()
-    await this.#opening
   }
 
   #send(channel: ConfirmChannel, outgoing: Outgoing, timeoutMs: number): Promise<void> {
@@ -156,10 +154,6 @@ export class Publisher {
     pending.settle(new ConfirmLostError(outgoing.messageId, cause ?? error))
   }
 
-  #open(live: LiveConnection): void {
-    this.#opening = this.#keepOpen(live)
-  }
-
   /** Holds one confirm channel open for as long as this connection lives. */
   async #keepOpen(live: LiveConnection): Promise<void> {
     const { connection, prepare } = this.#options
@@ -169,6 +163,7 @@ export class Publisher {
       try {
         await prepare(live)
         const channel = await openConfirmChannel(live.model)
+        if (this.#stop.signal.aborted) return await channel.close()
         const closed = this.#adopt(channel)
         await closed
       } catch {

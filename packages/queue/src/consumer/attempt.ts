@@ -47,6 +47,7 @@ export type Verdict =
   | { readonly kind: 'failed'; readonly error: unknown; readonly delayMs?: number | undefined }
   | { readonly kind: 'park'; readonly reason: ParkReason; readonly error: unknown }
   | { readonly kind: 'trouble'; readonly error: unknown }
+  | { readonly kind: 'interrupted'; readonly error: unknown }
 
 /** A verdict with what is known about the message it is on. */
 export interface Attempt {
@@ -144,6 +145,7 @@ class Run<DB> {
       return await this.#handle()
     } catch (error) {
       if (error instanceof DatabaseTrouble) return { kind: 'trouble', error: error.cause }
+      if (wasInterrupted(this.#input.delivery.signal)) return { kind: 'interrupted', error }
       if (isDeadLetter(error)) return park(error.reason, error)
       if (isRetryAfter(error)) return { kind: 'failed', error, delayMs: error.delayMs }
       return { kind: 'failed', error }
@@ -247,6 +249,11 @@ async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Pro
   } finally {
     signal.removeEventListener('abort', onAbort!)
   }
+}
+
+/** Stopped from outside, through no fault of the message; a passed deadline is its own doing. */
+function wasInterrupted({ reason }: AbortSignal): boolean {
+  return QueueError.is(reason) && reason.code !== 'QUEUE_HANDLER_DEADLINE'
 }
 
 function park(reason: ParkReason, error: unknown): Verdict {

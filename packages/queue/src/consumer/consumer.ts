@@ -44,6 +44,7 @@ const RESUBSCRIBE = { baseMs: 100, maxMs: 10_000 }
 const DATABASE_CHECK = { baseMs: 100, maxMs: 2_000 }
 /** A subscription that lived this long was fine; the next loss starts from the shortest wait. */
 const HEALTHY_AFTER_MS = 5_000
+const ROLLBACK_MS = 500
 
 /** Subscribes, runs handlers, settles; comes back after every loss until it is drained. */
 export class RunningConsumer<DB> {
@@ -108,6 +109,8 @@ export class RunningConsumer<DB> {
       retryable: true,
     })
     for (const controller of this.#working.values()) controller.abort(closed)
+    // They need a moment to roll back and to give their messages back.
+    if (abandoned > 0) await this.#whenIdle(AbortSignal.timeout(ROLLBACK_MS))
     await this.#closeChannel()
     await Promise.race([this.#loop, aborted(deadline)])
     this.#state = 'stopped'
@@ -163,7 +166,9 @@ export class RunningConsumer<DB> {
     channel.on('close', () => subscription.end('channel', closeError))
     await channel.prefetch(this.#parts.prefetch)
     this.#subscription = subscription
-    if (this.#pausing === undefined) await this.#consume(subscription)
+    // A drain that began meanwhile found no channel to close.
+    if (this.#stop.signal.aborted) await this.#closeChannel()
+    else if (this.#pausing === undefined) await this.#consume(subscription)
     return subscription
   }
 
@@ -299,6 +304,7 @@ export class RunningConsumer<DB> {
   }
 
   #loseSubscription(subscription: Subscription): void {
+    if (this.#state === 'running') this.#state = 'connecting'
     subscription.generation.channel.close().catch(() => {})
     if (this.#subscription === subscription) this.#subscription = undefined
     const lost = new QueueError('The channel that delivered this message is gone', {

@@ -70,6 +70,8 @@ export async function settle(
       return await retry(context, delivery, attempt, verdict.error, verdict.delayMs)
     case 'trouble':
       return await giveBack(context, delivery, attempt, verdict.error)
+    case 'interrupted':
+      return await abandon(context, delivery, attempt, verdict.error)
   }
 }
 

@@ -1,0 +1,157 @@
+// Starting, stopping and coming back, by the connection, the channel and the queue.
+import { connect } from 'amqplib'
+import { sql } from 'kysely'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { waitFor } from '@payflow/testkit'
+import type { Bus, Consumer } from '../src/index.ts'
+import { NoteWritten } from './support/messages.ts'
+import { Proxy } from './support/proxy.ts'
+import { createWorld, leaveEffect } from './support/world.ts'
+import type { World } from './support/world.ts'
+
+let world: World
+let proxy: Proxy
+beforeEach(async () => {
+  world = await createWorld()
+  proxy = await Proxy.to(world.rabbitmqUrl)
+})
+afterEach(async () => {
+  await world.dispose()
+  await proxy[Symbol.asyncDispose]()
+})
+
+/** A gate handlers wait at, so that a test knows them to be in the middle of their work. */
+function gate(): { pass: Promise<void>; open: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  return { pass: promise, open: resolve }
+}
+
+async function start(
+  inside: (id: string, signal: AbortSignal) => Promise<void>,
+  concurrency = 4,
+): Promise<{ bus: Bus; consumer: Consumer<any> }> {
+  const bus = world.bus({ broker: { url: proxy.url, heartbeatS: 1 } })
+  const consumer = bus
+    .consumer({ name: 'notes', queue: world.queue, messages: [NoteWritten], concurrency })
+    .handle(NoteWritten, async (message, { trx, signal }) => {
+      await inside(message.id, signal)
+      await leaveEffect(trx, message.id, message.id)
+    })
+  await consumer.start()
+  await bus.topology.apply()
+  return { bus, consumer }
+}
+
+async function publishMany(bus: Bus, count: number): Promise<string[]> {
+  const ids = Array.from({ length: count }, (_, index) => `m-${String(index).padStart(3, '0')}`)
+  for (const id of ids) await bus.publish(NoteWritten, { subject: id, text: 'x' }, { id })
+  return ids
+}
+
+async function deleteQueue(queue: string): Promise<void> {
+  const connection = await connect(world.rabbitmqUrl)
+  connection.on('error', () => {})
+  const channel = await connection.createChannel()
+  await channel.deleteQueue(queue)
+  await connection.close()
+}
+
+describe('consumer', () => {
+  it('QUEUE-08 loses and doubles nothing when its connection drops with messages in work', async () => {
+    const { pass, open } = gate()
+    const begun = new Set<string>()
+    const aborted: string[] = []
+    let first = true
+    const { bus, consumer } = await start(async (id, signal) => {
+      begun.add(id)
+      signal.addEventListener('abort', () => aborted.push(id))
+      if (first) await pass
+    }, 10)
+    const ids = await publishMany(bus, 40)
+    await waitFor(() => begun.size === 10)
+    // The handlers that hold at the gate belong to the first generation and end in the second.
+    proxy.cut()
+    await waitFor(() => bus.health().consume.generation === 2 && aborted.length === 10)
+    first = false
+    open()
+    await world.waitForEffects(40)
+    await waitFor(() => consumer.health().counts.inFlight === 0)
+    expect((await world.effects()).toSorted()).toEqual(ids)
+    await bus.drain()
+    expect(await world.ready()).toBe(0)
+    const { counts } = consumer.health()
+    const settled = counts.committed + counts.duplicate + counts.released + counts.abandoned
+    expect(counts.delivered).toBe(settled)
+  })
+
+  it('QUEUE-14 notices a connection that went silent by its heartbeat, and comes back', async () => {
+    const { bus, consumer } = await start(async () => {})
+    await waitFor(() => consumer.health().state === 'running')
+    proxy.silence()
+    await waitFor(() => bus.health().consume.generation === 2, { timeoutMs: 20_000 })
+    await waitFor(() => consumer.health().state === 'running')
+    await publishMany(bus, 1)
+    expect(await world.waitForEffects(1)).toEqual(['m-000'])
+  })
+
+  it('QUEUE-23 comes back when its queue is deleted under it, and declares it again', async () => {
+    const { bus, consumer } = await start(async () => {})
+    await waitFor(() => consumer.health().state === 'running')
+    await deleteQueue(world.queue)
+    await waitFor(() => world.eventsOf('consumer.interrupted').length > 0)
+    expect(world.eventsOf('consumer.interrupted')[0]).toMatchObject({ reason: 'cancelled' })
+    await waitFor(() => consumer.health().state === 'running')
+    await publishMany(bus, 1)
+    expect(await world.waitForEffects(1)).toEqual(['m-000'])
+    expect(bus.health().consume.generation).toBe(1)
+  })
+
+  it('QUEUE-32 drain finishes what is in work, gives back the rest and acknowledges', async () => {
+    const { pass, open } = gate()
+    const begun = new Set<string>()
+    const { bus, consumer } = await start(async (id) => {
+      begun.add(id)
+      await pass
+    }, 2)
+    await publishMany(bus, 10)
+    await waitFor(() => begun.size === 2 && consumer.health().counts.delivered === 4)
+    const draining = bus.drain({ deadlineMs: 10_000 })
+    await waitFor(() => consumer.health().counts.released === 2)
+    open()
+    expect(await draining).toEqual({ finished: 2, released: 2, abandoned: 0 })
+    expect(await world.effects()).toHaveLength(2)
+    expect(await world.ready()).toBe(8)
+    expect(bus.health()).toMatchObject({ live: false, ready: false })
+  })
+
+  it('QUEUE-32 drain gives up on a handler at its deadline, and the message comes again', async () => {
+    const reasons: string[] = []
+    const { bus, consumer } = await start(async (_id, signal) => {
+      signal.addEventListener('abort', () => reasons.push((signal.reason as Error).message))
+      await new Promise(() => {})
+    }, 1)
+    await publishMany(bus, 1)
+    await waitFor(() => consumer.health().counts.delivered === 1)
+    expect(await bus.drain({ deadlineMs: 200 })).toMatchObject({ finished: 0, abandoned: 1 })
+    expect(reasons).toHaveLength(1)
+    expect(await world.ready()).toBe(1)
+    const attempts = await sql`select failed from queue.attempt where failed > 0`.execute(world.db)
+    expect(attempts.rows).toEqual([])
+  })
+
+  it('drains at any moment of its start', async () => {
+    for (const turns of [0, 1, 3, 10, 30, 100]) {
+      const bus = world.bus()
+      const consumer = bus
+        .consumer({ name: 'brief', queue: world.queue, messages: [NoteWritten] })
+        .handle(NoteWritten, async () => {})
+      const relay = bus.relay()
+      await consumer.start()
+      relay.start()
+      for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate)
+      const startedAt = performance.now()
+      await bus.drain({ deadlineMs: 20_000 })
+      expect(performance.now() - startedAt).toBeLessThan(10_000)
+    }
+  })
+})

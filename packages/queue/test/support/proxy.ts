@@ -1,0 +1,63 @@
+import { createServer, connect } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
+
+/** A wire between a bus and a server that a test can cut, or let go silent. */
+export class Proxy implements AsyncDisposable {
+  readonly url: string
+  readonly #server: Server
+  readonly #pairs = new Set<readonly [Socket, Socket]>()
+
+  private constructor(server: Server, url: string) {
+    this.#server = server
+    this.url = url
+  }
+
+  static async to(target: string): Promise<Proxy> {
+    const { hostname, port } = new URL(target)
+    let proxy: Proxy
+    const server = createServer((near) => proxy.#join(near, connect(Number(port), hostname)))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const url = new URL(target)
+    url.port = String((server.address() as AddressInfo).port)
+    proxy = new Proxy(server, url.href)
+    return proxy
+  }
+
+  /** Ends every connection at once; new ones may be made. */
+  cut(): void {
+    for (const [near, far] of this.#pairs) {
+      near.destroy()
+      far.destroy()
+    }
+  }
+
+  /** Keeps every connection open and carries nothing, in either direction. */
+  silence(): void {
+    for (const [near, far] of this.#pairs) {
+      near.unpipe(far).pause()
+      far.unpipe(near).pause()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve))
+    this.cut()
+    await closed
+  }
+
+  #join(near: Socket, far: Socket): void {
+    const pair = [near.setNoDelay(), far.setNoDelay()] as const
+    this.#pairs.add(pair)
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.on('error', () => {})
+      from.on('close', () => {
+        this.#pairs.delete(pair)
+        to.destroy()
+      })
+    }
+    near.pipe(far).pipe(near)
+  }
+}
