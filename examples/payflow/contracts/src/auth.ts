@@ -1,6 +1,6 @@
 /** Bodies of `/api/auth/*` and `/api/users`. */
 import { z } from 'zod'
-import { emailField, idField, nameField, pageOf, textField } from './fields.ts'
+import { emailField, idField, nameField, pageOf, textField, tooLong } from './fields.ts'
 import {
   EMAIL_CHARS_MAX,
   PASSWORD_CHARS_MAX,
@@ -12,7 +12,10 @@ import {
 /** `POST /api/auth/register` */
 export const registerRequest = z.strictObject({
   email: emailField,
-  password: z.string().min(PASSWORD_CHARS_MIN).max(PASSWORD_CHARS_MAX),
+  password: z
+    .string()
+    .min(PASSWORD_CHARS_MIN, `Must have at least ${PASSWORD_CHARS_MIN} characters`)
+    .max(PASSWORD_CHARS_MAX, tooLong(PASSWORD_CHARS_MAX)),
   name: nameField,
 })
 export type RegisterRequest = z.infer<typeof registerRequest>

@@ -19,6 +19,11 @@ import { CURRENCIES } from './statuses.ts'
 const printable = /^[^\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]*$/u
 const printableMessage = 'Must not contain control or direction-changing characters'
 
+/** Messages of the fields that people type in are shown beside them, so they are sentences. */
+export function tooLong(charsMax: number): string {
+  return `Must have at most ${charsMax} characters`
+}
+
 /** Any text that is looked up or stored. */
 export const textField = z.string().regex(printable, printableMessage)
 
@@ -38,17 +43,20 @@ export const moneyField = z.int()
 export const currencyField = z.enum(CURRENCIES)
 
 /** What a payment was for. */
-export const noteField = textField.trim().max(NOTE_CHARS_MAX)
+export const noteField = textField.trim().max(NOTE_CHARS_MAX, tooLong(NOTE_CHARS_MAX))
 
 /** A person's name. */
-export const nameField = textField.trim().min(1, 'Must not be empty').max(NAME_CHARS_MAX)
+export const nameField = textField
+  .trim()
+  .min(1, 'Must not be empty')
+  .max(NAME_CHARS_MAX, tooLong(NAME_CHARS_MAX))
 
 /** An e-mail address, trimmed and lowered: one mailbox is one user however it is typed. */
 export const emailField = z
   .string()
   .trim()
   .toLowerCase()
-  .max(EMAIL_CHARS_MAX)
+  .max(EMAIL_CHARS_MAX, tooLong(EMAIL_CHARS_MAX))
   .pipe(z.email('Must be an e-mail address'))
 
 /** A moment, ISO 8601 in UTC. */

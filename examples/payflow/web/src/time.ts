@@ -23,9 +23,10 @@ export function fullTime(instant: string): string {
   return fullFormat.format(new Date(instant))
 }
 
-/** `"0.4 s"`, `"12 s"` or `"3 min"` between two instants of one server. */
+/** `"24 ms"`, `"1.4 s"`, `"12 s"` or `"3 min"` between two instants of one server. */
 export function elapsed(from: string, to: string): string {
   const ms = Math.max(0, Date.parse(to) - Date.parse(from))
+  if (ms < 1_000) return `${ms} ms`
   if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`
   return ms < 120_000 ? `${Math.round(ms / 1_000)} s` : `${Math.round(ms / 60_000)} min`
 }

@@ -112,10 +112,13 @@ function useUnread(): string {
     const items = itemsOf(data)
     const before = known.current
     known.current = new Set(items.map(({ id }) => id))
-    if (before === null) return // what was there already is no news
-    for (const item of items) {
-      // The sender sees the payment itself; only money that comes in is news.
-      if (before.has(item.id) || item.readAt !== null || item.kind !== 'payment_received') continue
+    const news = items.filter(({ id, readAt }) => before?.has(id) === false && readAt === null)
+    if (news.length === 0) return // what was there when the page opened is no news
+    void client.invalidateQueries({ queryKey: ['wallet'] })
+    void client.invalidateQueries({ queryKey: ['payments'] })
+    for (const item of news) {
+      // The sender sees the payment itself; a toast is for money that comes in.
+      if (item.kind !== 'payment_received') continue
       void client
         .fetchQuery(personQuery(api, item.counterpartyId))
         .then(({ name }) => name)

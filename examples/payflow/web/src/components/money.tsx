@@ -23,13 +23,10 @@ export function BigMoney(props: { readonly minor: number; readonly currency: str
   const { sign, symbol, whole, fraction } = moneyParts(props.minor, props.currency)
   return (
     <span className='tabular-nums'>
-      <span className='sr-only'>{formatMinor(props.minor, props.currency)}</span>
-      <span aria-hidden='true'>
-        {sign}
-        {symbol}
-        {whole}
-        <span className='text-[0.55em] opacity-75'>{fraction}</span>
-      </span>
+      {sign}
+      {symbol}
+      {whole}
+      <span className='text-[0.55em] opacity-75'>{fraction}</span>
     </span>
   )
 }

@@ -11,8 +11,12 @@ import type { PaymentStatus } from '@payflow-app/contracts'
 import { pollDelayMs } from '../poll.ts'
 import { useWallet } from './use-wallet.ts'
 
-/** Money may arrive at any time: an open page looks every ten seconds. */
-const refreshMs = 10_000
+/**
+ * Money may arrive at any time. An open page looks for news every three seconds, and what the news
+ * is about is fetched at once; the rest is looked at seldom, for what happens without news.
+ */
+const newsRefreshMs = 3_000
+const refreshMs = 20_000
 const pageSize = 20
 /** The server refuses shorter searches, because one letter would list everybody. */
 export const queryCharsMin = 2
@@ -84,7 +88,7 @@ export function useNotifications() {
       api.notifications({ limit: pageSize, ...(pageParam ? { cursor: pageParam } : {}) }, signal),
     initialPageParam: '',
     getNextPageParam: (page) => page.nextCursor,
-    refetchInterval: refreshMs,
+    refetchInterval: newsRefreshMs,
   })
 }
 
