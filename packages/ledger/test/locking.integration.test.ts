@@ -7,6 +7,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Executor, LedgerError, surviveConnectionLoss } from '../src/index.ts'
+import { cuttingProxy } from './support/cutting-proxy.ts'
 import { type Fixture, movement, openFixture, tally, times } from './support/fixture.ts'
 
 let fx: Fixture
@@ -189,7 +190,69 @@ describe('faults', () => {
     expect((await fx.ledger.transfer(fx.db, request)).outcome).toBe('created')
   })
 
-  test('LEDGER-12 a backend ended between two statements fails the transaction, not the process', async () => {
+  test('LEDGER-11 an applied call whose answer is lost is unknown, and pays once when sent again', async () => {
+    const [from, to] = [await fx.wallet(100n), await fx.wallet()]
+    const request = movement(from, to)
+    const proxy = await cuttingProxy(fx.database.url)
+    await withOwnPool({ connectionString: proxy.url, max: 1 }, async (db) => {
+      expect(await fx.ledger.balance(db, from)).toMatchObject({ balanceMinor: 100n })
+      proxy.cutNextAnswer()
+      expect(await fx.ledger.transfer(db, request)).toMatchObject({
+        outcome: 'unknown',
+        id: request.id,
+      })
+    })
+    await proxy.close()
+    // It may still be committing when the wire is cut; the same id waits for it.
+    await waitFor(async () => (await fx.ledger.lookup(fx.db, request.id)) !== null)
+    expect((await fx.ledger.transfer(fx.db, request)).outcome).toBe('replayed')
+    expect(await fx.balanceMinor(to)).toBe(100n)
+  })
+
+  test('LEDGER-22 a serialization failure in a transaction of the caller is thrown, not retried', async () => {
+    const [from, to] = [await fx.wallet(1_000n), await fx.wallet()]
+    let runs = 0
+    const work = fx.db
+      .transaction()
+      .setIsolationLevel('repeatable read')
+      .execute(async (trx) => {
+        runs += 1
+        await fx.ledger.balance(trx, from) // takes the snapshot
+        await fx.ledger.transfer(fx.db, movement(from, to)) // somebody else is quicker
+        await fx.ledger.transfer(trx, movement(from, to))
+      })
+    await expect(work).rejects.toMatchObject({ code: 'LEDGER_BUSY', retryable: true })
+    expect([runs, await fx.balanceMinor(from)]).toEqual([1, 900n])
+  })
+
+  test('LEDGER-24 every verb inside a transaction uses its connection, so a pool of one is enough', async () => {
+    const [from, to] = [await fx.wallet(100n), await fx.wallet()]
+    await withOwnPool({ max: 1, connectionTimeoutMillis: 2_000 }, async (db) => {
+      await db.transaction().execute(async (trx) => {
+        const hold = movement(from, to, 10n)
+        const account = { id: hold.id, currency: 'USD', kind: 'asset' } as const
+        const outcomes = [
+          await fx.ledger.accounts.create(trx, account),
+          await fx.ledger.transfer(trx, movement(from, to, 10n)),
+          await fx.ledger.hold(trx, hold),
+          await fx.ledger.capture(trx, {
+            id: movement(from, to).id,
+            holdId: hold.id,
+            amountMinor: 1n,
+          }),
+          await fx.ledger.release(trx, { holdId: hold.id }),
+        ]
+        expect(tally(outcomes)).toEqual({ created: 5 })
+        await fx.ledger.expireHolds(trx)
+        await fx.ledger.lookup(trx, hold.id)
+        await fx.ledger.entries(trx, { accountId: from, limit: 1 })
+        await fx.ledger.trialBalance(trx)
+        expect((await fx.ledger.verify(trx)).findings).toEqual([])
+      })
+    })
+  })
+
+  test('LEDGER-10 LEDGER-12 a backend ended before COMMIT fails the transaction whole, not the process', async () => {
     const [from, to] = [await fx.wallet(100n), await fx.wallet()]
     const request = movement(from, to)
     const deaths: unknown[] = []
@@ -209,6 +272,8 @@ describe('faults', () => {
     process.off('uncaughtException', onDeath)
     expect(deaths).toEqual([])
     expect(await fx.ledger.lookup(fx.db, request.id)).toBeNull()
+    expect(await fx.balanceMinor(from)).toBe(100n)
+    expect((await fx.ledger.transfer(fx.db, request)).outcome).toBe('created')
   })
 })
 

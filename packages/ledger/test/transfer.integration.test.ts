@@ -244,6 +244,15 @@ describe('replay and conflict', () => {
     expect((await fx.ledger.transfer(fx.db, request)).outcome).toBe('replayed')
   })
 
+  test('LEDGER-09 a rejection is not remembered: the same id passes once funds have arrived', async () => {
+    const [from, to] = [await fx.wallet(), await fx.wallet()]
+    const request = movement(from, to)
+    expect((await fx.ledger.transfer(fx.db, request)).outcome).toBe('rejected')
+    expect(await fx.ledger.lookup(fx.db, request.id)).toBeNull()
+    await fx.ledger.transfer(fx.db, movement(fx.sourceId, from))
+    expect((await fx.ledger.transfer(fx.db, request)).outcome).toBe('created')
+  })
+
   test('LEDGER-08 the same id with another payload conflicts, and every differing field is named', async () => {
     const [from, to] = [await fx.wallet(1_000n), await fx.wallet()]
     const other = await fx.wallet(1_000n)
