@@ -14,6 +14,12 @@ interface OwnerEvent extends EventBase {
 }
 
 /**
+ * How a claim is lost: another owner has it, the store gave no answer for a whole lease, or the
+ * handler ran longer than `executionMaxMs`.
+ */
+export type LossReason = 'replaced' | 'unreachable' | 'overdue'
+
+/**
  * What happened to a request, for logs and metrics.
  *
  * - `claimed` / `reclaimed`: executes, for the first time / after a lapsed or indeterminate claim.
@@ -31,7 +37,7 @@ export type IdempotencyEvent =
   | (EventBase & { readonly type: 'mismatch' })
   | (EventBase & { readonly type: 'indeterminate'; readonly reason: IndeterminateReason })
   | (OwnerEvent & { readonly type: 'completed' | 'tombstoned' | 'released' | 'abandoned' })
-  | (OwnerEvent & { readonly type: 'lease_lost'; readonly reason: 'replaced' | 'unreachable' })
+  | (OwnerEvent & { readonly type: 'lease_lost'; readonly reason: LossReason })
   | (OwnerEvent & {
       readonly type: 'settle_failed' | 'settle_abandoned'
       readonly cause: unknown

@@ -1,3 +1,4 @@
+import type { LossReason } from './events.ts'
 import type { StepResult } from './store.ts'
 
 /** What a {@link Heartbeat} needs to know. */
@@ -5,7 +6,7 @@ export interface HeartbeatOptions {
   readonly leaseMs: number
   readonly executionMaxMs: number
   readonly renew: () => Promise<StepResult>
-  readonly onLost: (reason: 'replaced' | 'unreachable') => void
+  readonly onLost: (reason: LossReason) => void
 }
 
 /**
@@ -39,7 +40,7 @@ export class Heartbeat {
 
   async #beat(): Promise<void> {
     const askedAt = performance.now()
-    if (askedAt - this.#startedAt >= this.#options.executionMaxMs) return this.#lose('unreachable')
+    if (askedAt - this.#startedAt >= this.#options.executionMaxMs) return this.#lose('overdue')
     try {
       const result = await this.#options.renew()
       if (result === 'stale') return this.#lose('replaced')
@@ -53,7 +54,7 @@ export class Heartbeat {
     if (!this.#stopped) this.#schedule()
   }
 
-  #lose(reason: 'replaced' | 'unreachable'): void {
+  #lose(reason: LossReason): void {
     if (this.#stopped) return
     this.stop()
     this.#options.onLost(reason)

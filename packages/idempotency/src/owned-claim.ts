@@ -1,7 +1,7 @@
 import { retryInBackground } from './background.ts'
 import type { IdempotencyContext, SettledOutcome } from './context.ts'
 import { IdempotencyError } from './errors.ts'
-import type { IdempotencyEvent } from './events.ts'
+import type { IdempotencyEvent, LossReason } from './events.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { Claim } from './operation.ts'
 import type { Probe, ResolvedPolicy } from './options.ts'
@@ -113,7 +113,7 @@ export class OwnedClaim implements Claim {
     )
   }
 
-  #lose(reason: 'replaced' | 'unreachable'): void {
+  #lose(reason: LossReason): void {
     if (this.#lossReported) return
     this.#lossReported = true
     const { handle, id, operation, emit } = this.#parts

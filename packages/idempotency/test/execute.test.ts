@@ -239,6 +239,12 @@ describe('options', () => {
     expect(() => setUp(options)).toThrow(refusal)
   })
 
+  it('IDEM-29 has no scope of its own: leaving it out neither compiles nor starts', () => {
+    const refusal = expect.objectContaining({ code: 'IDEMPOTENCY_OPTIONS_INVALID' })
+    // @ts-expect-error scope has no default
+    expect(() => createIdempotency({ store: memoryStore() })).toThrow(refusal)
+  })
+
   it('keeps defaults where a value is undefined', () => {
     expect(setUp({ leaseMs: undefined as never }).idempotency.policy.leaseMs).toBe(15_000)
   })

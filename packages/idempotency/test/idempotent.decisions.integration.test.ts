@@ -1,7 +1,7 @@
 // What a request gets: execution, replay or refusal. Real HTTP, real Redis.
 import { uniqueName, waitFor } from '@payflow/testkit'
 import express from 'express'
-import type { Request } from 'express'
+import type { Request, RequestHandler } from 'express'
 import { describe, expect, it } from 'vitest'
 import { createIdempotency, presets } from '../src/index.ts'
 import { getIdempotency, idempotent } from '../src/express/index.ts'
@@ -117,6 +117,48 @@ describe('the first request and its repetitions', () => {
       const retry = await app.send({ key: `k${round}` })
       expect([retry.status, retry.text]).toEqual([201, 'paid'])
     }
+  })
+
+  it.each<[string, RequestHandler]>([
+    ['one end', (_req, res) => void res.status(201).json({ paid: true })],
+    [
+      'writes of a stated length',
+      (_req, res) => {
+        res.writeHead(201, { 'Content-Length': '4' })
+        res.write('pa')
+        res.write('id')
+        res.end()
+      },
+    ],
+  ])('IDEM-04 sends nothing before the record is written: %s', async (_case, handler) => {
+    const store = isolatedStore()
+    const door = gate()
+    await using app = await serveProtected(handler, {
+      store: {
+        claim: (request) => store.claim(request),
+        renew: (...args) => store.renew(...args),
+        mark: (...args) => store.mark(...args),
+        async complete(...args) {
+          await door.pass()
+          return store.complete(...args)
+        },
+        release: (handle) => store.release(handle),
+        inspect: (id) => store.inspect(id),
+      },
+    })
+    let isAnswered = false
+    const { request } = app.open({ key: 'k1' })
+    request.on('response', () => {
+      isAnswered = true
+    })
+    await door.reached
+    // Ten whole requests through the same server: an answer that was sent would have arrived.
+    for (let round = 0; round < 10; round += 1) {
+      expect((await app.send({ key: 'k1' })).status).toBe(409)
+    }
+    expect(isAnswered).toBe(false)
+    door.open()
+    await waitFor(() => isAnswered)
   })
 
   it('IDEM-44 never takes an equal body under another key for a repetition', async () => {

@@ -81,6 +81,33 @@ describe('redisStore on a shared server', () => {
     expect((await client.getBuffer(key))!.equals(broken)).toBe(true)
   })
 
+  it('IDEM-48 reads a record as the first release wrote it', async () => {
+    const client = connect()
+    const store = isolatedStore({ client })
+    const written = [
+      '01', // version of the layout
+      '03', // completed
+      '00000002', // attempt
+      '00065f1d2a3b4c5d', // fence
+      '00000193a0b1c2d3', // finished
+      '00000193a0b1c000', // first claimed
+      '0a'.repeat(16), // token
+      '07'.repeat(32), // fingerprint
+      '646f6e65', // 'done'
+    ]
+    const request = claimRequest({ fingerprint: Buffer.alloc(32, 7) })
+    const record = Buffer.from(written.join(''), 'hex')
+    await client.set(store.prefix + request.id, record, 'PX', 60_000)
+    const payload = Buffer.from('done')
+    expect(await store.claim(request)).toEqual({ verdict: 'completed', payload, omitted: false })
+    expect(await store.inspect(request.id)).toMatchObject({
+      state: 'completed',
+      attempt: 2,
+      fence: 0x65f1d2a3b4c5d,
+      createdAt: new Date(0x193a0b1c000),
+    })
+  })
+
   it('fails closed on a key of another type', async () => {
     const client = connect()
     const store = isolatedStore({ client })
