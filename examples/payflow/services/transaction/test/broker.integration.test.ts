@@ -13,7 +13,7 @@ let bob: User
 
 beforeAll(async () => {
   rabbitmq = await startRabbitmq()
-  payments = await Payments.start(rabbitmq.url)
+  payments = await Payments.start({ rabbitmqUrl: rabbitmq.url })
   const [first, second] = await payments.users(2)
   if (!first || !second) throw new Error('two were asked for')
   ada = first

@@ -6,7 +6,7 @@ import type {
   ReleaseView,
 } from '@payflow-app/contracts'
 import { addLogContext, problem } from '@payflow-app/service-kit'
-import type { Executor, Hold, Ledger } from '@payflow/ledger'
+import type { Conflict, Executor, Hold, HoldResult, Ledger, Transfer } from '@payflow/ledger'
 import { walletAccountId } from './account-ids.ts'
 import { outcomeProblem, type Parties } from './outcome-problems.ts'
 import { succeeded } from './succeeded.ts'
@@ -29,8 +29,31 @@ export async function placeHold(
     code: 'payment',
     expiresInMs,
   })
-  if (!succeeded(held)) throw outcomeProblem(held, parties)
-  return { transferId, state: 'held', replayed: held.outcome === 'replayed' }
+  if (succeeded(held)) {
+    return { transferId, state: 'held', replayed: held.outcome === 'replayed' }
+  }
+  if (differsInLifeOnly(held)) return replayedHold(held.existing)
+  throw outcomeProblem(held, parties)
+}
+
+type HoldConflict = Conflict<Transfer | Hold>
+
+/**
+ * How long holds live is configuration of whoever places them. Changing it must not make a retry of
+ * a payment from before the change into another payment.
+ */
+function differsInLifeOnly(answer: HoldResult): answer is HoldConflict & { existing: Hold } {
+  return (
+    answer.outcome === 'conflict' &&
+    answer.existing.kind === 'hold' &&
+    answer.differs.every((field) => field === 'expiresInMs')
+  )
+}
+
+function replayedHold({ id, state }: Hold): HoldView {
+  if (state === 'released') throw outcomeProblem({ outcome: 'rejected', reason: 'hold_released' })
+  if (state === 'expired') throw outcomeProblem({ outcome: 'rejected', reason: 'hold_expired' })
+  return { transferId: id, state: 'held', replayed: true }
 }
 
 /**

@@ -92,6 +92,20 @@ describe('POST /wallets/holds', () => {
     expect(await wallets.available(from)).toBe(95_000)
   })
 
+  it('takes a retry for the same payment though holds have come to live longer', async () => {
+    const [from = '', to = ''] = await wallets.users(2)
+    const payment = paymentOf(from, to)
+    await wallets.hold(payment, 60_000)
+    const longer = await wallets.hold(payment, 120_000)
+    expect(longer).toMatchObject({ status: 201, body: { state: 'held', replayed: true } })
+    expectProblem(await wallets.hold({ ...payment, amount: 1 }, 120_000), 409)
+    expect(await wallets.available(from)).toBe(95_000)
+    await wallets.release(payment.transferId)
+    for (const life of [60_000, 120_000]) {
+      expectProblem(await wallets.hold(payment, life), 422, 'hold_released')
+    }
+  })
+
   it('says which party has no wallet', async () => {
     const [known = ''] = await wallets.users(1)
     const toNobody = await wallets.hold(paymentOf(known, randomUUID()))
@@ -147,10 +161,11 @@ describe('POST /wallets/transfer', () => {
   it('refuses a hold whose time is up', async () => {
     const [from = '', to = ''] = await wallets.users(2)
     const payment = paymentOf(from, to)
-    await wallets.post('/wallets/holds', { ...payment, expiresInMs: 1_000 })
+    await wallets.hold(payment, 1_000)
     await expect.poll(() => wallets.available(from), { timeout: 5_000 }).toBe(100_000)
     expectProblem(await wallets.transfer(payment), 422, 'hold_expired')
-    expectProblem(await wallets.hold(payment), 422, 'hold_expired')
+    expectProblem(await wallets.hold(payment, 1_000), 422, 'hold_expired')
+    expectProblem(await wallets.hold(payment, 2_000), 422, 'hold_expired')
   })
 })
 

@@ -47,14 +47,20 @@ export class Payments implements AsyncDisposable {
     this.#secret = parts.secret
   }
 
-  static async start(rabbitmqUrl: string = NO_BROKER): Promise<Payments> {
+  static async start(
+    servers: { rabbitmqUrl?: string; postgresUrl?: string } = {},
+  ): Promise<Payments> {
+    const { rabbitmqUrl = NO_BROKER, postgresUrl } = servers
+    const place = postgresUrl === undefined ? {} : { serverUrl: postgresUrl }
     const secret = randomBytes(24).toString('hex')
     const issuer = await startTokenIssuer()
     const database = await createTestDatabase({
+      ...place,
       migrate: migrateTransaction,
       cacheKey: 'payflow-transaction',
     })
     const walletDatabase = await createTestDatabase({
+      ...place,
       migrate: migrateWallet,
       cacheKey: 'payflow-wallet',
     })

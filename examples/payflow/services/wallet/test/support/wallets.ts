@@ -80,8 +80,8 @@ export class Wallets implements AsyncDisposable {
     return body.available
   }
 
-  hold(payment: Payment): Promise<Incoming> {
-    return this.post('/wallets/holds', { expiresInMs: 86_400_000, ...payment })
+  hold(payment: Payment, expiresInMs = 86_400_000): Promise<Incoming> {
+    return this.post('/wallets/holds', { expiresInMs, ...payment })
   }
 
   transfer(payment: Payment): Promise<Incoming> {

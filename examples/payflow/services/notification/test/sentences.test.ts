@@ -1,0 +1,33 @@
+import { FAILURE_CODES } from '@payflow-app/contracts'
+import { describe, expect, it } from 'vitest'
+import type { NotificationRow } from '../src/database.ts'
+import { sentenceOf } from '../src/sentences.ts'
+
+const row: NotificationRow = {
+  id: '',
+  userId: '',
+  kind: 'payment_sent',
+  paymentId: '',
+  counterpartyId: '',
+  amountMinor: '100000000000',
+  currency: 'USD',
+  failureCode: null,
+  createdAt: new Date(),
+  readAt: null,
+}
+
+describe('sentenceOf', () => {
+  it('writes minor units with the decimals of the currency', () => {
+    expect(sentenceOf(row)).toBe('Your payment of $1,000,000,000.00 has arrived.')
+    expect(sentenceOf({ ...row, kind: 'payment_received', amountMinor: '1' })).toBe(
+      'You have received $0.01.',
+    )
+    expect(sentenceOf({ ...row, currency: 'JPY', amountMinor: '250' })).toContain('¥250')
+  })
+
+  it.each(FAILURE_CODES)('gives a reason for %s that is no code', (failureCode) => {
+    const text = sentenceOf({ ...row, kind: 'payment_failed', failureCode })
+    expect(text).toMatch(/^Your payment of \$[\d,.]+ failed: [a-z ]+\. No money has left/)
+    expect(text).not.toContain('_')
+  })
+})
