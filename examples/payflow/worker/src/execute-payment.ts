@@ -73,6 +73,6 @@ async function decide(
 }
 
 function idsOf({ data, headers }: Message): { paymentId: string; requestId?: string } {
-  const requestId = headers['x-request-id']
+  const requestId = headers['request-id']
   return { paymentId: data.paymentId, ...(requestId !== undefined && { requestId }) }
 }
