@@ -1,0 +1,233 @@
+/*
+ * Goal: the wallet page keeps PayFlow's promise in a person's hands: one click is one payment,
+ * whatever happens between the click and its answer.
+ * Method: Chromium on the built page, every process of PayFlow behind it, nothing faked. Answers get
+ * lost because transaction-service stands still while the request is under way.
+ */
+import { findChromium, waitFor } from '@payflow/testkit'
+import { startStack, type Stack } from '@payflow-app/stack'
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { settle, User } from './src/index.ts'
+
+const password = 'correct horse battery'
+const chromiumFlags = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+let stack: Stack
+let browser: Browser
+let context: BrowserContext
+let page: Page
+/** What the page should never do: throw, or break the content security policy. */
+let faults: string[]
+/** Every POST of a payment that left the page, as key and body. */
+let posts: string[]
+
+beforeAll(async () => {
+  stack = await startStack()
+  const { path } = await findChromium()
+  browser = await chromium.launch({ executablePath: path, args: chromiumFlags })
+})
+afterAll(async () => {
+  await browser?.close()
+  await stack?.stop()
+})
+
+beforeEach(async () => {
+  context = await browser.newContext({ baseURL: stack.url, reducedMotion: 'reduce' })
+  context.setDefaultTimeout(30_000)
+  page = await context.newPage()
+  faults = []
+  posts = []
+  page.on('pageerror', (error) => faults.push(String(error.stack)))
+  page.on('console', (message) => {
+    if (/content security policy/i.test(message.text())) faults.push(message.text())
+  })
+  page.on('request', (request) => {
+    if (request.method() !== 'POST' || !request.url().endsWith('/api/transactions')) return
+    posts.push(`${request.headers()['idempotency-key']} ${request.postData()}`)
+  })
+})
+afterEach(async () => {
+  await context.close()
+  if (faults.length > 0) throw new Error(`the page did wrong:\n${faults.join('\n')}`)
+})
+
+describe('the wallet page', () => {
+  it('opens a wallet, sends money and shows it arrive, once for a double click', async () => {
+    const grace = await User.register(stack.url, 'Grace Hopper')
+    const other = await browser.newContext({ baseURL: stack.url })
+    const graceSees = await other.newPage()
+    await logIn(graceSees, grace)
+
+    await page.goto('/register')
+    await page.getByLabel('Name').fill('Ada Lovelace')
+    await page.getByLabel('E-mail address').fill('ada is not an address')
+    await page.getByLabel('Password').fill('short')
+    await page.getByRole('button', { name: 'Open my wallet' }).click()
+    await page.getByText('Must be an e-mail address').waitFor()
+    await page.getByText('Must have at least 10 characters').waitFor()
+    await page.getByLabel('E-mail address').fill(`ada-${Date.now()}@payflow.test`)
+    await page.getByLabel('Password').fill(password)
+    await page.getByRole('button', { name: 'Open my wallet' }).click()
+    await shows(page, 'balance', '$1,000.00')
+
+    await compose(page, grace, '50')
+    await page.getByRole('button', { name: 'Send $50.00 to Grace Hopper' }).dblclick()
+    await page.getByText('Transaction received. Processing.').waitFor()
+    await page.getByText('The money moved, exactly once.').waitFor()
+    expect(posts).toHaveLength(1)
+    await page.getByRole('link', { name: 'Home', exact: true }).click()
+    await shows(page, 'balance', '$950.00')
+    await shows(graceSees, 'balance', '$1,050.00')
+    await graceSees.getByText('Ada Lovelace sent you $50.00.').first().waitFor()
+    await other.close()
+  })
+
+  it.each([
+    { lost: 'the page is reloaded', lose: () => page.reload() },
+    { lost: 'the page is left', lose: () => page.goto('/'), resume: true },
+    { lost: 'the network goes', lose: loseNetwork, regain: () => context.setOffline(false) },
+    { lost: 'the gateway is killed', lose: () => stack.kill('gateway') },
+  ])('pays once when $lost between the click and the answer', async (hazard) => {
+    const { payer, payee } = await payerAndPayee()
+    await compose(page, payee, '20.05')
+    await stack.freeze('transaction')
+    try {
+      const sent = page.waitForRequest((request) => request.method() === 'POST')
+      await page.getByRole('button', { name: /^Send \$20\.05/ }).click()
+      await sent
+      await hazard.lose()
+    } finally {
+      await stack.resume('transaction')
+    }
+    await hazard.regain?.()
+    if (hazard.resume) {
+      await page.getByText('A payment is waiting for its answer').waitFor()
+      await page.getByRole('link', { name: 'Get the answer' }).click()
+    }
+    await page.getByText('The money moved, exactly once.').waitFor()
+
+    expect(posts.length).toBeGreaterThanOrEqual(2)
+    expect(new Set(posts).size).toBe(1)
+    expect((await payer.history()).items).toHaveLength(1)
+    expect(await payer.wallet()).toMatchObject({ balance: 97_995, pending: 0 })
+    expect(await storedKeys()).toEqual([])
+  })
+
+  it('says why a payment was refused, and gives the next try a new key', async () => {
+    const { payer, payee } = await payerAndPayee()
+    await compose(page, payee, '50')
+    // Meanwhile the money goes elsewhere, which this page can't know.
+    const { body } = await payer.payUntilAnswered({ toUserId: payee.id, amount: 99_000 })
+    await settle(payer, body.id)
+    await page.getByRole('button', { name: /^Send \$50\.00/ }).click()
+    await page.getByText('Your available balance is smaller than this amount.').waitFor()
+    await page.getByText('No money moved.').waitFor()
+    expect(await storedKeys()).toEqual([])
+
+    await page.getByRole('button', { name: 'Change it and try again' }).click()
+    await page.getByLabel('Amount').fill('10')
+    await page.getByRole('button', { name: 'Review' }).click()
+    await page.getByRole('button', { name: /^Send \$10\.00/ }).click()
+    await page.getByText('The money moved, exactly once.').waitFor()
+    const keys = posts.map((post) => post.split(' ')[0])
+    expect(new Set(keys).size).toBe(2)
+    expect(await payer.wallet()).toMatchObject({ balance: 0, available: 0 })
+  })
+
+  it('keeps one user’s waiting payment from the next user of the browser', async () => {
+    const { payee } = await payerAndPayee()
+    await compose(page, payee, '1')
+    await stack.freeze('transaction')
+    try {
+      const sent = page.waitForRequest((request) => request.method() === 'POST')
+      await page.getByRole('button', { name: /^Send \$1\.00/ }).click()
+      await sent
+      await page.goto('/')
+      await page.getByText('A payment is waiting for its answer').waitFor()
+    } finally {
+      await stack.resume('transaction')
+    }
+    await logOut()
+    await logIn(page, payee)
+    expect(await page.getByText('A payment is waiting').count()).toBe(0)
+    expect(await storedKeys()).toHaveLength(1)
+  })
+
+  it('logs every tab of the browser out, and in again to the page that was asked for', async () => {
+    const { payer } = await payerAndPayee()
+    const second = await context.newPage()
+    await second.goto('/history')
+    await second.getByText('No payments yet').waitFor()
+    await logOut()
+    await second.getByRole('heading', { name: 'Log in' }).waitFor()
+    await signIn(second, payer)
+    await second.getByRole('heading', { name: 'History' }).waitFor()
+    expect(new URL(second.url()).pathname).toBe('/history')
+    await shows(page, 'balance', '$1,000.00')
+  })
+})
+
+async function payerAndPayee(): Promise<{ payer: User; payee: User }> {
+  const [payer, payee] = await Promise.all([
+    User.register(stack.url, 'Ada Lovelace'),
+    User.register(stack.url, 'Grace Hopper'),
+  ])
+  await logIn(page, payer)
+  return { payer, payee }
+}
+
+async function logIn(on: Page, user: User): Promise<void> {
+  await on.goto('/')
+  await signIn(on, user)
+  await on.getByTestId('balance').waitFor()
+}
+
+async function signIn(on: Page, user: User): Promise<void> {
+  await on.getByLabel('E-mail address').fill(user.email)
+  await on.getByLabel('Password').fill(password)
+  await on.getByRole('button', { name: 'Log in' }).click()
+}
+
+async function logOut(): Promise<void> {
+  await page.getByRole('button', { name: 'Account' }).click()
+  await page.getByRole('menuitem', { name: 'Log out' }).click()
+  await page.getByRole('heading', { name: 'Log in' }).waitFor()
+}
+
+/** Fills the form by keyboard, up to the review. */
+async function compose(on: Page, to: User, amount: string): Promise<void> {
+  await on.getByRole('link', { name: 'Send', exact: true }).click()
+  await on.getByLabel('To', { exact: true }).fill(to.email)
+  await on.getByRole('option').waitFor()
+  await on.keyboard.press('Enter')
+  await on.getByLabel('Amount').fill(amount)
+  await on.keyboard.press('Enter')
+  await on.getByRole('heading', { name: 'Check and send' }).waitFor()
+}
+
+async function loseNetwork(): Promise<void> {
+  await context.setOffline(true)
+  await page.getByText('You are offline. It goes on by itself').waitFor()
+}
+
+async function shows(on: Page, testId: string, text: string): Promise<void> {
+  await waitFor(async () => (await on.getByTestId(testId).textContent()) === text, {
+    message: `${testId} to show ${text}`,
+  })
+}
+
+/** The keys of unanswered payments that the browser keeps. */
+async function storedKeys(): Promise<string[]> {
+  const names = await page.evaluate(() => Object.keys(localStorage))
+  return names.filter((name) => name.startsWith('payflow.pending.'))
+}
