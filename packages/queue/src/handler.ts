@@ -20,7 +20,11 @@ export interface DeliveryContext {
    * when a drain runs out of time. Pass it to every call that takes one.
    */
   readonly signal: AbortSignal
-  /** 1 for the first try. Counted in PostgreSQL: survives processes, connections and brokers. */
+  /**
+   * 1 for the first try, at least 2 for what is redelivered. Counted in PostgreSQL, so that it
+   * survives processes, connections and brokers. What was given back without fault does not count
+   * against `retry.attempts`.
+   */
   readonly attempt: number
   /** The broker says it may have delivered this message before. */
   readonly redelivered: boolean

@@ -137,6 +137,16 @@ describe('consumer', () => {
     expect(await world.ready()).toBe(1)
     const attempts = await sql`select failed from queue.attempt where failed > 0`.execute(world.db)
     expect(attempts.rows).toEqual([])
+    const seen: unknown[] = []
+    const next = world.bus()
+    await next
+      .consumer({ name: 'notes', queue: world.queue, messages: [NoteWritten] })
+      .handle(NoteWritten, async (message, { attempt, redelivered }) => {
+        seen.push(message.id, attempt, redelivered)
+      })
+      .start()
+    await waitFor(() => seen.length > 0)
+    expect(seen).toEqual(['m-000', 2, true])
   })
 
   it('drains at any moment of its start', async () => {

@@ -80,16 +80,18 @@ export async function attemptDelivery<DB>(
 
   const counted =
     delivery.redelivered || message.properties.headers?.[ATTEMPT_HEADER] !== undefined
-  let attempt = 1
+  let begun = 1
   try {
     if (counted) {
-      attempt = await beginAttempt(context.query, context.schema, context.consumer, decoded.id)
+      begun = await beginAttempt(context.query, context.schema, context.consumer, decoded.id)
     }
   } catch (error) {
     return { ...known, verdict: { kind: 'trouble', error } }
   }
+  // A first try leaves no record if its process dies; that there was one, only the broker knows.
+  const attempt = Math.max(begun, delivery.redelivered ? 2 : 1)
   const result = { ...known, attempt, counted }
-  if (attempt > context.maxAttempts) {
+  if (begun > context.maxAttempts) {
     return { ...result, verdict: park('attempts-exhausted', new Error('The process died at it')) }
   }
   const run = new Run(context, accepted.route, {

@@ -1,0 +1,71 @@
+// A worker of its own process, for tests that kill it: consumes and relays as its settings say.
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import { childProbe } from '@payflow/testkit/child-probe'
+import { createBus } from '../../src/index.ts'
+import { NoteFiled, NoteWritten } from './messages.ts'
+
+/** What the parent passes in SETTINGS. */
+export interface ChildSettings {
+  readonly databaseUrl: string
+  readonly rabbitmqUrl: string
+  readonly exchange: string
+  readonly queue: string
+  readonly consume?: 'one-step' | 'two-step'
+  readonly relay?: { leaseMs?: number; pollMs?: number; batchSize?: number }
+  readonly concurrency?: number
+}
+
+const settings = JSON.parse(process.env['SETTINGS'] ?? '{}') as ChildSettings
+const pool = new pg.Pool({ connectionString: settings.databaseUrl, max: 10 })
+pool.on('error', () => {})
+pool.on('connect', (client) => client.on('error', () => {}))
+const db = new Kysely<any>({ dialect: new PostgresDialect({ pool }) })
+const probe = childProbe()
+
+const bus = createBus<any>({
+  broker: { url: settings.rabbitmqUrl, heartbeatS: 2 },
+  db,
+  source: 'queue-tests-child',
+  topology: {
+    exchange: settings.exchange,
+    bindings: [{ queue: settings.queue, types: ['notes.written'] }],
+  },
+  probe,
+})
+
+const effect = (trx: Kysely<any>, id: string, note: string): Promise<unknown> =>
+  sql`insert into effect (message_id, note) values (${id}, ${note})`.execute(trx)
+
+if (settings.consume !== undefined) {
+  const consumer = bus.consumer({
+    name: 'notes',
+    queue: settings.queue,
+    messages: [NoteWritten],
+    concurrency: settings.concurrency ?? 4,
+    retry: { attempts: 5, delaysMs: [50] },
+  })
+  if (settings.consume === 'one-step') {
+    consumer.handle(NoteWritten, async (message, { trx, outbox }) => {
+      await effect(trx, message.id, message.data.text)
+      await probe('handler.worked', message.id)
+      if (settings.relay !== undefined) await outbox.publish(NoteFiled, message.data)
+    })
+  } else {
+    consumer.handle(NoteWritten, {
+      decide: async (message) => message.data.text,
+      record: (message, text, { trx }) => effect(trx, message.id, text).then(() => {}),
+    })
+  }
+  await consumer.start()
+}
+if (settings.relay !== undefined) bus.relay(settings.relay).start()
+
+process.on('SIGTERM', async () => {
+  const result = await bus.drain({ deadlineMs: 10_000 })
+  await db.destroy()
+  process.send?.({ drained: result })
+  process.disconnect()
+})
+process.on('message', () => {})
+process.send?.({ ready: true })
