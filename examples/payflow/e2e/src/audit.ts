@@ -1,0 +1,143 @@
+/*
+ * An auditor with access to every database, and to nothing else: no service is asked, so that what
+ * is found does not depend on the code that is being checked.
+ */
+import { createLedger } from '@payflow/ledger'
+import type { DatabaseName, Stack } from '@payflow-app/stack'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+
+/** Where the databases are: a running stack, or its like. */
+export type Auditable = Pick<Stack, 'adminUrl'>
+
+/** What is true of all payments together. */
+export interface Audit {
+  /** Debits less credits over all accounts: 0, or money was made or lost. */
+  readonly imbalanceMinor: bigint
+  /** What the ledger's own verification found. */
+  readonly findings: readonly unknown[]
+  readonly payments: number
+  readonly pending: number
+  readonly completed: number
+  readonly failed: number
+  readonly completedWithoutPosting: readonly string[]
+  readonly failedWithPosting: readonly string[]
+  readonly postedTwice: readonly string[]
+  /** Holds still open although their payment is settled. */
+  readonly heldThoughSettled: readonly string[]
+}
+
+/** What is true of one payment, wherever it left a trace. */
+export interface PaymentFacts {
+  readonly status: string | undefined
+  readonly postings: number
+  readonly notifications: number
+}
+
+export async function auditAll(stack: Auditable): Promise<Audit> {
+  const payments = await read<{ id: string; status: string }>(
+    stack,
+    'transaction',
+    sql`select id, status from payments`,
+  )
+  const posted = await read<{ holdId: string; times: number }>(
+    stack,
+    'wallet',
+    sql`select hold_id as "holdId", count(*)::int as times
+        from ledger.transfer where hold_id is not null group by hold_id`,
+  )
+  const held = await read<{ id: string }>(
+    stack,
+    'wallet',
+    sql`select id from ledger.hold where state = 'open'`,
+  )
+  const books = await verifyBooks(stack)
+  const times = new Map(posted.map((row) => [row.holdId, row.times]))
+  const statusOf = new Map(payments.map((row) => [row.id, row.status]))
+  const withStatus = (status: string) => payments.filter((row) => row.status === status)
+  const settled = (id: string) => (statusOf.get(id) ?? 'PENDING') !== 'PENDING'
+  return {
+    ...books,
+    payments: payments.length,
+    pending: withStatus('PENDING').length,
+    completed: withStatus('COMPLETED').length,
+    failed: withStatus('FAILED').length,
+    completedWithoutPosting: ids(withStatus('COMPLETED').filter(({ id }) => !times.has(id))),
+    failedWithPosting: ids(withStatus('FAILED').filter(({ id }) => times.has(id))),
+    postedTwice: posted.filter((row) => row.times > 1).map((row) => row.holdId),
+    heldThoughSettled: ids(held.filter(({ id }) => settled(id))),
+  }
+}
+
+/** What {@link auditAll} must find when the promise holds and nothing is on its way. */
+export const SOUND = {
+  imbalanceMinor: 0n,
+  findings: [],
+  pending: 0,
+  completedWithoutPosting: [],
+  failedWithPosting: [],
+  postedTwice: [],
+  heldThoughSettled: [],
+} as const satisfies Partial<Audit>
+
+export async function auditPayment(stack: Auditable, id: string): Promise<PaymentFacts> {
+  const [payment] = await read<{ status: string }>(
+    stack,
+    'transaction',
+    sql`select status from payments where id = ${id}`,
+  )
+  const [posted] = await read<{ times: number }>(
+    stack,
+    'wallet',
+    sql`select count(*)::int as times from ledger.transfer where hold_id = ${id}`,
+  )
+  const [notified] = await read<{ times: number }>(
+    stack,
+    'notification',
+    sql`select count(*)::int as times from notifications where payment_id = ${id}`,
+  )
+  return {
+    status: payment?.status,
+    postings: posted?.times ?? 0,
+    notifications: notified?.times ?? 0,
+  }
+}
+
+async function verifyBooks(
+  stack: Auditable,
+): Promise<{ imbalanceMinor: bigint; findings: readonly unknown[] }> {
+  return withDatabase(stack, 'wallet', async (db) => {
+    const ledger = createLedger()
+    const trial = await ledger.trialBalance(db)
+    const { findings } = await ledger.verify(db)
+    const imbalanceMinor = trial.totals.reduce((sum, total) => sum + total.differenceMinor, 0n)
+    return { imbalanceMinor, findings }
+  })
+}
+
+function read<T>(
+  stack: Auditable,
+  name: DatabaseName,
+  query: ReturnType<typeof sql>,
+): Promise<readonly T[]> {
+  return withDatabase(stack, name, async (db) => (await query.execute(db)).rows as readonly T[])
+}
+
+async function withDatabase<T>(
+  stack: Auditable,
+  name: DatabaseName,
+  work: (db: Kysely<unknown>) => Promise<T>,
+): Promise<T> {
+  const pool = new pg.Pool({ connectionString: stack.adminUrl(name), max: 2 })
+  pool.on('error', () => undefined)
+  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
+  try {
+    return await work(db)
+  } finally {
+    await db.destroy()
+  }
+}
+
+function ids(rows: readonly { readonly id: string }[]): string[] {
+  return rows.map((row) => row.id)
+}

@@ -1,0 +1,19 @@
+export {
+  auditAll,
+  auditPayment,
+  SOUND,
+  type Audit,
+  type Auditable,
+  type PaymentFacts,
+} from './audit.ts'
+export {
+  call,
+  isRetryable,
+  settle,
+  User,
+  type Answer,
+  type Page,
+  type Payment,
+  type PaymentInput,
+  type Wallet,
+} from './client.ts'
