@@ -29,19 +29,19 @@ export function BalanceCard() {
       className='hero rise relative overflow-hidden rounded-3xl p-6 text-white shadow-card sm:p-7'
     >
       <Flow />
-      <p className='text-sm text-white/80'>Balance</p>
+      <p className='text-sm text-white/90'>Balance</p>
       <p className='mt-1 text-5xl font-semibold tracking-tight' data-testid='balance'>
         <BigMoney minor={balance.data.balance} currency={currency} />
       </p>
       <dl className='mt-6 flex gap-8 text-sm'>
         <div>
-          <dt className='text-white/75'>Available</dt>
+          <dt className='text-white/90'>Available</dt>
           <dd className='text-base font-semibold tabular-nums' data-testid='available'>
             {formatMinor(available, currency)}
           </dd>
         </div>
         <div>
-          <dt className='text-white/75'>Pending</dt>
+          <dt className='text-white/90'>Pending</dt>
           <dd className='text-base font-semibold tabular-nums' data-testid='pending'>
             {formatMinor(pending, currency)}
           </dd>

@@ -48,6 +48,7 @@ function RecipientSearch({ onChoose, error }: Omit<PickerProps, 'chosen'>) {
   const search = useRecipients(query)
   const enough = query.length >= queryCharsMin
   const found = enough ? (search.data?.items ?? []).filter((item) => item.id !== user.id) : []
+  const current = query === text.trim() && !search.isPlaceholderData
   useEffect(() => setActive(0), [query])
 
   function onKeyDown(event: KeyboardEvent): void {
@@ -57,7 +58,8 @@ function RecipientSearch({ onChoose, error }: Omit<PickerProps, 'chosen'>) {
     if (step !== undefined && found.length > 0) {
       setActive((active + step + found.length) % found.length)
     } else if (event.key === 'Enter' && person !== undefined) {
-      onChoose(person)
+      // What is listed may still answer an earlier text; a name typed fast must not pay another.
+      if (current) onChoose(person)
     } else if (event.key === 'Escape') {
       setText('')
     } else {

@@ -1,4 +1,5 @@
 import { Check, CircleDashed, X } from 'lucide-react'
+import { useEffect, useState } from 'react'
 import type { TransactionView } from '@payflow-app/contracts'
 import { elapsed, fullTime } from '../time.ts'
 import { acceptedMessage, failureReason } from '../words.ts'
@@ -11,8 +12,13 @@ interface Step {
   readonly detail: string
 }
 
+const slowAfterMs = 10_000
+const usual = 'Usually within a second.'
+const slowly =
+  'This takes longer than usual. It ends by itself, completed or failed; nothing is lost.'
+
 /** How far a payment has come. The first step is done as soon as the payment exists at all. */
-export function stepsOf(payment: TransactionView): readonly Step[] {
+function stepsOf(payment: TransactionView, slow: boolean): readonly Step[] {
   const received: Step = {
     state: 'done',
     title: acceptedMessage,
@@ -28,7 +34,7 @@ export function stepsOf(payment: TransactionView): readonly Step[] {
       return [
         received,
         { state: 'now', title: 'Pending', detail: 'The money is set aside and on its way.' },
-        { state: 'ahead', title: 'Completed', detail: 'Usually within a second.' },
+        { state: 'ahead', title: 'Completed', detail: slow ? slowly : usual },
       ]
     case 'COMPLETED':
       return [
@@ -53,7 +59,12 @@ const marks: Readonly<Record<StepState, string>> = {
 }
 
 export function Timeline(props: { readonly payment: TransactionView }) {
-  const steps = stepsOf(props.payment)
+  const [slow, setSlow] = useState(false)
+  useEffect(() => {
+    const timer = setTimeout(() => setSlow(true), slowAfterMs)
+    return () => clearTimeout(timer)
+  }, [])
+  const steps = stepsOf(props.payment, slow)
   return (
     <ol className='space-y-0' aria-label='Progress of this payment'>
       {steps.map((step, index) => (

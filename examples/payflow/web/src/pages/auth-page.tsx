@@ -163,7 +163,7 @@ function AuthFrame(props: { readonly title: string; readonly children: ReactNode
         <p className='max-w-md text-4xl leading-tight font-semibold tracking-tight'>
           Every payment ends completed or failed. Exactly once.
         </p>
-        <p className='mt-4 max-w-sm text-white/75'>
+        <p className='mt-4 max-w-sm text-white/90'>
           Double clicks, lost answers, crashed workers: the money still moves one time or not at
           all.
         </p>
