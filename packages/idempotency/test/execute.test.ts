@@ -241,7 +241,7 @@ describe('options', () => {
 
   it('IDEM-29 has no scope of its own: leaving it out neither compiles nor starts', () => {
     const refusal = expect.objectContaining({ code: 'IDEMPOTENCY_OPTIONS_INVALID' })
-    // @ts-expect-error scope has no default
+    // @ts-expect-error -- scope has no default
     expect(() => createIdempotency({ store: memoryStore() })).toThrow(refusal)
   })
 
