@@ -68,10 +68,13 @@ describe('while RabbitMQ is away', () => {
       expect(await auditPayment(stack, body.id)).toMatchObject({ postings: 0 })
     }
     expect(await ada.wallet()).toMatchObject({ balance: 99_300 })
-    await waitFor(async () => (await auditPayment(stack, answers[0]!.body.id)).notifications === 1, {
-      message: 'the sender to be told about the reversal',
-      timeoutMs: 30_000,
-    })
+    await waitFor(
+      async () => (await auditPayment(stack, answers[0]!.body.id)).notifications === 1,
+      {
+        message: 'the sender to be told about the reversal',
+        timeoutMs: 30_000,
+      },
+    )
     expect(await auditAll(stack)).toMatchObject(SOUND)
   })
 })

@@ -105,9 +105,9 @@ describe('many payments at once', () => {
     const refused = answers.filter((answer) => answer.status === 422)
     expect(accepted).toHaveLength(14)
     expect(refused).toHaveLength(26)
-    expect(new Set(refused.map((answer) => (answer.body as unknown as { type: string }).type))).toEqual(
-      new Set(['https://payflow.dev/problems/insufficient-funds']),
-    )
+    expect(
+      new Set(refused.map((answer) => (answer.body as unknown as { type: string }).type)),
+    ).toEqual(new Set(['https://payflow.dev/problems/insufficient-funds']))
     const settled = await Promise.all(accepted.map((answer) => settle(ada, answer.body.id, 20_000)))
     expect(settled.every((payment) => payment.status === 'COMPLETED')).toBe(true)
     expect(await ada.wallet()).toMatchObject({ balance: 2000, available: 2000, pending: 0 })

@@ -8,7 +8,8 @@ import { startStack, type Stack } from '@payflow-app/stack'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { auditAll, auditPayment, settle, SOUND, User } from './src/index.ts'
 
-const RUNS = 100
+/** `CRASH_RUNS=5 npm test -- worker-crash` for a quick look. */
+const RUNS = Number(process.env['CRASH_RUNS'] ?? 100)
 
 /** Named by what has happened when the worker dies there. */
 const INSTANTS = [
@@ -24,7 +25,7 @@ let grace: User
 beforeAll(async () => {
   // The backstops must not repair what this test is about.
   const never = { DISPATCH_TIMEOUT_MS: '3600000', PROCESSING_TIMEOUT_MS: '3600000' }
-  stack = await startStack({ env: { reversal: never } })
+  stack = await startStack({ env: { reversal: never }, restartDelayMaxMs: 200 })
   ;[ada, grace] = await Promise.all([User.register(stack.url), User.register(stack.url)])
 })
 afterAll(async () => {

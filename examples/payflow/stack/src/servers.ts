@@ -103,7 +103,9 @@ export class ServerWatch {
     while (this.#watching) {
       const { code, signal } = await this.#server.exited
       if (!this.#watching || this.#down) return
-      this.#onDeath(`${this.#server.kind} ended (${signal ?? `exit code ${code}`}); starting it again`)
+      this.#onDeath(
+        `${this.#server.kind} ended (${signal ?? `exit code ${code}`}); starting it again`,
+      )
       try {
         await this.#server.start()
       } catch (error) {

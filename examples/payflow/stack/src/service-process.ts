@@ -1,5 +1,11 @@
 import { closeSync, openSync } from 'node:fs'
-import { ProbeLink, spawnOwned, waitFor, type OwnedProcess, type ProbeAction } from '@payflow/testkit'
+import {
+  ProbeLink,
+  spawnOwned,
+  waitFor,
+  type OwnedProcess,
+  type ProbeAction,
+} from '@payflow/testkit'
 import { StackError } from './stack-error.ts'
 import type { ServicePlan } from './plan.ts'
 
@@ -9,6 +15,8 @@ export interface ServiceProcessOptions {
   readonly log: string
   /** Added to this process's environment and the plan's. */
   readonly env: Readonly<Record<string, string>>
+  /** Longest pause before it is started again; it doubles from 200 ms while starts keep failing. */
+  readonly restartDelayMaxMs: number
   /** Called whenever another process runs under this name, or none does. */
   readonly onChange: () => void
   /** Called with a sentence when it died by itself. */
@@ -16,7 +24,6 @@ export interface ServiceProcessOptions {
 }
 
 const RESTART_FIRST_MS = 200
-const RESTART_LAST_MS = 5_000
 /** Who has lived this long did not die of its start. */
 const SETTLED_AFTER_MS = 10_000
 
@@ -55,7 +62,7 @@ export class ServiceProcess {
     const log = openSync(this.log, 'a')
     const startedAt = performance.now()
     const owned = await spawnOwned(process.execPath, {
-      args: ['--conditions=@payflow/source', '--enable-source-maps', this.plan.entry],
+      args: ['--conditions=@payflow/source', this.plan.entry],
       env: this.#environment(),
       stdio: ['ignore', log, log, 'ipc'],
     })
@@ -71,7 +78,10 @@ export class ServiceProcess {
       this.#options.onChange()
       if (!this.#restarts || this.#stopping) return
       if (performance.now() - startedAt > SETTLED_AFTER_MS) this.#failures = 0
-      const delayMs = Math.min(RESTART_FIRST_MS * 2 ** this.#failures, RESTART_LAST_MS)
+      const delayMs = Math.min(
+        RESTART_FIRST_MS * 2 ** this.#failures,
+        this.#options.restartDelayMaxMs,
+      )
       this.#failures += 1
       this.#options.onDeath(
         `${this.plan.name} ended (${signal ?? `exit code ${code}`}); starting it again`,

@@ -2,12 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ProbeAction, ServerKind } from '@payflow/testkit'
 import type { Control } from './control.ts'
-import {
-  databaseUrl,
-  type DatabaseName,
-  type ServiceName,
-  type ServicePlan,
-} from './plan.ts'
+import { databaseUrl, type DatabaseName, type ServiceName, type ServicePlan } from './plan.ts'
 import type { Secrets } from './secrets.ts'
 import { ServerWatch, type StackServer } from './servers.ts'
 import { ServiceProcess } from './service-process.ts'
@@ -66,6 +61,7 @@ export interface RunningStackOptions {
   readonly servers: Readonly<Record<ServerKind, StackServer>>
   readonly plans: readonly ServicePlan[]
   readonly env: Readonly<Partial<Record<ServiceName | 'all', Readonly<Record<string, string>>>>>
+  readonly restartDelayMaxMs: number
   readonly onDeath: (sentence: string) => void
   readonly release: () => void
 }
@@ -84,11 +80,14 @@ export class RunningStack implements Stack {
     this.dir = options.dir
     this.#file = new StackFile(options.dir)
     const onChange = () => this.#write()
-    const { onDeath } = options
+    const { onDeath, restartDelayMaxMs } = options
     for (const plan of options.plans) {
       const env = { ...options.env.all, ...options.env[plan.name] }
       const log = join(options.logs, `${plan.name}.log`)
-      this.#services.set(plan.name, new ServiceProcess({ plan, log, env, onChange, onDeath }))
+      this.#services.set(
+        plan.name,
+        new ServiceProcess({ plan, log, env, restartDelayMaxMs, onChange, onDeath }),
+      )
     }
     for (const { kind, own } of Object.values(options.servers)) {
       if (own) this.#watches.set(kind, new ServerWatch(own, onChange, onDeath))
@@ -180,17 +179,15 @@ export class RunningStack implements Stack {
   }
 
   entries(): StackEntry[] {
-    const services = [...this.#services.values()].map(
-      (service): StackEntry => ({
-        name: service.plan.name,
-        kind: 'service',
-        pid: service.pid,
-        port: service.plan.port,
-        url: service.url,
-        log: service.log,
-        restart: 'supervisor',
-      }),
-    )
+    const services = [...this.#services.values()].map((service): StackEntry => ({
+      name: service.plan.name,
+      kind: 'service',
+      pid: service.pid,
+      port: service.plan.port,
+      url: service.url,
+      log: service.log,
+      restart: 'supervisor',
+    }))
     const servers = Object.values(this.#options.servers).map(
       ({ kind, url, port, own }): StackEntry => ({
         name: kind,

@@ -10,12 +10,7 @@ import {
 } from '@payflow/testkit'
 import { claimFolder } from './claim-folder.ts'
 import { openControl } from './control.ts'
-import {
-  DOCUMENTED_PORTS,
-  planServices,
-  SERVICE_NAMES,
-  type ServiceName,
-} from './plan.ts'
+import { DOCUMENTED_PORTS, planServices, SERVICE_NAMES, type ServiceName } from './plan.ts'
 import { loadSecrets } from './secrets.ts'
 import { externalUrl, openServer, type StackServer } from './servers.ts'
 import { RunningStack, type Stack } from './stack.ts'
@@ -38,13 +33,14 @@ export interface StartStackOptions {
    */
   readonly ports?: 'documented' | 'ephemeral'
   /** Added to the environment of one process, or of all. */
-  readonly env?: Readonly<
-    Partial<Record<ServiceName | 'all', Readonly<Record<string, string>>>>
-  >
+  readonly env?: Readonly<Partial<Record<ServiceName | 'all', Readonly<Record<string, string>>>>>
   /** Never use servers named in the environment. @defaultValue true with a temporary folder */
   readonly ownServers?: boolean
-  /** Whether what dies is mentioned on stderr. @defaultValue false */
-  readonly quiet?: boolean
+  /**
+   * Longest pause before a process that keeps dying is started again.
+   * @defaultValue 5000, as long as a person waits before looking at the log
+   */
+  readonly restartDelayMaxMs?: number
   readonly onProgress?: (progress: Progress) => void
   /** Called with a sentence when something died and was started again. */
   readonly onDeath?: (sentence: string) => void
@@ -108,6 +104,7 @@ export async function startStack(options: StartStackOptions = {}): Promise<Stack
       servers: { postgres, redis, rabbitmq },
       plans: planServices(addresses, secrets),
       env: options.env ?? {},
+      restartDelayMaxMs: options.restartDelayMaxMs ?? 5_000,
       onDeath: options.onDeath ?? (() => undefined),
       release,
     })

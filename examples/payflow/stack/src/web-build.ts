@@ -44,7 +44,8 @@ function runVite(): Promise<void> {
     child.once('error', reject)
     child.once('exit', (code) => {
       if (code === 0) resolve()
-      else reject(new StackError('STACK_WEB_BUILD_FAILED', `the web page did not build:\n${output}`))
+      else
+        reject(new StackError('STACK_WEB_BUILD_FAILED', `the web page did not build:\n${output}`))
     })
   })
 }
