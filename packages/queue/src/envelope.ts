@@ -45,6 +45,9 @@ export const OWN_HEADER = 'payflow-'
 /** Set on what comes back from a wait queue. */
 export const ATTEMPT_HEADER = `${OWN_HEADER}attempt`
 
+/** Set on what went to a parking queue, and so on what was put back from there. */
+export const REASON_HEADER = `${OWN_HEADER}reason`
+
 /** The frame for headers is 128 KiB; what users add and what we add must stay well below it. */
 const MAX_USER_HEADER_BYTES = 16_384
 const MAX_ID_LENGTH = 255

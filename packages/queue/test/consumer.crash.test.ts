@@ -128,7 +128,7 @@ describe('consumer', () => {
     const heir = await spawnWorker(world, { consume: 'one-step' })
     await world.waitForEffects(10)
     await untilQuiet()
-    expect((await world.effects()).toSorted()).toEqual([...'0123456789'])
+    expect((await world.effects()).toSorted()).toEqual(Array.from('0123456789'))
     await heir.kill()
   })
 })

@@ -297,5 +297,6 @@ describe('bus.relay', () => {
     const relay = publishingBus().relay({ retentionMs: 0, pollMs: 10 })
     relay.start()
     await waitFor(async () => Object.keys(await states()).length === 0)
+    expect(await states()).toEqual({})
   })
 })

@@ -104,8 +104,27 @@ describe('consumer', () => {
     await waitFor(() => consumer.health().counts.inFlight === 0)
     expect(consumer.health().counts).toMatchObject({ delivered: 3, retried: 2, parked: 1 })
     expect(await world.effects()).toEqual([])
-    const attempts = await sql`select 1 from queue.attempt`.execute(world.db)
-    expect(attempts.rows).toEqual([])
+    const attempts = await sql`select failed, started from queue.attempt`.execute(world.db)
+    expect(attempts.rows).toEqual([{ failed: 3, started: 0 }])
+  })
+
+  it('starts anew with a parked message that was put back into its queue', async () => {
+    let repaired = false
+    await start(async () => {
+      if (!repaired) throw new Error('broken')
+    })
+    const { id } = await bus.publish(NoteWritten, { subject: 'a', text: 'x' })
+    const parked = await world.take(`${world.queue}.parked`)
+    repaired = true
+    await world.send(world.queue, parked.content, parked.properties)
+    expect(await world.waitForEffects(1)).toEqual(['x'])
+    expect(runs.map((run) => run.attempt)).toEqual([1, 2, 3, 1])
+    const inbox = await sql`select message_id from queue.inbox`.execute(world.db)
+    expect(inbox.rows).toEqual([{ message_id: id }])
+    await waitFor(async () => {
+      const { rows } = await sql`select 1 from queue.attempt`.execute(world.db)
+      return rows.length === 0
+    })
   })
 
   it('succeeds on a later attempt and forgets the count', async () => {

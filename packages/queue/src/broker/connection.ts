@@ -114,7 +114,7 @@ export class BrokerConnection {
     while (!this.#stop.signal.aborted) {
       let error: unknown
       try {
-        error = await this.#connectAndStay(this.#urls[failures % this.#urls.length]!, () => {
+        error = await this.#connectAndStay(this.#urlFor(failures), () => {
           failures = 0
         })
       } catch (caught) {
@@ -132,6 +132,11 @@ export class BrokerConnection {
       })
       await pause(retryInMs, this.#stop.signal)
     }
+  }
+
+  /** The nodes in turn, the next one after each failure. */
+  #urlFor(failures: number): string {
+    return this.#urls[failures % this.#urls.length] ?? ''
   }
 
   /** Resolves with the reason when an established connection is lost. */
@@ -159,7 +164,7 @@ export class BrokerConnection {
     this.#live = live
     this.#lastError = undefined
     reporter.emit({ type: 'connection.up', purpose, generation: live.generation })
-    for (const listener of [...this.#upListeners]) listener(live)
+    for (const listener of this.#upListeners) listener(live)
     const reason = await lost
     this.#live = undefined
     if (this.#blocked !== undefined) this.#setBlocked(undefined)

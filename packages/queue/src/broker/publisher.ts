@@ -78,8 +78,15 @@ export class Publisher {
       throw new QueueError('The bus is closed', { code: 'QUEUE_CLOSED', retryable: false })
     }
     const startedAt = performance.now()
-    while (this.#channel === undefined || this.#pending.size >= MAX_IN_FLIGHT) {
-      if (connection.blocked !== undefined) break
+    for (;;) {
+      if (connection.blocked !== undefined) {
+        throw new BlockedError(outgoing.messageId, connection.blocked, false)
+      }
+      const channel = this.#channel
+      if (channel !== undefined && this.#pending.size < MAX_IN_FLIGHT) {
+        const usedMs = performance.now() - startedAt
+        return await this.#send(channel, outgoing, Math.max(1, confirmTimeoutMs - usedMs))
+      }
       const leftMs = confirmTimeoutMs - (performance.now() - startedAt)
       if (leftMs <= 0) throw unavailable(outgoing, connection)
       connection.start()
@@ -87,11 +94,6 @@ export class Publisher {
       await this.#changed(AbortSignal.any([this.#stop.signal, late]))
       if (this.#stop.signal.aborted) throw unavailable(outgoing, connection)
     }
-    if (connection.blocked !== undefined) {
-      throw new BlockedError(outgoing.messageId, connection.blocked, false)
-    }
-    const leftMs = Math.max(1, confirmTimeoutMs - (performance.now() - startedAt))
-    await this.#send(this.#channel!, outgoing, leftMs)
   }
 
   /** Lets go of the channel; what is unconfirmed rejects. The connection is closed by its owner. */
@@ -204,7 +206,7 @@ export class Publisher {
   /** What is in flight when the broker blocks may stay so for hours: say so instead of waiting. */
   #blockedChanged(reason: string | undefined): void {
     if (reason !== undefined) {
-      for (const pending of [...this.#pending]) {
+      for (const pending of this.#pending) {
         pending.settle(new BlockedError(pending.outgoing.messageId, reason, true))
       }
     }
@@ -243,7 +245,7 @@ export class Publisher {
   }
 
   #notify(): void {
-    for (const finish of [...this.#waiting]) finish()
+    for (const finish of this.#waiting) finish()
   }
 }
 

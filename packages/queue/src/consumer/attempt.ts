@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ATTEMPT_HEADER, decode, payloadHash } from '../envelope.ts'
+import { ATTEMPT_HEADER, REASON_HEADER, decode, payloadHash } from '../envelope.ts'
 import type { Decoded, EncodeContext } from '../envelope.ts'
 import { QueueError } from '../errors.ts'
 import type { ParkReason } from '../events.ts'
@@ -78,10 +78,13 @@ export async function attemptDelivery<DB>(
   const accepted = await accept(context, decoded)
   if ('kind' in accepted) return { ...known, verdict: accepted }
 
-  const counted =
-    delivery.redelivered || message.properties.headers?.[ATTEMPT_HEADER] !== undefined
+  const headers = message.properties.headers ?? {}
+  const putBack = headers[REASON_HEADER] !== undefined && !delivery.redelivered
+  const counted = delivery.redelivered || putBack || headers[ATTEMPT_HEADER] !== undefined
   let begun = 1
   try {
+    // Somebody moved it out of the parking queue: its tries start from the first.
+    if (putBack) await clearAttempt(context.query, context.schema, context.consumer, decoded.id)
     if (counted) {
       begun = await beginAttempt(context.query, context.schema, context.consumer, decoded.id)
     }
@@ -236,20 +239,18 @@ class Run<DB> {
  * has begun may still commit, and the redelivery will find it committed.
  */
 async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  let onAbort: (() => void) | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => {
-      const { reason } = signal
-      if (!QueueError.is(reason) || reason.code !== 'QUEUE_DELIVERY_LOST') reject(reason)
-    }
-    signal.addEventListener('abort', onAbort)
-    if (signal.aborted) onAbort()
-  })
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
   aborted.catch(() => {})
+  const onAbort = (): void => {
+    const { reason } = signal
+    if (!QueueError.is(reason) || reason.code !== 'QUEUE_DELIVERY_LOST') reject(reason)
+  }
+  signal.addEventListener('abort', onAbort)
+  if (signal.aborted) onAbort()
   try {
     return await Promise.race([work(), aborted])
   } finally {
-    signal.removeEventListener('abort', onAbort!)
+    signal.removeEventListener('abort', onAbort)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { ConsumeMessage, MessageProperties, Options } from 'amqplib'
-import { ATTEMPT_HEADER, OWN_HEADER } from '../envelope.ts'
+import { ATTEMPT_HEADER, OWN_HEADER, REASON_HEADER } from '../envelope.ts'
 import type { Outgoing } from '../envelope.ts'
 import type { ParkReason } from '../events.ts'
 import { errorText } from '../reporter.ts'
@@ -11,6 +11,14 @@ import { uuidv7 } from '../uuid.ts'
  */
 const BROKER_HEADERS =
   /^(x-death|x-(first|last)-death-.*|x-delivery-count|x-acquired-count|CC|BCC)$/
+
+/** Said about an earlier stay in a parking queue; out of date once the message was put back. */
+const PARKING_HEADERS = new Set([
+  REASON_HEADER,
+  ...['error', 'attempts', 'consumer', 'queue', 'parked-at', 'first-seen-at'].map(
+    (name) => `${OWN_HEADER}${name}`,
+  ),
+])
 
 const MAX_ERROR_BYTES = 4_096
 
@@ -36,7 +44,7 @@ export function forParking(
   note: ParkingNote,
 ): Outgoing {
   return forward(message, parkingQueue, {
-    [`${OWN_HEADER}reason`]: note.reason,
+    [REASON_HEADER]: note.reason,
     [`${OWN_HEADER}error`]: truncate(describe(note.error)),
     [`${OWN_HEADER}attempts`]: note.attempts,
     [`${OWN_HEADER}consumer`]: note.consumer,
@@ -58,7 +66,7 @@ function forward(
     [`${OWN_HEADER}routing-key`]: fields.routingKey,
   }
   for (const [name, value] of Object.entries(properties.headers ?? {})) {
-    if (!BROKER_HEADERS.test(name)) headers[name] = value
+    if (!BROKER_HEADERS.test(name) && !PARKING_HEADERS.has(name)) headers[name] = value
   }
   const messageId = (properties.messageId as string | undefined) ?? `unnamed-${uuidv7()}`
   return {

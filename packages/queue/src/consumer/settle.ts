@@ -3,7 +3,6 @@ import type { Publisher } from '../broker/publisher.ts'
 import { waitQueueName } from '../broker/topology.ts'
 import type { Outgoing } from '../envelope.ts'
 import type { DeliveryRef, ParkReason } from '../events.ts'
-import { clearAttempt } from '../postgres/clear-attempt.ts'
 import { failAttempt } from '../postgres/fail-attempt.ts'
 import type { Query } from '../postgres/query.ts'
 import { withdrawAttempt } from '../postgres/withdraw-attempt.ts'
@@ -105,11 +104,15 @@ async function retry(
   const receipt = await move(context, delivery, outgoing)
   if (receipt === undefined) return await abandon(context, delivery, concluded, error)
   delivery.ack(receipt)
-  const { emit } = context.reporter
-  emit({ type: 'message.retried', ...reference(context, concluded), delayMs, error })
+  const about = reference(context, concluded)
+  context.reporter.emit({ type: 'message.retried', ...about, delayMs, error })
   return 'retried'
 }
 
+/*
+ * The count of attempts stays. A process that dies between the confirm and the acknowledgement has the
+ * message delivered again, and that copy is then parked too instead of being tried anew.
+ */
 async function park(
   context: SettleContext,
   delivery: Delivery,
@@ -128,15 +131,9 @@ async function park(
   })
   const receipt = await move(context, delivery, outgoing)
   if (receipt === undefined) return await abandon(context, delivery, attempt, error)
-  if (attempt.messageId !== undefined) {
-    const { query, schema, consumer } = context
-    // Were it to stay, a message that is put back later would start with its tries used up. It
-    // is not worth keeping the message in hand for, so its failure is ignored.
-    await clearAttempt(query, schema, consumer, attempt.messageId).catch(() => {})
-  }
   delivery.ack(receipt)
-  const { emit } = context.reporter
-  emit({ type: 'message.parked', ...reference(context, attempt), reason, error })
+  const about = reference(context, attempt)
+  context.reporter.emit({ type: 'message.parked', ...about, reason, error })
   return 'parked'
 }
 

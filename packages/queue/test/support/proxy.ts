@@ -14,12 +14,12 @@ export class Proxy implements AsyncDisposable {
 
   static async to(target: string): Promise<Proxy> {
     const { hostname, port } = new URL(target)
-    let proxy: Proxy
-    const server = createServer((near) => proxy.#join(near, connect(Number(port), hostname)))
+    const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const url = new URL(target)
     url.port = String((server.address() as AddressInfo).port)
-    proxy = new Proxy(server, url.href)
+    const proxy = new Proxy(server, url.href)
+    server.on('connection', (near) => proxy.#join(near, connect(Number(port), hostname)))
     return proxy
   }
 

@@ -61,11 +61,12 @@ if (settings.consume !== undefined) {
 }
 if (settings.relay !== undefined) bus.relay(settings.relay).start()
 
-process.on('SIGTERM', async () => {
+async function drain(): Promise<void> {
   const result = await bus.drain({ deadlineMs: 10_000 })
   await db.destroy()
   process.send?.({ drained: result })
   process.disconnect()
-})
+}
+process.on('SIGTERM', () => void drain())
 process.on('message', () => {})
 process.send?.({ ready: true })
