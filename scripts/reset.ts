@@ -13,4 +13,6 @@ if (holder !== undefined) {
 }
 const there = existsSync(dir)
 rmSync(dir, { recursive: true, force: true })
-console.log(there ? 'forgot everything; the next npm start begins anew' : 'there was nothing to forget')
+console.log(
+  there ? 'forgot everything; the next npm start begins anew' : 'there was nothing to forget',
+)

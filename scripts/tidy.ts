@@ -81,7 +81,7 @@ function checkMarkdown(file: string, lines: readonly string[]): void {
   lines.forEach((line, index) => {
     if (line.startsWith('```')) fenced = !fenced
     if (fenced) return
-    if (/^# /.test(line)) headings.push(index + 1)
+    if (line.startsWith('# ')) headings.push(index + 1)
     for (const [, target] of line.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
       if (target === undefined || /^[a-z]+:/.test(target)) continue
       const path = normalize(join(dirname(file), target))

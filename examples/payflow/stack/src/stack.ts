@@ -217,7 +217,7 @@ export class RunningStack implements Stack {
     await Promise.all([...this.#services.values()].map((service) => service.stop()))
     for (const watch of this.#watches.values()) watch.end()
     const servers = Object.values(this.#options.servers)
-    await Promise.allSettled(servers.map(({ own }) => own?.stop()))
+    await Promise.allSettled(servers.flatMap(({ own }) => (own ? [own.stop()] : [])))
     this.#file.remove()
     this.#options.release()
     if (this.#options.temporary) rmSync(this.dir, { recursive: true, force: true })

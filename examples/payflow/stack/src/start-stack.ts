@@ -118,7 +118,7 @@ export async function startStack(options: StartStackOptions = {}): Promise<Stack
     return running
   } catch (error) {
     if (stack === undefined) {
-      await Promise.allSettled(opened.map((server) => server.own?.stop()))
+      await Promise.allSettled(opened.flatMap(({ own }) => (own ? [own.stop()] : [])))
       release()
     } else await stack.stop()
     throw error
