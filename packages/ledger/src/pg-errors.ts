@@ -26,8 +26,12 @@ const LOST_RETRY_AFTER_MS = 1_000
 
 const NOT_MIGRATED = new Set(['3F000', '42P01', '42883', '42703'])
 
-/** Errors of `pg` that have no code, only a text. */
-const POOL_TIMEOUT = 'timeout exceeded when trying to connect'
+/** Errors of `pg` that have no code, only a text. These come before anything was sent. */
+const BUSY_TEXT: Readonly<Record<string, readonly [cause: BusyCause, retryAfterMs: number]>> = {
+  'timeout exceeded when trying to connect': ['pool_timeout', 200],
+  'Connection terminated due to connection timeout': ['unavailable', 1_000],
+  'timeout expired': ['unavailable', 1_000],
+}
 const CONNECTION_TEXT =
   /Connection terminated|Client has encountered a connection error|Client was closed/
 
@@ -35,7 +39,7 @@ const CONNECTION_TEXT =
 export function faultOf(error: unknown): Fault {
   const code = codeOf(error)
   const text = error instanceof Error ? error.message : String(error)
-  const busy = BUSY[code] ?? (text === POOL_TIMEOUT ? (['pool_timeout', 200] as const) : undefined)
+  const busy = BUSY[code] ?? BUSY_TEXT[text]
   if (busy !== undefined) {
     const [cause, retryAfterMs] = busy
     return {

@@ -7,7 +7,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Executor, LedgerError, surviveConnectionLoss } from '../src/index.ts'
-import { cuttingProxy } from './support/cutting-proxy.ts'
+import { cuttingProxy, silentPort } from './support/cutting-proxy.ts'
 import { type Fixture, movement, openFixture, tally, times } from './support/fixture.ts'
 
 let fx: Fixture
@@ -162,11 +162,18 @@ describe('faults', () => {
 
   test('LEDGER-23 no free connection and no server are busy: nothing was sent', async () => {
     const [from, to] = [await fx.wallet(100n), await fx.wallet()]
-    await withOwnPool({ max: 1, connectionTimeoutMillis: 50 }, async (db) => {
+    await withOwnPool({ max: 1, connectionTimeoutMillis: 2_000 }, async (db, pool) => {
       await db.connection().execute(async () => {
+        pool.options.connectionTimeoutMillis = 50 // for the next one, which finds the pool empty
         const result = await fx.ledger.transfer(db, movement(from, to))
         expect(result).toMatchObject({ outcome: 'busy', cause: 'pool_timeout' })
       })
+    })
+    await using silent = await silentPort()
+    const unanswered = { connectionString: silent.url, connectionTimeoutMillis: 50 }
+    await withOwnPool(unanswered, async (db) => {
+      const result = await fx.ledger.transfer(db, movement(from, to))
+      expect(result).toMatchObject({ outcome: 'busy', cause: 'unavailable' })
     })
     const nowhere = { connectionString: 'postgres://postgres@127.0.0.1:1/none' }
     await withOwnPool(nowhere, async (db) => {

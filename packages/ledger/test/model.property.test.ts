@@ -114,7 +114,8 @@ describe('any sequence of verbs', () => {
           for (const b of found) expect(b?.availableMinor).toBeGreaterThanOrEqual(0n)
         },
       ),
-      { numRuns: 30 },
+      // No shrinking: the order in which clients meet is not the seed's to repeat.
+      { numRuns: 30, endOnFailure: true },
     )
     const { findings } = await fx.ledger.verify(fx.db)
     expect(findings).toEqual([])

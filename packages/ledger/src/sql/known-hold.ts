@@ -17,12 +17,17 @@ begin
   select * into v_hold from ${s}.hold where id = p_id;
   if not found then
     select * into v_transfer from ${s}.transfer where id = p_id;
-    if found then
+    if v_transfer.kind = 'tombstone' or v_transfer.hold_id = p_id then
+      -- The hold came between the two reads; it is visible now.
+      select * into strict v_hold from ${s}.hold where id = p_id;
+    elsif found then
       return json_build_object('outcome', 'conflict', 'differs', array['kind'],
         'existing', ${s}.transfer_json(v_transfer));
+    else
+      return null;
     end if;
-    return null;
-  elsif v_hold.tombstone then
+  end if;
+  if v_hold.tombstone then
     return ${s}.rejected('hold_released', null);
   end if;
   v_differs := array_remove(array[

@@ -34,7 +34,9 @@ begin
       'existing', ${s}.transfer_json(v_transfer));
   end if;
   select * into v_hold from ${s}.hold where id = p_id;
-  if found then
+  if v_hold.tombstone then -- came between the two reads
+    return ${s}.rejected('hold_released', null);
+  elsif found then
     return json_build_object('outcome', 'conflict', 'differs', array['kind'],
       'existing', ${s}.hold_json(v_hold, clock_timestamp()));
   end if;
