@@ -21,8 +21,8 @@ const socketErrors = new Set([
 const driverMessages = [
   'timeout exceeded when trying to connect',
   'Connection terminated',
-  'Query read timeout',
   'Client has encountered a connection error',
+  'Client was closed',
 ]
 
 /** Tells whether a database call failed for a reason that is likely gone in a moment. */

@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import type { Logger } from './logger.ts'
+import { AnsweringClient } from './pg-client.ts'
 
 /** Options of {@link createDatabase}. */
 export interface DatabaseOptions {
@@ -43,6 +44,7 @@ const CLIENT_TIMEOUT_EXTRA_MS = 1_000
 export function createDatabase<DB>(options: DatabaseOptions): Database<DB> {
   const { logger, statementTimeoutMs = 5_000 } = options
   const pool = new pg.Pool({
+    Client: AnsweringClient,
     connectionString: options.url,
     application_name: options.applicationName,
     max: options.poolMax ?? 10,
