@@ -5,7 +5,7 @@
  * Protocol, over the IPC channel of `child_process` (JSON objects with `payflowProbe`; all else is the test's
  * own conversation):
  *
- *   parent → child   { payflowProbe: 'arm', id, probe, action: 'kill'|'stop'|'report', skip }
+ *   parent → child   { payflowProbe: 'arm', id, probe, action: 'kill'|'stop'|'report', skip, only? }
  *   child → parent   { payflowProbe: 'armed', id }                          the answer to 'arm'
  *   child → parent   { payflowProbe: 'reached', probe, action, hit, detail }  an armed probe was passed
  *   parent → child   { payflowProbe: 'go', probe }                          continue after 'stop'
@@ -13,6 +13,7 @@
  *
  * `skip` passes go by before the action happens, once: 'kill' and 'stop' disarm themselves, 'report' stays
  * until disarmed. A later 'arm' for the same probe replaces the earlier one. `hit` counts passes from 1.
+ * With `only`, passes with another detail do not count.
  */
 
 /**
@@ -26,6 +27,7 @@ export type ProbeAction = 'kill' | 'stop' | 'report'
 
 interface Armed {
   readonly action: ProbeAction
+  readonly only: unknown
   skip: number
   hits: number
 }
@@ -68,9 +70,11 @@ function receive(state: State, message: unknown): void {
     probe: string
     action: ProbeAction
     skip?: number
+    only?: unknown
   }
   if (order.payflowProbe === 'arm') {
-    state.armed.set(order.probe, { action: order.action, skip: order.skip ?? 0, hits: 0 })
+    const { action, skip = 0, only } = order
+    state.armed.set(order.probe, { action, skip, only, hits: 0 })
     process.send?.({ payflowProbe: 'armed', id: order.id })
   } else if (order.payflowProbe === 'disarm') {
     state.armed.delete(order.probe)
@@ -83,6 +87,7 @@ function receive(state: State, message: unknown): void {
 function pass(state: State, probe: string, detail: unknown): void | Promise<void> {
   const armed = state.armed.get(probe)
   if (armed === undefined) return
+  if (armed.only !== undefined && armed.only !== detail) return
   armed.hits += 1
   if (armed.hits <= armed.skip) return
   const { action, hits: hit } = armed

@@ -21,8 +21,13 @@ export interface Child extends AsyncDisposable {
   /**
    * Makes `action` happen when the child passes `probe` (after `skip` earlier passes): 'kill' ends it there
    * with SIGKILL, 'stop' holds it there until {@link Child.go}, 'report' only tells. Resolves when armed.
+   * With `only`, passes with another detail do not count.
    */
-  arm(probe: string, action: ProbeAction, options?: { readonly skip?: number }): Promise<void>
+  arm(
+    probe: string,
+    action: ProbeAction,
+    options?: { readonly skip?: number; readonly only?: unknown },
+  ): Promise<void>
   /** The probe does nothing again. */
   disarm(probe: string): Promise<void>
   /** Lets a child that stopped at the probe go on. */
@@ -90,8 +95,12 @@ class NodeChild implements Child {
     openResources.add(this, `child ${file} (pid ${owned.pid})`, () => this.kill())
   }
 
-  arm(probe: string, action: ProbeAction, options: { skip?: number } = {}): Promise<void> {
-    return this.#link.arm(probe, action, options.skip ?? 0)
+  arm(
+    probe: string,
+    action: ProbeAction,
+    options: { skip?: number; only?: unknown } = {},
+  ): Promise<void> {
+    return this.#link.arm(probe, action, options.skip ?? 0, options.only)
   }
 
   disarm(probe: string): Promise<void> {

@@ -35,8 +35,8 @@ export class ProbeLink {
     void exited.then(() => (this.#ended = true))
   }
 
-  arm(probe: string, action: ProbeAction, skip = 0): Promise<void> {
-    return this.#order({ payflowProbe: 'arm', probe, action, skip })
+  arm(probe: string, action: ProbeAction, skip = 0, only?: unknown): Promise<void> {
+    return this.#order({ payflowProbe: 'arm', probe, action, skip, only })
   }
 
   disarm(probe: string): Promise<void> {

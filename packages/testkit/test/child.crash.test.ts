@@ -24,6 +24,15 @@ describe('spawnChild', () => {
     expect((await child.exited).signal).toBe('SIGKILL')
   })
 
+  test('kills the child at the one pass it was armed for', async () => {
+    await using child = await spawnChild(program)
+    await child.arm('work.done', 'kill', { only: 2 })
+    child.send({ work: 1 })
+    await child.message((m) => m.kind === 'finished')
+    child.send({ work: 2 })
+    expect((await child.exited).signal).toBe('SIGKILL')
+  })
+
   test('holds the child at a stop until told to go on', async () => {
     await using child = await spawnChild(program)
     await child.arm('work.begun', 'stop')

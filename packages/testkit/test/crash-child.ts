@@ -11,6 +11,6 @@ process.on('message', (message) => {
 
 async function perform(work: number): Promise<void> {
   await probe('work.begun', { work, amountMinor: 5n })
-  await probe('work.done')
+  await probe('work.done', work)
   process.send?.({ kind: 'finished', work })
 }

@@ -6,6 +6,8 @@ export interface LogFields {
   paymentId?: string
   userId?: string
   messageId?: string
+  /** The answer repeats an earlier one; nothing was done again. */
+  replayed?: boolean
 }
 
 const storage = new AsyncLocalStorage<LogFields>()

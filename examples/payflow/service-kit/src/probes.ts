@@ -13,10 +13,13 @@ interface Order {
   readonly probe: string
   readonly action: 'kill' | 'stop' | 'report'
   readonly skip?: number
+  /** Passes with another detail do not count. */
+  readonly only?: unknown
 }
 
 interface Armed {
   readonly action: Order['action']
+  readonly only: unknown
   skip: number
   hits: number
 }
@@ -46,7 +49,7 @@ function isOrder(message: unknown): message is Order {
 }
 
 function obey(
-  { payflowProbe, id, probe, action, skip = 0 }: Order,
+  { payflowProbe, id, probe, action, skip = 0, only }: Order,
   armed: Map<string, Armed>,
   stopped: Map<string, (() => void)[]>,
 ): void {
@@ -54,7 +57,7 @@ function obey(
     for (const goOn of stopped.get(probe)?.splice(0) ?? []) goOn()
     return
   }
-  if (payflowProbe === 'arm') armed.set(probe, { action, skip, hits: 0 })
+  if (payflowProbe === 'arm') armed.set(probe, { action, skip, only, hits: 0 })
   else armed.delete(probe)
   process.send?.({ payflowProbe: 'armed', id })
 }
@@ -67,6 +70,7 @@ function pass(
 ): void | Promise<void> {
   const found = armed.get(name)
   if (!found) return
+  if (found.only !== undefined && found.only !== detail) return
   found.hits += 1
   if (found.hits <= found.skip) return
   const { action, hits: hit } = found

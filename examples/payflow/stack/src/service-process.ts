@@ -37,6 +37,7 @@ export class ServiceProcess {
   #restarts = true
   #stopping = false
   #failures = 0
+  #armsOfNext: Parameters<ProbeLink['arm']>[] = []
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: ServiceProcessOptions) {
@@ -55,9 +56,9 @@ export class ServiceProcess {
   }
 
   /** Starts it, unless it runs. Resolves when the process exists. */
-  async start(): Promise<void> {
+  async start({ restart = true }: { readonly restart?: boolean } = {}): Promise<void> {
     clearTimeout(this.#timer)
-    this.#restarts = true
+    this.#restarts = restart
     if (this.#owned !== undefined || this.#stopping) return
     const log = openSync(this.log, 'a')
     const startedAt = performance.now()
@@ -73,6 +74,7 @@ export class ServiceProcess {
       owned.exited,
       () => new StackError('STACK_SERVICE_ENDED', `${this.plan.name} has ended; see ${this.log}`),
     )
+    this.#armNext()
     void owned.exited.then(({ code, signal }) => {
       this.#owned = undefined
       this.#options.onChange()
@@ -143,9 +145,10 @@ export class ServiceProcess {
     await this.halt()
   }
 
-  /** See testkit's `Child.arm`. */
-  arm(probe: string, action: ProbeAction, skip = 0): Promise<void> {
-    return this.#probes().arm(probe, action, skip)
+  /** See testkit's `Child.arm`. While it is down, arms the process that is started next. */
+  async arm(probe: string, action: ProbeAction, skip = 0, only?: unknown): Promise<void> {
+    if (this.#owned === undefined) this.#armsOfNext.push([probe, action, skip, only])
+    else await this.#probes().arm(probe, action, skip, only)
   }
 
   go(probe: string): void {
@@ -154,6 +157,16 @@ export class ServiceProcess {
 
   reached(probe: string, timeoutMs = 10_000): Promise<unknown> {
     return this.#probes().reached(probe, { timeoutMs })
+  }
+
+  /** What is written to the channel now is read before the process has connected to anything. */
+  #armNext(): void {
+    for (const order of this.#armsOfNext.splice(0)) {
+      // A process that ends before it answers was not armed; its end is seen elsewhere.
+      this.#probes()
+        .arm(...order)
+        .catch(() => undefined)
+    }
   }
 
   #probes(): ProbeLink {

@@ -14,12 +14,25 @@ export interface StackControls {
   kill(name: ServiceName, signal?: NodeJS.Signals): Promise<void>
   /** Ends a process in order and keeps it down until {@link startService}. */
   stopService(name: ServiceName): Promise<void>
-  startService(name: ServiceName): Promise<void>
+  /**
+   * Resolves when it answers.
+   * @param options - `restart: false` leaves it down when it dies
+   */
+  startService(name: ServiceName, options?: { readonly restart?: boolean }): Promise<void>
   /** SIGSTOP and SIGCONT. */
   freeze(name: ServiceName): Promise<void>
   resume(name: ServiceName): Promise<void>
-  /** Makes a process die, stop or report when it passes a named probe. */
-  arm(name: ServiceName, probe: string, action: ProbeAction, skip?: number): Promise<void>
+  /**
+   * Makes a process die, stop or report when it passes a named probe; one that is down, when it has
+   * been started. With `only`, passes with another detail do not count.
+   */
+  arm(
+    name: ServiceName,
+    probe: string,
+    action: ProbeAction,
+    skip?: number,
+    only?: unknown,
+  ): Promise<void>
   /** Kills a server and keeps it down until {@link startServer}. */
   killServer(kind: ServerKind): Promise<void>
   startServer(kind: ServerKind): Promise<void>
@@ -145,8 +158,11 @@ export class RunningStack implements Stack {
     return this.#service(name).halt()
   }
 
-  async startService(name: ServiceName): Promise<void> {
-    await this.#service(name).start()
+  async startService(
+    name: ServiceName,
+    options: { readonly restart?: boolean } = {},
+  ): Promise<void> {
+    await this.#service(name).start(options)
     await this.#service(name).live(30_000)
   }
 
@@ -158,8 +174,14 @@ export class RunningStack implements Stack {
     return this.#service(name).kill('SIGCONT')
   }
 
-  arm(name: ServiceName, probe: string, action: ProbeAction, skip = 0): Promise<void> {
-    return this.#service(name).arm(probe, action, skip)
+  arm(
+    name: ServiceName,
+    probe: string,
+    action: ProbeAction,
+    skip = 0,
+    only?: unknown,
+  ): Promise<void> {
+    return this.#service(name).arm(probe, action, skip, only)
   }
 
   reached(name: ServiceName, probe: string, timeoutMs?: number): Promise<unknown> {

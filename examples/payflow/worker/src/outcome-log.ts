@@ -30,15 +30,18 @@ export function createOutcomeLog(logger: Logger, metrics: WorkerMetrics): Outcom
     observe(event) {
       metrics.observe(event)
       if (!('messageId' in event)) return
-      const { messageId } = event
+      const { messageId, attempt } = event
       const outcome = open.get(messageId)
       open.delete(messageId)
+      if (event.type === 'message.duplicate') {
+        logger.info({ messageId, attempt }, 'known message: it was committed before')
+      }
       if (event.type !== 'message.committed' || outcome === undefined) return
       const { kind, ...fields } = outcome
       metrics.recorded(kind)
       const line =
         kind === 'late' ? 'late message: the payment had ended before' : `payment ${kind}`
-      logger.info({ messageId, ...fields }, line)
+      logger.info({ messageId, attempt, ...fields }, line)
     },
   }
 }

@@ -75,7 +75,9 @@ export async function postHold(
   }
   const posted = await ledger.capture(db, { holdId: transferId })
   if (!succeeded(posted)) throw outcomeProblem(posted, partiesOf(request))
-  return { transferId, state: 'posted', replayed: posted.outcome === 'replayed' }
+  const replayed = posted.outcome === 'replayed'
+  addLogContext({ replayed })
+  return { transferId, state: 'posted', replayed }
 }
 
 /** Decides that a payment never posts, unless it has: the answer is the decision, for ever. */
