@@ -24,7 +24,13 @@ const steps: Step[] = [
   { name: 'lint', what: 'oxlint, type-aware, with the import rules', run: () => pnpm('oxlint') },
   { name: 'types', what: 'TypeScript 7 over everything', run: types },
   { name: 'tidy', what: 'house rules a linter cannot see', run: () => script('tidy') },
+  {
+    name: 'snippets',
+    what: 'code in the documents is what tests run',
+    run: () => script('snippets', '--check'),
+  },
   { name: 'knip', what: 'unused files, exports, dependencies', run: () => pnpm('knip') },
+  { name: 'hazards', what: 'each has a test, or a reason for none', run: hazards },
   { name: 'test', what: 'unit, integration, crash, end to end', run: test },
   {
     name: 'build',
@@ -36,6 +42,7 @@ const steps: Step[] = [
     what: 'packed tarballs: publint, attw, import, require, types',
     run: () => script('check-packages'),
   },
+  { name: 'api', what: 'public surface as reviewed', run: () => script('api-reports') },
   { name: 'docs', what: 'API reference', run: () => pnpm('typedoc', '--logLevel', 'Warn') },
   { name: 'changeset', what: 'changes are announced', run: () => pnpm('changeset', 'status') },
 ]
@@ -43,6 +50,10 @@ const steps: Step[] = [
 async function types(): Promise<number> {
   const whole = await pnpm('tsc', '-p', 'tsconfig.json')
   return (await pnpm('tsc', '-p', 'examples/payflow/web/tsconfig.json')) || whole
+}
+
+function hazards(): Promise<number> {
+  return script('hazards', '--quiet')
 }
 
 async function test(): Promise<number> {

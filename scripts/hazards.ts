@@ -1,5 +1,5 @@
 /*
- * `npm run hazards [-- --json]`: each hazard of docs/hazards.md with the tests that bear its id, or
+ * `npm run hazards [-- --json | --quiet]`: each hazard of docs/hazards.md with the tests that bear its id, or
  * the reason why there is none. Fails when an id has neither, when a reason is out of date, and when
  * a test names an id that does not exist.
  */
@@ -45,8 +45,12 @@ for (const { id, tests, reason } of hazards.values()) {
 
 if (process.argv.includes('--json')) {
   console.log(JSON.stringify([...hazards.values()], undefined, 2))
-} else {
+} else if (!process.argv.includes('--quiet')) {
   print()
+}
+const proven = [...hazards.values()].filter((hazard) => hazard.tests.length > 0).length
+if (!process.argv.includes('--json')) {
+  console.log(`${proven} of ${hazards.size} hazards have a test`)
 }
 for (const text of faults) console.error(styleText('red', text))
 process.exit(faults.length === 0 ? 0 : 1)
@@ -58,6 +62,4 @@ function print(): void {
     for (const test of tests) console.log(styleText('dim', `    ${test.file}\n      ${test.title}`))
     if (reason !== '') console.log(styleText('dim', `    no test: ${reason}`))
   }
-  const proven = [...hazards.values()].filter((hazard) => hazard.tests.length > 0).length
-  console.log(`\n${proven} of ${hazards.size} hazards have a test`)
 }

@@ -38,6 +38,12 @@ async function look(entries: readonly StackEntry[]): Promise<boolean> {
   return true
 }
 
+// `npm run look … | head` closes the pipe early; that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+
 const entries = readStackFile(dir)
 if (entries.length === 0) {
   console.error('PayFlow is not running here. Start it in another terminal: npm start')

@@ -56,29 +56,47 @@ export async function lookAtQueues(entries: readonly StackEntry[]): Promise<void
 }
 
 interface LogLine {
-  readonly time: string
   readonly process: string
   readonly text: string
+  readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** Log lines of all processes that contain a text: one story, in order of time. */
+/**
+ * The log lines of one payment, in order of time: those that bear its id, and those of the requests
+ * that made it (the gateway does not know the id before it has answered). Any other text: the lines
+ * that contain it.
+ */
 export function lookAtLogs(entries: readonly StackEntry[], text: string): void {
-  const lines: LogLine[] = []
-  for (const { name, kind, log } of entries) {
-    if (kind !== 'service' || !existsSync(log)) continue
-    for (const line of readFileSync(log, 'utf8').split('\n')) {
-      if (line.includes(text)) lines.push({ process: name, ...parseLine(line) })
-    }
-  }
-  lines.sort((one, other) => one.time.localeCompare(other.time))
-  printTable(lines.map(({ time, process, text: message }) => ({ time, process, message })))
+  const lines = entries.filter(({ kind }) => kind === 'service').flatMap(readLog)
+  const ofPayment = lines.filter(({ fields }) => fields['paymentId'] === text)
+  const requests = new Set(ofPayment.map(({ fields }) => fields['requestId']).filter(Boolean))
+  const wanted =
+    ofPayment.length === 0
+      ? lines.filter((line) => line.text.includes(text))
+      : lines.filter(
+          ({ fields }) => fields['paymentId'] === text || requests.has(fields['requestId']),
+        )
+  const rows = wanted.map(({ process, fields, text: line }) => ({
+    time: String(fields['time'] ?? ''),
+    process,
+    message: String(fields['message'] ?? line),
+  }))
+  printTable(rows.toSorted((one, other) => one.time.localeCompare(other.time)))
 }
 
-function parseLine(line: string): { time: string; text: string } {
+function readLog({ name, log }: StackEntry): LogLine[] {
+  if (!existsSync(log)) return []
+  return readFileSync(log, 'utf8')
+    .split('\n')
+    .filter((text) => text !== '')
+    .map((text) => ({ process: name, text, fields: parseLine(text) }))
+}
+
+function parseLine(line: string): Readonly<Record<string, unknown>> {
   try {
-    const { time, msg } = JSON.parse(line) as { time?: string | number; msg?: string }
-    return { time: time === undefined ? '' : new Date(time).toISOString(), text: msg ?? '' }
+    return JSON.parse(line) as Record<string, unknown>
   } catch {
-    return { time: '', text: line }
+    // A crash writes its stack trace as plain text.
+    return {}
   }
 }

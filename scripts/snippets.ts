@@ -1,0 +1,43 @@
+/*
+ * Code in a Markdown file is a region of an example that a test runs:
+ *   <!-- example: packages/ledger/examples/first-transfer.ts -->
+ * followed by a ts block. This puts the region into the block; `--check` only compares.
+ */
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+
+const check = process.argv.includes('--check')
+const block = /(<!-- example: (\S+) -->\n```ts\n)([\s\S]*?)(^```$)/gm
+
+function regionOf(path: string): string {
+  const source = readFileSync(path, 'utf8')
+  const region = /^[ \t]*\/\/ #region main\n([\s\S]*?)^[ \t]*\/\/ #endregion main$/m.exec(
+    source,
+  )?.[1]
+  if (region === undefined) throw new Error(`${path} has no region "main"`)
+  const lines = region.split('\n')
+  const indents = lines.filter((line) => line.trim() !== '').map((line) => line.search(/\S/))
+  const indent = Math.min(...indents)
+  return lines.map((line) => line.slice(indent)).join('\n')
+}
+
+const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.md'], {
+  encoding: 'utf8',
+})
+const stale: string[] = []
+let count = 0
+for (const file of files.split('\n').filter(Boolean)) {
+  const text = readFileSync(file, 'utf8')
+  const renewed = text.replaceAll(block, (_, head: string, path: string, _old, foot: string) => {
+    count += 1
+    return head + regionOf(path) + foot
+  })
+  if (renewed === text) continue
+  stale.push(file)
+  if (!check) writeFileSync(file, renewed)
+}
+console.log(`snippets: ${count} blocks, ${stale.length} ${check ? 'out of date' : 'renewed'}`)
+if (check && stale.length > 0) {
+  console.error(`out of date: ${stale.join(', ')}; run: npm run snippets`)
+  process.exit(1)
+}
