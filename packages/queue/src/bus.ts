@@ -2,7 +2,8 @@ import type { Kysely } from 'kysely'
 import { BrokerConnection } from './broker/connection.ts'
 import type { LiveConnection } from './broker/connection.ts'
 import { Publisher } from './broker/publisher.ts'
-import { declareTopology, defaultParkingQueue, openChannel } from './broker/topology.ts'
+import { closeChannel, declareTopology, defaultParkingQueue } from './broker/topology.ts'
+import { openChannel } from './broker/topology.ts'
 import type { QueueSpec } from './broker/topology.ts'
 import { ConsumerBuilder } from './consumer/consumer-builder.ts'
 import { RunningConsumer } from './consumer/consumer.ts'
@@ -146,7 +147,7 @@ class RabbitBus<DB> implements Bus<DB> {
     } catch (error) {
       throw new BrokerUnavailableError(`Queue "${queue}": ${errorText(error)}`, error)
     } finally {
-      await channel.close().catch(() => {})
+      await closeChannel(channel)
     }
   }
 
@@ -245,7 +246,9 @@ class RabbitBus<DB> implements Bus<DB> {
     try {
       await declareTopology(live.model, { exchange: this.#encode.exchange, queues })
     } catch (error) {
-      this.#reporter.emit({ type: 'topology.failed', error })
+      // A lost connection is told by the connection itself.
+      const connected = live === this.#publish.live || live === this.#consume.live
+      if (connected) this.#reporter.emit({ type: 'topology.failed', error })
       throw error
     }
   }

@@ -43,10 +43,10 @@ const CE = 'cloudEvents:'
 /** Headers of ours that are not CloudEvents attributes. */
 export const OWN_HEADER = 'payflow-'
 /** Set on what comes back from a wait queue. */
-export const ATTEMPT_HEADER = `${OWN_HEADER}attempt`
+export const ATTEMPT_HEADER: string = `${OWN_HEADER}attempt`
 
 /** Set on what went to a parking queue, and so on what was put back from there. */
-export const REASON_HEADER = `${OWN_HEADER}reason`
+export const REASON_HEADER: string = `${OWN_HEADER}reason`
 
 /** The frame for headers is 128 KiB; what users add and what we add must stay well below it. */
 const MAX_USER_HEADER_BYTES = 16_384

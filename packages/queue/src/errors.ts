@@ -39,12 +39,12 @@ export class QueueError extends Error {
   override readonly name: string = 'QueueError'
   readonly code: QueueErrorCode
   readonly retryable: boolean
-  readonly [brand] = true
 
   constructor(message: string, options: QueueErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = options.code
     this.retryable = options.retryable
+    Object.defineProperty(this, brand, { value: true })
   }
 
   /** Whether `value` is an error of this package, whichever installed copy made it. */

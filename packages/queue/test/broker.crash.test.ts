@@ -10,13 +10,13 @@ import type { World } from './support/world.ts'
 
 // Read at every start of the server, so that a test can change them and restart it.
 const settings: Record<string, string> = { consumer_timeout: '3000' }
+const dataDir = temporaryFolder('queue-broker')
+let epmdPort: number
 let server: Server
 let world: World
 beforeAll(async () => {
-  const dataDir = temporaryFolder('queue-broker')
-  const epmdPort = await freePort()
+  epmdPort = await freePort()
   server = await startRabbitmq({ settings, dataDir, epmdPort })
-  await hastenTicks(server, dataDir, epmdPort)
 })
 afterAll(async () => {
   await server.stop()
@@ -50,10 +50,21 @@ const note = (text: string): { subject: string; text: string } => ({ subject: 'a
 const texts = (count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${index}`.padStart(2, '0'))
 
+/**
+ * A quorum queue itself is not safe from kill -9 within its first half second: its registration at the
+ * node is written down that much later (seen with 3.10.8: the queue is listed but has no leader).
+ * An orderly restart writes it.
+ */
+async function settleQueues(bus: Bus): Promise<void> {
+  await server.restart()
+  await waitFor(() => bus.health().ready, { timeoutMs: 30_000 })
+}
+
 describe('bus', () => {
   it('QUEUE-11 kill -9 of the broker loses nothing that was confirmed or committed', async () => {
     const bus = publishingBus()
     await bus.topology.apply()
+    await settleQueues(bus)
     for (const text of texts(10)) await bus.publish(NoteWritten, note(`direct ${text}`))
     bus.relay({ pollMs: 20 }).start()
     await server.kill()
@@ -93,6 +104,7 @@ describe('bus', () => {
       })
     await filed.start()
     await bus.topology.apply()
+    await settleQueues(bus)
     for (const text of texts(6)) await bus.publish(NoteFiled, note(text))
     await waitFor(() => begun === 6)
     await server.kill()
@@ -108,6 +120,7 @@ describe('bus', () => {
   })
 
   it('QUEUE-09 QUEUE-24 the broker closes a slow consumer\'s channel: only that one is rebuilt', async () => {
+    await hastenTicks(server, dataDir, epmdPort)
     const bus = publishingBus()
     const quick = consuming(bus)
     await quick.start()
@@ -141,7 +154,7 @@ describe('bus', () => {
     const bus = publishingBus()
     await bus.topology.apply()
     for (const text of texts(5)) await bus.publish(NoteWritten, note(text))
-    settings['disk_free_limit.absolute'] = '1000TB'
+    settings['disk_free_limit.absolute'] = '900000GB'
     await server.restart()
     const code = (error: { code: string }): string => error.code
     await waitFor(async () => {

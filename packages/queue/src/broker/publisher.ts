@@ -13,7 +13,7 @@ import {
 } from '../errors.ts'
 import { errorText } from '../reporter.ts'
 import type { BrokerConnection, LiveConnection } from './connection.ts'
-import { openConfirmChannel } from './topology.ts'
+import { closeChannel, openConfirmChannel } from './topology.ts'
 
 /** A published message waiting for its confirm. */
 interface Pending {
@@ -101,7 +101,7 @@ export class Publisher {
     this.#stop.abort()
     const channel = this.#channel
     this.#channel = undefined
-    if (channel !== undefined) await channel.close().catch(() => {})
+    if (channel !== undefined) await closeChannel(channel)
     this.#notify()
   }
 
@@ -165,7 +165,7 @@ export class Publisher {
       try {
         await prepare(live)
         const channel = await openConfirmChannel(live.model)
-        if (this.#stop.signal.aborted) return await channel.close()
+        if (this.#stop.signal.aborted) return await closeChannel(channel)
         const closed = this.#adopt(channel)
         await closed
       } catch {

@@ -1,5 +1,5 @@
 import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib'
-import { QueueError } from '../errors.ts'
+import { BrokerUnavailableError, QueueError } from '../errors.ts'
 import { errorText } from '../reporter.ts'
 
 /** A work queue with everything that belongs to it. */
@@ -10,6 +10,9 @@ export interface QueueSpec {
   /** One wait queue for each; empty when only publishing. */
   readonly delaysMs: readonly number[]
 }
+
+const DECLARE_TIMEOUT_MS = 20_000
+const CLOSE_TIMEOUT_MS = 2_000
 
 /** What is to exist at the broker. */
 export interface TopologySpec {
@@ -53,8 +56,7 @@ function deadLetterTo(queue: string): Record<string, unknown> {
 export async function declareTopology(model: ChannelModel, spec: TopologySpec): Promise<void> {
   const channel = await openChannel(model)
   try {
-    await channel.assertExchange(spec.exchange, 'topic', { durable: true })
-    for (const queue of spec.queues) await declareQueue(channel, spec.exchange, queue)
+    await withTimeout(declareAll(channel, spec), DECLARE_TIMEOUT_MS, 'The declarations')
   } catch (error) {
     if ((error as { code?: number }).code !== 406) throw error
     throw new QueueError(
@@ -63,8 +65,13 @@ export async function declareTopology(model: ChannelModel, spec: TopologySpec): 
       { code: 'QUEUE_TOPOLOGY_MISMATCH', retryable: false, cause: error },
     )
   } finally {
-    await channel.close().catch(() => {})
+    await closeChannel(channel)
   }
+}
+
+async function declareAll(channel: Channel, spec: TopologySpec): Promise<void> {
+  await channel.assertExchange(spec.exchange, 'topic', { durable: true })
+  for (const queue of spec.queues) await declareQueue(channel, spec.exchange, queue)
 }
 
 async function declareQueue(channel: Channel, exchange: string, spec: QueueSpec): Promise<void> {
@@ -85,6 +92,29 @@ async function declareQueue(channel: Channel, exchange: string, spec: QueueSpec)
     })
   }
   for (const type of spec.types) await channel.bindQueue(spec.queue, exchange, type)
+}
+
+/**
+ * Closes a channel, after everything written to it has been dealt with by the broker. A broker in
+ * trouble may never answer; then the channel goes with its connection.
+ */
+export async function closeChannel(channel: Channel): Promise<void> {
+  const closing = (async () => await channel.close())()
+  await withTimeout(closing, CLOSE_TIMEOUT_MS, 'The close of a channel').catch(() => {})
+}
+
+/** AMQP has no time limit for an answer, and a quorum queue without a leader gives none. */
+async function withTimeout<T>(answer: Promise<T>, ms: number, what: string): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    reject(new BrokerUnavailableError(`${what} got no answer in ${ms} ms`))
+  }, ms)
+  answer.catch(() => {})
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** A channel whose errors never reach the connection: amqplib kills that when nobody listens. */

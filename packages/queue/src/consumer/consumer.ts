@@ -1,7 +1,7 @@
 import type { ConsumeMessage } from 'amqplib'
 import { backoffMs, pause } from '../backoff.ts'
 import type { BrokerConnection, LiveConnection } from '../broker/connection.ts'
-import { openChannel } from '../broker/topology.ts'
+import { closeChannel, openChannel } from '../broker/topology.ts'
 import { QueueError } from '../errors.ts'
 import { errorText } from '../reporter.ts'
 import type { Reporter } from '../reporter.ts'
@@ -305,7 +305,7 @@ export class RunningConsumer<DB> {
 
   #loseSubscription(subscription: Subscription): void {
     if (this.#state === 'running') this.#state = 'connecting'
-    subscription.generation.channel.close().catch(() => {})
+    void closeChannel(subscription.generation.channel)
     if (this.#subscription === subscription) this.#subscription = undefined
     const lost = new QueueError('The channel that delivered this message is gone', {
       code: 'QUEUE_DELIVERY_LOST',
@@ -338,10 +338,7 @@ export class RunningConsumer<DB> {
   async #closeChannel(): Promise<void> {
     const subscription = this.#subscription
     if (subscription === undefined) return
-    const timeout = new AbortController()
-    const closed = subscription.generation.channel.close().catch(() => {})
-    await Promise.race([closed, subscription.ended, pause(2_000, timeout.signal)])
-    timeout.abort()
+    await closeChannel(subscription.generation.channel)
     subscription.end('channel')
   }
 }
