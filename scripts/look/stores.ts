@@ -55,10 +55,18 @@ export async function lookAtQueues(entries: readonly StackEntry[]): Promise<void
   }
 }
 
+/** What is read of a line; the services write more. */
+interface LogFields {
+  readonly time?: string
+  readonly message?: string
+  readonly paymentId?: string
+  readonly requestId?: string
+}
+
 interface LogLine {
   readonly process: string
   readonly text: string
-  readonly fields: Readonly<Record<string, unknown>>
+  readonly fields: LogFields
 }
 
 /**
@@ -68,18 +76,18 @@ interface LogLine {
  */
 export function lookAtLogs(entries: readonly StackEntry[], text: string): void {
   const lines = entries.filter(({ kind }) => kind === 'service').flatMap(readLog)
-  const ofPayment = lines.filter(({ fields }) => fields['paymentId'] === text)
-  const requests = new Set(ofPayment.map(({ fields }) => fields['requestId']).filter(Boolean))
+  const ofPayment = lines.filter(({ fields }) => fields.paymentId === text)
+  const requests = new Set(ofPayment.flatMap(({ fields }) => fields.requestId ?? []))
   const wanted =
     ofPayment.length === 0
       ? lines.filter((line) => line.text.includes(text))
       : lines.filter(
-          ({ fields }) => fields['paymentId'] === text || requests.has(fields['requestId']),
+          ({ fields }) => fields.paymentId === text || requests.has(fields.requestId ?? ''),
         )
   const rows = wanted.map(({ process, fields, text: line }) => ({
-    time: String(fields['time'] ?? ''),
+    time: fields.time ?? '',
     process,
-    message: String(fields['message'] ?? line),
+    message: fields.message ?? line,
   }))
   printTable(rows.toSorted((one, other) => one.time.localeCompare(other.time)))
 }
@@ -92,9 +100,9 @@ function readLog({ name, log }: StackEntry): LogLine[] {
     .map((text) => ({ process: name, text, fields: parseLine(text) }))
 }
 
-function parseLine(line: string): Readonly<Record<string, unknown>> {
+function parseLine(line: string): LogFields {
   try {
-    return JSON.parse(line) as Record<string, unknown>
+    return JSON.parse(line) as LogFields
   } catch {
     // A crash writes its stack trace as plain text.
     return {}
