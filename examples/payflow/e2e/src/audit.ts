@@ -103,6 +103,41 @@ export async function auditPayment(stack: Auditable, id: string): Promise<Paymen
   }
 }
 
+/** What became of every key, by the databases. */
+export interface KeyAudit {
+  /** The payment of each key that has one. */
+  readonly payments: Readonly<Record<string, string>>
+  /** Keys that were claimed and neither paid nor refused. */
+  readonly undecided: readonly string[]
+  /** Open holds under ids that no payment has: money that is blocked for nothing. */
+  readonly heldWithoutPayment: readonly string[]
+}
+
+/** Reads what was decided for each Idempotency-Key. Keys are taken to be unique over all users. */
+export async function auditKeys(stack: Auditable): Promise<KeyAudit> {
+  const claims = await read<{ key: string; paymentId: string | null; refused: boolean }>(
+    stack,
+    'transaction',
+    sql`select c.key, p.id as "paymentId", c.refusal is not null as refused
+        from payment_claims c left join payments p on p.id = c.payment_id`,
+  )
+  const held = await read<{ id: string }>(
+    stack,
+    'wallet',
+    sql`select id from ledger.hold where state = 'open'`,
+  )
+  const paid = new Set(claims.map(({ paymentId }) => paymentId))
+  return {
+    payments: Object.fromEntries(
+      claims.flatMap(({ key, paymentId }) => (paymentId === null ? [] : [[key, paymentId]])),
+    ),
+    undecided: claims
+      .filter(({ paymentId, refused }) => (paymentId !== null) === refused)
+      .map(({ key }) => key),
+    heldWithoutPayment: ids(held.filter(({ id }) => !paid.has(id))),
+  }
+}
+
 async function verifyBooks(
   stack: Auditable,
 ): Promise<{ imbalanceMinor: bigint; findings: readonly unknown[] }> {

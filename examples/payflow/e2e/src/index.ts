@@ -1,9 +1,11 @@
 export {
   auditAll,
+  auditKeys,
   auditPayment,
   SOUND,
   type Audit,
   type Auditable,
+  type KeyAudit,
   type PaymentFacts,
 } from './audit.ts'
 export {
