@@ -75,6 +75,14 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
     } catch (cause) {
       return this.#withoutStore(cause, operation, subject, policy)
     }
+    if (isUnreadable(result) && policy.onStoreFailure === 'open') {
+      // The store answers and cannot tell: no different, for this key, from a store that is down.
+      const cause = new IdempotencyError(
+        'IDEMPOTENCY_STORE_UNAVAILABLE',
+        'the record is unreadable',
+      )
+      return this.#withoutStore(cause, operation, subject, policy)
+    }
     if (result.verdict !== 'acquired') return this.#refuse(result, subject)
     const claim = new OwnedClaim({
       ...subject,
@@ -171,4 +179,8 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
       process.emitWarning(error instanceof Error ? error : String(error))
     }
   }
+}
+
+function isUnreadable(result: ClaimResult): boolean {
+  return result.verdict === 'indeterminate' && result.reason === 'unreadable'
 }

@@ -27,8 +27,8 @@ export interface PolicyOptions {
   readonly onIndeterminate?: 'reject' | 'execute'
   /**
    * The store cannot be asked: `'closed'` refuses (503), `'open'` executes without protection and
-   * says so in `ctx.degraded`. Choose `'open'` only where the next system refuses a second
-   * execution.
+   * says so in `ctx.degraded`. The same with a record that cannot be read, which `'closed'` answers
+   * with 409. Choose `'open'` only where the next system refuses a second execution.
    * @defaultValue 'closed'
    */
   readonly onStoreFailure?: 'closed' | 'open'

@@ -7,7 +7,7 @@ import { createIdempotency, IdempotencyError, presets } from '../src/index.ts'
 import type { ClaimRequest, IdempotencyContext, IdempotencyStore } from '../src/index.ts'
 import { getIdempotency } from '../src/express/index.ts'
 import { gate } from './support/gate.ts'
-import { serveProtected } from './support/protected-app.ts'
+import { countingHandler, serveProtected } from './support/protected-app.ts'
 import { connect, isolatedStore } from './support/redis.ts'
 
 /** Lets a test see the ids that a store is asked for, and hold its renewals back. */
@@ -296,6 +296,24 @@ describe('with Redis down', () => {
     expect(answer.headers['idempotency-degraded']).toBe('true')
     expect(degraded).toEqual([false, true])
     expect(app.events.at(-1)).toMatchObject({ type: 'store_failed', degraded: true })
+  })
+
+  it("IDEM-13 IDEM-38 takes an unreadable record for a store that failed (onStoreFailure: 'open')", async () => {
+    const client = connect()
+    const store = isolatedStore({ client })
+    const handler = countingHandler()
+    await using open = await serveProtected(handler, { store, route: { onStoreFailure: 'open' } })
+    await using closed = await serveProtected(handler, { store })
+    await open.send({ key: 'k1' })
+    const [key] = await client.keys(`${store.prefix}*`)
+    await client.set(key!, 'written by a newer version')
+    const answer = await open.send({ key: 'k1' })
+    expect([answer.status, answer.headers['idempotency-degraded']]).toEqual([201, 'true'])
+    expect(open.events.at(-1)).toMatchObject({ type: 'store_failed', degraded: true })
+    expect((await closed.send({ key: 'k1' })).json()).toMatchObject({
+      code: 'idempotency_indeterminate',
+    })
+    expect(handler.calls).toBe(2)
   })
 
   it('IDEM-12 gives the client its answer when the completion fails, and completes later', async () => {
