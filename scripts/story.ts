@@ -29,7 +29,8 @@ try {
   if (!ending) process.exitCode = await playStory(stage)
 } catch (error) {
   if (!ending) {
-    console.error(`\n  ✗ The story broke off: ${error instanceof Error ? error.message : error}`)
+    const reason = error instanceof Error ? error.message : String(error)
+    console.error(`\n  ✗ The story broke off: ${reason}`)
     process.exitCode = 1
   }
 }

@@ -59,7 +59,9 @@ export class Page {
   /** Something that was typed or sent, after the prompt of where. */
   command(prompt: string, text: string): void {
     this.#write('')
-    const lines = wrap(text, WIDTH - INDENT.length - prompt.length - 1)
+    const width = WIDTH - INDENT.length - prompt.length - 1
+    const clauses = text.length <= width ? [text] : text.split(/\s+(?=(?:from|where|group by) )/)
+    const lines = clauses.flatMap((clause) => wrap(clause, width))
     for (const [at, line] of lines.entries()) {
       const before = at === 0 ? dim(prompt) : ' '.repeat(prompt.length)
       this.#write(`${INDENT}${before} ${cyan(line)}`)

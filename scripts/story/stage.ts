@@ -19,12 +19,15 @@ import { entryOf } from '../look/sql.ts'
 
 const READY_TIMEOUT_MS = 120_000
 
+/** What the story does to the stack. */
+type Controls = Pick<StackControls, 'arm' | 'startService' | 'stopService'>
+
 export interface Stage {
   /** The gateway. */
   readonly url: string
   /** Whether it was running before, and goes on running. */
   readonly shared: boolean
-  readonly controls: StackControls
+  readonly controls: Controls
   entries(): readonly StackEntry[]
   /** The number of a service's process, 0 while there is none. */
   pid(name: ServiceName): number
@@ -60,6 +63,7 @@ async function joinRunning(dir: string): Promise<Stage> {
 }
 
 async function startOwn(): Promise<Stage> {
+  console.log('\n  PayFlow is not running here, so the story starts one of its own.\n')
   const screen = new StartScreen()
   try {
     const stack = await startStack({ onProgress: (progress) => screen.show(progress) })
@@ -81,10 +85,11 @@ function stageOf(
     if (entry === undefined) throw new Error(`the running stack has no ${name}`)
     return entry
   }
+  const doors = new Doors(controls)
   return {
     url: service('gateway').url,
     shared,
-    controls,
+    controls: doors,
     entries,
     pid: (name) => service(name).pid,
     log: (name) => service(name).log,
@@ -93,6 +98,40 @@ function stageOf(
       url.pathname = `/payflow_${name}`
       return url.href
     },
-    leave,
+    leave() {
+      doors.close()
+      return leave()
+    },
+  }
+}
+
+/** Ends the story's say over the stack, so that an act that is still running changes nothing more. */
+class Doors implements Controls {
+  readonly #controls: Controls
+  #open = true
+
+  constructor(controls: Controls) {
+    this.#controls = controls
+  }
+
+  close(): void {
+    this.#open = false
+  }
+
+  arm(...args: Parameters<Controls['arm']>): Promise<void> {
+    return this.#pass(() => this.#controls.arm(...args))
+  }
+
+  startService(...args: Parameters<Controls['startService']>): Promise<void> {
+    return this.#pass(() => this.#controls.startService(...args))
+  }
+
+  stopService(...args: Parameters<Controls['stopService']>): Promise<void> {
+    return this.#pass(() => this.#controls.stopService(...args))
+  }
+
+  /** Never settles once closed: the process is about to end, and nothing is to follow. */
+  #pass(call: () => Promise<void>): Promise<void> {
+    return this.#open ? call() : new Promise(() => undefined)
   }
 }

@@ -118,13 +118,12 @@ export class Witness implements AsyncDisposable {
   async keyRecord(userId: string, key: string): Promise<KeyRecord | undefined> {
     let redisKey = ''
     const redis = this.#redis
+    // Scripts are called as: command, script, number of keys, key, arguments.
     const client: RedisPort = {
-      callBuffer: (command, ...args) => redis.callBuffer(command, ...args),
-      evalshaBuffer(sha, keyCount, name, ...args) {
-        redisKey = String(name)
-        return redis.evalshaBuffer(sha, keyCount, String(name), ...args)
+      callBuffer(command, ...args) {
+        redisKey = String(args[2])
+        return redis.callBuffer(command, ...args)
       },
-      evalBuffer: (lua, keyCount, ...args) => redis.evalBuffer(lua, keyCount, ...args),
     }
     const idempotency = createIdempotency({
       store: redisStore({ client, deadlineMs: 5_000 }),
@@ -149,6 +148,7 @@ export class Witness implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#redis.disconnect()
-    await this.#connection.close()
+    // A connection that is gone already must not hide why the story broke off.
+    await this.#connection.close().catch(() => undefined)
   }
 }
