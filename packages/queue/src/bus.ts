@@ -14,7 +14,13 @@ import type { MessageDefinition, MessageInput } from './message.ts'
 import type { BusOptions, ConsumerOptions } from './options.ts'
 import { DirectOutbox } from './outbox/direct-outbox.ts'
 import { OutboxRelay } from './outbox/relay.ts'
-import type { Outbox, OutboxExecutor, Published, PublishOptions, RelayOptions } from './outbox/types.ts'
+import type {
+  Outbox,
+  OutboxExecutor,
+  Published,
+  PublishOptions,
+  RelayOptions,
+} from './outbox/types.ts'
 import { checkTables } from './postgres/check-tables.ts'
 import { outboxDepth } from './postgres/outbox-depth.ts'
 import { queryThrough } from './postgres/query.ts'
@@ -63,7 +69,8 @@ class RabbitBus<DB> implements Bus<DB> {
 
   constructor(options: BusOptions<DB>) {
     const { broker, source } = options
-    if (source.length === 0 || source.length > 200) throw invalidOption('source', '1–200 characters')
+    if (source.length === 0 || source.length > 200)
+      throw invalidOption('source', '1–200 characters')
     if (options.db.isTransaction) throw invalidOption('db', 'a Kysely, not a transaction')
     within('broker.heartbeatS', broker.heartbeatS ?? 10, 1, 60)
     this.#db = options.db
@@ -75,7 +82,12 @@ class RabbitBus<DB> implements Bus<DB> {
     this.#encode = {
       exchange,
       source,
-      maxMessageBytes: within('maxMessageBytes', options.maxMessageBytes ?? 1_048_576, 1, 134_217_728),
+      maxMessageBytes: within(
+        'maxMessageBytes',
+        options.maxMessageBytes ?? 1_048_576,
+        1,
+        134_217_728,
+      ),
     }
     this.#bindings = (options.topology?.bindings ?? []).map((binding) => ({
       queue: binding.queue,
@@ -89,7 +101,12 @@ class RabbitBus<DB> implements Bus<DB> {
     this.#publisher = new Publisher({
       connection: this.#publish,
       source,
-      confirmTimeoutMs: within('confirmTimeoutMs', options.confirmTimeoutMs ?? 10_000, 100, 300_000),
+      confirmTimeoutMs: within(
+        'confirmTimeoutMs',
+        options.confirmTimeoutMs ?? 10_000,
+        100,
+        300_000,
+      ),
       // What can't be declared is reported; publishing goes on, and says so if a queue is missing.
       prepare: (live) => this.#declare(live, this.#bindings).catch(() => {}),
     })
@@ -182,9 +199,7 @@ class RabbitBus<DB> implements Bus<DB> {
   }
 
   async #drain(deadlineMs: number): Promise<DrainResult> {
-    const results = await Promise.all(
-      this.#consumers.map((consumer) => consumer.drain(deadlineMs)),
-    )
+    const results = await Promise.all(this.#consumers.map((consumer) => consumer.drain(deadlineMs)))
     // After the consumers, which wake them. What is left in the outbox is for the next process.
     await Promise.all(this.#relays.map((relay) => relay.stop()))
     await this.#publisher.close()

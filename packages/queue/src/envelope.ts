@@ -109,7 +109,8 @@ function checkedHeaders(headers: Readonly<Record<string, string>>): Record<strin
     if (typeof value !== 'string') throw invalid(`header "${name}" must be a string`)
     bytes += Buffer.byteLength(name) + Buffer.byteLength(value)
   }
-  if (bytes > MAX_USER_HEADER_BYTES) throw new TooLargeError('headers', bytes, MAX_USER_HEADER_BYTES)
+  if (bytes > MAX_USER_HEADER_BYTES)
+    throw new TooLargeError('headers', bytes, MAX_USER_HEADER_BYTES)
   return { ...headers }
 }
 

@@ -10,7 +10,11 @@ export type ParkReason =
 
 /** What happens inside a bus, for logs and metrics. `type` tells the members apart. */
 export type BusEvent =
-  | { readonly type: 'connection.up'; readonly purpose: ConnectionPurpose; readonly generation: number }
+  | {
+      readonly type: 'connection.up'
+      readonly purpose: ConnectionPurpose
+      readonly generation: number
+    }
   | {
       readonly type: 'connection.down'
       readonly purpose: ConnectionPurpose
@@ -31,8 +35,16 @@ export type BusEvent =
   | { readonly type: 'consumer.resumed'; readonly consumer: string }
   | ({ readonly type: 'message.committed'; readonly durationMs: number } & DeliveryRef)
   | ({ readonly type: 'message.duplicate' } & DeliveryRef)
-  | ({ readonly type: 'message.retried'; readonly delayMs: number; readonly error: unknown } & DeliveryRef)
-  | ({ readonly type: 'message.parked'; readonly reason: ParkReason; readonly error?: unknown } & DeliveryRef)
+  | ({
+      readonly type: 'message.retried'
+      readonly delayMs: number
+      readonly error: unknown
+    } & DeliveryRef)
+  | ({
+      readonly type: 'message.parked'
+      readonly reason: ParkReason
+      readonly error?: unknown
+    } & DeliveryRef)
   | ({ readonly type: 'message.released'; readonly error?: unknown } & DeliveryRef)
   | ({ readonly type: 'message.abandoned'; readonly error: unknown } & DeliveryRef)
   | { readonly type: 'relay.confirmed'; readonly rows: number; readonly durationMs: number }

@@ -25,9 +25,7 @@ export interface StandardSchemaIssue {
 }
 
 /** What a schema accepts. */
-export type SchemaInput<S extends StandardSchemaV1> = NonNullable<
-  S['~standard']['types']
->['input']
+export type SchemaInput<S extends StandardSchemaV1> = NonNullable<S['~standard']['types']>['input']
 
 /** What a schema makes of it. */
 export type SchemaOutput<S extends StandardSchemaV1> = NonNullable<

@@ -119,7 +119,7 @@ describe('bus', () => {
     expect(await world.ready(`${world.queue}.filed`)).toBe(0)
   })
 
-  it('QUEUE-09 QUEUE-24 the broker closes a slow consumer\'s channel: only that one is rebuilt', async () => {
+  it("QUEUE-09 QUEUE-24 the broker closes a slow consumer's channel: only that one is rebuilt", async () => {
     await hastenTicks(server, dataDir, epmdPort)
     const bus = publishingBus()
     const quick = consuming(bus)

@@ -27,8 +27,7 @@ afterEach(async () => {
 
 async function untilQuiet(): Promise<void> {
   await waitFor(
-    async () =>
-      (await world.ready()) === 0 && (await world.ready(`${world.queue}.wait.50`)) === 0,
+    async () => (await world.ready()) === 0 && (await world.ready(`${world.queue}.wait.50`)) === 0,
     { timeoutMs: 30_000 },
   )
 }

@@ -134,7 +134,10 @@ describe('consumer', () => {
     let kept: any
     const { bus, consumer } = await startWith(async (message, { trx }) => {
       for (const statement of ['commit', 'rollback', '/* x */ COMMIT; begin', 'select 1; end']) {
-        await sql.raw(statement).execute(trx).catch((error: { code: string }) => errors.push(error.code))
+        await sql
+          .raw(statement)
+          .execute(trx)
+          .catch((error: { code: string }) => errors.push(error.code))
       }
       await sql`savepoint here`.execute(trx)
       await leaveEffect(trx, message.id, 'undone')

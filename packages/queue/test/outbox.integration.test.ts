@@ -283,7 +283,9 @@ describe('bus.relay', () => {
     relay.start()
     await waitFor(() => relay.health().leasedPartitions === 16)
     await relay.stop()
-    const owners = await sql`select 1 from queue.partition where owner is not null`.execute(world.db)
+    const owners = await sql`select 1 from queue.partition where owner is not null`.execute(
+      world.db,
+    )
     expect(owners.rows).toEqual([])
     relay.start()
     await publish('again')

@@ -20,7 +20,7 @@ describe('controlsTransaction', () => {
     'start transaction read only',
     'end',
     'abort',
-    'prepare transaction \'x\'',
+    "prepare transaction 'x'",
     'select 1; commit',
     '/* harmless */ commit',
     '-- harmless\ncommit',
@@ -62,7 +62,12 @@ describe('envelope', () => {
           const out = await encode(definition, note, {}, context)
           const message = { properties: { contentType: 'application/json', headers: out.headers } }
           const decoded = decode({ ...message, content: out.body } as never, 1_000_000)
-          expect(decoded).toMatchObject({ id: out.messageId, type: 'notes.written', key, version: 1 })
+          expect(decoded).toMatchObject({
+            id: out.messageId,
+            type: 'notes.written',
+            key,
+            version: 1,
+          })
           expect('data' in decoded && decoded.data).toEqual(JSON.parse(JSON.stringify(note)))
         },
       ),
@@ -88,7 +93,9 @@ describe('envelope', () => {
     const hash = payloadHash(decoded, Buffer.from('x'))
     expect(hash.equals(payloadHash(decoded, Buffer.from('x')))).toBe(true)
     expect(hash.equals(payloadHash(decoded, Buffer.from('y')))).toBe(false)
-    expect(hash.equals(payloadHash({ type: 'b', version: 1 } as never, Buffer.from('x')))).toBe(false)
+    expect(hash.equals(payloadHash({ type: 'b', version: 1 } as never, Buffer.from('x')))).toBe(
+      false,
+    )
   })
 })
 
@@ -178,7 +185,9 @@ describe('errors of PostgreSQL', () => {
 
 describe('uuidv7', () => {
   it('has the version and variant bits, and sorts by time', () => {
-    expect(uuidv7()).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    expect(uuidv7()).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    )
     const [first, later] = [uuidv7().slice(0, 13), uuidv7().slice(0, 13)]
     expect(first <= later).toBe(true)
   })

@@ -22,7 +22,10 @@ import type { Note } from './support/messages.ts'
 
 type Forbidden = 'ack' | 'nack' | 'reject' | 'channel' | 'settle' | 'commit' | 'rollback'
 type Reachable = keyof Bus | keyof Consumer<unknown> | keyof Outbox | keyof Relay
-type InHandlers = keyof TransactionContext<unknown> | keyof DeliveryContext | keyof ReceivedMessage<1>
+type InHandlers =
+  | keyof TransactionContext<unknown>
+  | keyof DeliveryContext
+  | keyof ReceivedMessage<1>
 
 describe('the public surface', () => {
   it('QUEUE-10 has no way to acknowledge, to reach a channel or to commit', () => {

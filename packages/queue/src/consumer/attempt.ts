@@ -182,9 +182,7 @@ class Run<DB> {
     }
   }
 
-  async #transact(
-    work: (trx: any, outbox: BufferedOutbox) => Promise<void>,
-  ): Promise<Verdict> {
+  async #transact(work: (trx: any, outbox: BufferedOutbox) => Promise<void>): Promise<Verdict> {
     for (let round = 0; ; round += 1) {
       try {
         return await this.#transactOnce(work)
@@ -195,9 +193,7 @@ class Run<DB> {
     }
   }
 
-  async #transactOnce(
-    work: (trx: any, outbox: BufferedOutbox) => Promise<void>,
-  ): Promise<Verdict> {
+  async #transactOnce(work: (trx: any, outbox: BufferedOutbox) => Promise<void>): Promise<Verdict> {
     const { db, schema, consumer, reporter } = this.#context
     const { message, hash, counted, delivery } = this.#input
     let outbox: BufferedOutbox | undefined

@@ -55,9 +55,7 @@ export class ConsumerBuilder<DB> implements Consumer<DB> {
   }
 
   async drain(deadlineMs: number): Promise<DrainResult> {
-    return (
-      (await this.#running?.drain(deadlineMs)) ?? { finished: 0, released: 0, abandoned: 0 }
-    )
+    return (await this.#running?.drain(deadlineMs)) ?? { finished: 0, released: 0, abandoned: 0 }
   }
 
   #invalid(reason: string): QueueError {

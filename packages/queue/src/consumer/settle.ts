@@ -14,13 +14,7 @@ import { forParking, forRetry } from './forward.ts'
 import { MovedReceipt } from './proof.ts'
 
 /** What became of a delivery; the names are those of `ConsumerCounts`. */
-export type Settlement =
-  | 'committed'
-  | 'duplicate'
-  | 'retried'
-  | 'parked'
-  | 'released'
-  | 'abandoned'
+export type Settlement = 'committed' | 'duplicate' | 'retried' | 'parked' | 'released' | 'abandoned'
 
 /** What settling needs to know of its consumer. */
 export interface SettleContext {

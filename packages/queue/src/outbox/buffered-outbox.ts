@@ -59,8 +59,11 @@ export class BufferedOutbox implements HandlerOutbox {
 }
 
 function floating(code: 'QUEUE_TRANSACTION_CLOSED' | 'QUEUE_FLOATING_QUERY'): QueueError {
-  return new QueueError('A message was published after its handler returned. Await every publish.', {
-    code,
-    retryable: code === 'QUEUE_FLOATING_QUERY',
-  })
+  return new QueueError(
+    'A message was published after its handler returned. Await every publish.',
+    {
+      code,
+      retryable: code === 'QUEUE_FLOATING_QUERY',
+    },
+  )
 }

@@ -56,10 +56,7 @@ export async function recordBatch(context: RecordContext, batch: SentBatch): Pro
  * caller's code comes before the row locks so that its own locks are taken in the order other
  * transactions take them, which lock their row and then cancel; a deadlock all the same is retried.
  */
-async function recordConfirmed(
-  context: RecordContext,
-  rows: readonly ClaimedRow[],
-): Promise<void> {
+async function recordConfirmed(context: RecordContext, rows: readonly ClaimedRow[]): Promise<void> {
   const { db, schema, onConfirmed } = context
   if (onConfirmed === undefined) return await markSent(queryThrough(db), schema, rows)
   for (let round = 0; ; round += 1) {

@@ -58,7 +58,9 @@ export class World {
 
   /** Events of one type so far. */
   eventsOf<T extends BusEvent['type']>(type: T): Extract<BusEvent, { type: T }>[] {
-    return this.events.filter((event): event is Extract<BusEvent, { type: T }> => event.type === type)
+    return this.events.filter(
+      (event): event is Extract<BusEvent, { type: T }> => event.type === type,
+    )
   }
 
   /** A raw channel, for what no bus would do. */
@@ -139,7 +141,11 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
 }
 
 /** Leaves a mark in the handler's own transaction. */
-export async function leaveEffect(trx: Kysely<any>, messageId: string, note: string): Promise<void> {
+export async function leaveEffect(
+  trx: Kysely<any>,
+  messageId: string,
+  note: string,
+): Promise<void> {
   await sql`insert into effect (message_id, note) values (${messageId}, ${note})`.execute(trx)
 }
 
