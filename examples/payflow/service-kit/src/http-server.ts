@@ -1,4 +1,4 @@
-import { createServer, STATUS_CODES, type RequestListener } from 'node:http'
+import { createServer, STATUS_CODES, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ProblemCode } from '@payflow-app/contracts'
@@ -45,9 +45,16 @@ export async function listen({ app, host, port }: ListenOptions): Promise<HttpSe
       requestTimeout: REQUEST_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      // Node would refuse it itself, with a bare 400.
+      requireHostHeader: false,
     },
-    app,
+    (req, res) => {
+      if (req.headers.host === undefined && req.httpVersion === '1.1') refuseWithoutHost(res)
+      else app(req, res)
+    },
   )
+  // What is expected beyond `100-continue` may be ignored (RFC 9110 §10.1.1).
+  server.on('checkExpectation', app)
   server.on('clientError', answerUnparsable)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -70,6 +77,14 @@ export async function listen({ app, host, port }: ListenOptions): Promise<HttpSe
       clearTimeout(cut)
     },
   }
+}
+
+/** RFC 9112 §3.2: a request without it must be refused. */
+function refuseWithoutHost(res: ServerResponse): void {
+  const answer = problem('malformed-request', { detail: 'The Host header is missing' })
+  res
+    .writeHead(answer.status, { 'content-type': 'application/problem+json', connection: 'close' })
+    .end(JSON.stringify(answer.toBody()))
 }
 
 function answerUnparsable(error: NodeJS.ErrnoException, socket: Duplex): void {

@@ -103,6 +103,12 @@ describe('createHttpApp', () => {
   test.each([
     ['not JSON', post('{"amount":'), 400, 'malformed_json'],
     ['no text', post(new Uint8Array([0xff, 0xfe, 0x00])), 400, 'malformed_json'],
+    [
+      'text with bytes that are no UTF-8',
+      post(new Uint8Array(Buffer.from('{"amount":1,"tags":["\xff"]}', 'latin1'))),
+      400,
+      'malformed_json',
+    ],
     ['too large', post(`{"a":"${'x'.repeat(65 * 1024)}"}`), 413, 'body_too_large'],
     [
       'another type',
@@ -222,6 +228,12 @@ describe('createHttpApp', () => {
 describe('listen', () => {
   test.each([
     ['no HTTP at all', 'hello\r\n\r\n', 400],
+    ['no Host', 'GET /things/1 HTTP/1.1\r\nconnection: close\r\n\r\n', 400],
+    [
+      'an expectation nobody can meet',
+      'GET /nothing HTTP/1.1\r\nhost: x\r\nexpect: money\r\nconnection: close\r\n\r\n',
+      404,
+    ],
     ['endless headers', `GET / HTTP/1.1\r\nhost: x\r\na: ${'x'.repeat(40_000)}\r\n\r\n`, 431],
   ])('answers %s with a problem', async (_, bytes, status) => {
     const answer = await new Promise<string>((resolve, reject) => {
