@@ -15,7 +15,9 @@ interface Hazard {
 }
 
 const row = /^\| ((?:LEDGER|IDEM|QUEUE|REV)-\d\d) \| (.+?) \| ?(.*?) ?\|$/
-const title = /\b(?:it|test)(?:\.[a-z]+(?:\([^)]*\))?)*\(\s*(['"`])(.*?)\1\s*,/gs
+// A title, or the row of a table that a title is made from: any string that names an id.
+const literal = /(['"`])((?:(?!\1).)*?\b(?:LEDGER|IDEM|QUEUE|REV)-\d\d\b.*?)\1/g
+const isComment = (line: string) => /^\s*(\/\/|\/?\*)/.test(line)
 
 const hazards = new Map<string, Hazard>()
 for (const line of readFileSync('docs/hazards.md', 'utf8').split('\n')) {
@@ -29,12 +31,8 @@ const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.
   encoding: 'utf8',
 })
 for (const file of listed.split('\n').filter(Boolean)) {
-  for (const [, , text] of readFileSync(file, 'utf8').matchAll(title)) {
-    for (const [id] of (text ?? '').matchAll(/\b(?:LEDGER|IDEM|QUEUE|REV)-\d\d\b/g)) {
-      const hazard = hazards.get(id)
-      if (hazard === undefined) faults.push(`${file} names ${id}, which docs/hazards.md lacks`)
-      else hazard.tests.push({ file, title: text ?? '' })
-    }
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
+    if (!isComment(line)) collect(file, line)
   }
 }
 
@@ -54,6 +52,16 @@ if (!process.argv.includes('--json')) {
 }
 for (const text of faults) console.error(styleText('red', text))
 process.exit(faults.length === 0 ? 0 : 1)
+
+function collect(file: string, line: string): void {
+  for (const [, , title = ''] of line.matchAll(literal)) {
+    for (const [id] of title.matchAll(/\b(?:LEDGER|IDEM|QUEUE|REV)-\d\d\b/g)) {
+      const hazard = hazards.get(id)
+      if (hazard === undefined) faults.push(`${file} names ${id}, which docs/hazards.md lacks`)
+      else hazard.tests.push({ file, title })
+    }
+  }
+}
 
 function print(): void {
   for (const { id, hazard, tests, reason } of hazards.values()) {

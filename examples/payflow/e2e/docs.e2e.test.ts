@@ -110,7 +110,7 @@ function pattern(output: string): RegExp {
         .split(/(…|\s+)/)
         .map((part) => {
           if (part === '…') return '.+'
-          return /^\s+$/.test(part) ? '\\s+' : RegExp.escape(part)
+          return /^\s+$/.test(part) ? '\\s+' : part.replaceAll(/[$()*+.?[\\\]^{|}]/g, String.raw`\$&`)
         })
         .join(''),
     )
