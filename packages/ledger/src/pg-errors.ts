@@ -33,7 +33,7 @@ const BUSY_TEXT: Readonly<Record<string, readonly [cause: BusyCause, retryAfterM
   'timeout expired': ['unavailable', 1_000],
 }
 const CONNECTION_TEXT =
-  /Connection terminated|Client has encountered a connection error|Client was closed/
+  /Connection terminated|encountered a connection error|Client was closed|Query read timeout/
 
 /** Reads a driver's error. */
 export function faultOf(error: unknown): Fault {

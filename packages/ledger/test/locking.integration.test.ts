@@ -216,6 +216,21 @@ describe('faults', () => {
     expect(await fx.balanceMinor(to)).toBe(100n)
   })
 
+  test("a statement the driver gave up on (pg's query_timeout) is unknown: it may still apply", async () => {
+    const [from, to] = [await fx.wallet(100n), await fx.wallet()]
+    const request = movement(from, to)
+    await withOwnPool({ max: 1, query_timeout: 200 }, async (db) => {
+      await whileLocked(from, async () => {
+        expect(await fx.ledger.transfer(db, request)).toMatchObject({
+          outcome: 'unknown',
+          id: request.id,
+        })
+      })
+      await waitFor(async () => (await fx.ledger.lookup(fx.db, request.id)) !== null)
+    })
+    expect((await fx.ledger.transfer(fx.db, request)).outcome).toBe('replayed')
+  })
+
   test('LEDGER-22 a serialization failure in a transaction of the caller is thrown, not retried', async () => {
     const [from, to] = [await fx.wallet(1_000n), await fx.wallet()]
     let runs = 0
