@@ -13,6 +13,7 @@ export {
 export { freePort, isPortFree } from './processes/ports.ts'
 export { isAlive, processTree, signalAll } from './processes/process-tree.ts'
 export { random, randomInteger, seed } from './seed.ts'
+export { aptFinished } from './servers/apt.ts'
 export { ensureServers, findChromium, lookForServer } from './servers/find.ts'
 export { pingPostgres } from './servers/postgres.ts'
 export { pingRabbitmq } from './servers/rabbitmq.ts'

@@ -1,5 +1,8 @@
-import { spawn } from 'node:child_process'
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { temporaryFolder } from '../processes/folders.ts'
+import { spawnOwned, type ExitInfo } from '../processes/owned-process.ts'
 import { isExecutable } from './binaries.ts'
 
 const POLICY = '/usr/sbin/policy-rc.d'
@@ -27,49 +30,120 @@ export function aptInstall(
   return run
 }
 
+/**
+ * Resolves when no package is being unpacked or configured. Who ends before that leaves a half
+ * installed package, and the next installation fails until a person has repaired it.
+ */
+export async function aptFinished(): Promise<void> {
+  await unpacking
+}
+
+let unpacking: Promise<void> | undefined
+
 async function install(
   packages: readonly string[],
   announce: (line: string) => void,
 ): Promise<void> {
   announce(`installing ${packages.join(' ')} with apt-get (PAYFLOW_NO_INSTALL=1 forbids it)`)
-  const withoutServices = forbidServices()
+  const progress = new Progress(announce)
+  const choice = ['--yes', '--no-install-recommends', ...packages]
   try {
+    progress.phase = 'reading the package lists'
     // One unreachable third-party source fails an update; what we need may be known all the same.
-    await apt(['update']).catch((error: Error) => announce(error.message))
-    await apt(['install', '--yes', '--no-install-recommends', ...packages])
+    await run(apt('update'), progress).catch((error: Error) => announce(error.message))
+    progress.phase = 'downloading'
+    await run(apt('install', '--download-only', ...choice), progress)
+    progress.phase = 'unpacking'
+    const unpacked = run(withoutServices(apt('install', ...choice)), progress, 'to the end')
+    unpacking = unpacked.catch(() => undefined)
+    await unpacked
     if (existsSync('/run/systemd/system')) {
-      await run('systemctl', ['disable', '--quiet', ...packages]).catch(() => undefined)
+      await run(['systemctl', 'disable', '--quiet', ...packages], progress).catch(() => undefined)
     }
   } finally {
-    withoutServices()
+    unpacking = undefined
+    progress.end()
   }
 }
 
-// Debian's maintainer scripts ask this file whether they may start a service; 101 means no.
-function forbidServices(): () => void {
-  if (existsSync(POLICY)) return () => undefined
-  writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
-  return () => rmSync(POLICY, { force: true })
+function apt(verb: string, ...args: readonly string[]): string[] {
+  return ['apt-get', '--quiet', '--option', 'DPkg::Lock::Timeout=120', verb, ...args]
 }
 
-function apt(args: readonly string[]): Promise<void> {
-  return run('apt-get', ['--quiet', '--option', 'DPkg::Lock::Timeout=120', ...args])
+// Debian's maintainer scripts ask this file whether they may start a service; 101 means no. A shell
+// puts it there and takes it away, because it must be taken away even when we are killed meanwhile.
+function withoutServices(command: readonly string[]): string[] {
+  if (existsSync(POLICY)) return [...command]
+  const script = `trap '' INT TERM HUP
+printf '#!/bin/sh\\nexit 101\\n' >${POLICY} && chmod 755 ${POLICY}
+"$@"
+status=$?
+rm -f ${POLICY}
+exit $status`
+  return ['/bin/sh', '-c', script, 'sh', ...command]
 }
 
-function run(file: string, args: readonly string[]): Promise<void> {
-  const child = spawn(file, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
-  })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4_000)))
+/** Says every two seconds what apt is at, in its own words where they are short. */
+class Progress {
+  phase = ''
+  log: string | undefined
+  readonly #startedAt = performance.now()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(announce: (line: string) => void) {
+    this.#timer = setInterval(() => {
+      const seconds = Math.round((performance.now() - this.#startedAt) / 1_000)
+      announce(`${this.#last() ?? this.phase} (${seconds} s)`)
+    }, 2_000)
   }
+
+  #last(): string | undefined {
+    if (this.log === undefined) return undefined
+    const steps = readFileSync(this.log, 'utf8').matchAll(/^(Unpacking|Setting up) ([^\s:]+)/gm)
+    const last = [...steps].at(-1)
+    return last === undefined ? undefined : `${last[1]?.toLowerCase()} ${last[2]}`
+  }
+
+  end(): void {
+    clearInterval(this.#timer)
+  }
+}
+
+/**
+ * Runs a command of the package manager. It ends with this process, by whatever means, unless it is
+ * to run `to the end`: then neither a Ctrl-C nor the end of this process interrupts it.
+ */
+async function run(
+  [file = '', ...args]: readonly string[],
+  progress: Progress,
+  fate: 'with us' | 'to the end' = 'with us',
+): Promise<void> {
+  const env = { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
+  const folder = temporaryFolder('apt')
+  const log = join(folder, 'output')
+  // A file and not a pipe: a pipe would break, and the installation with it, when we are killed.
+  const output = openSync(log, 'a')
+  const stdio: StdioOptions = ['ignore', output, output]
+  progress.log = log
+  try {
+    const { exited } =
+      fate === 'with us'
+        ? await spawnOwned(file, { args, env, stdio, lastSignal: 'TERM' })
+        : { exited: exitOf(spawn(file, args, { env, stdio, detached: true })) }
+    const { code, signal } = await exited
+    if (code === 0) return
+    const tail = readFileSync(log, 'utf8').slice(-4_000).trimEnd()
+    throw new Error(`${file} ${args.join(' ')} ended with ${code ?? signal}:\n${tail}`)
+  } finally {
+    progress.log = undefined
+    closeSync(output)
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function exitOf(child: ChildProcess): Promise<ExitInfo> {
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('close', (code) => {
-      if (code === 0) resolve()
-      else reject(new Error(`${file} ${args.join(' ')} ended with ${code}:\n${output.trimEnd()}`))
-    })
+    child.once('exit', (code, signal) => resolve({ code, signal }))
   })
 }

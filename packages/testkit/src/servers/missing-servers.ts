@@ -35,7 +35,8 @@ function installCommand(kinds: readonly ServerKind[]): string {
     return `brew install ${kinds.map((kind) => brewFormula[kind]).join(' ')}`
   }
   if (onPath('apt-get') !== undefined) {
-    return `sudo apt-get install ${kinds.map((kind) => debianPackage[kind]).join(' ')}`
+    const asRoot = process.getuid?.() === 0 ? '' : 'sudo '
+    return `${asRoot}apt-get install ${kinds.map((kind) => debianPackage[kind]).join(' ')}`
   }
   const dnf: Record<ServerKind, string> = {
     ...debianPackage,
