@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
@@ -90,11 +90,12 @@ async function initialise(o: {
   owner: Owner | undefined
 }): Promise<void> {
   if (existsSync(join(o.dataDir, 'PG_VERSION'))) return
-  // What a killed initdb left is useless, and initdb refuses a folder that is not empty.
-  rmSync(o.dataDir, { recursive: true, force: true })
-  mkdirSync(o.dataDir, { recursive: true, mode: 0o700 })
-  giveTo(o.owner, o.dataDir)
+  // Made beside its place and moved there when it is whole: initdb writes PG_VERSION early, so that
+  // what a killed one left would pass for a cluster. Nor may a late one still write where we do.
+  const made = `${o.dataDir}.${process.pid}.new`
   const passwordFile = `${o.dataDir}.password`
+  mkdirSync(made, { recursive: true, mode: 0o700 })
+  giveTo(o.owner, made)
   const login =
     o.password === undefined ? ['-A', 'trust'] : ['-A', 'scram-sha-256', '--pwfile', passwordFile]
   try {
@@ -103,12 +104,12 @@ async function initialise(o: {
       giveTo(o.owner, passwordFile)
     }
     const basics = ['-U', 'postgres', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions']
-    await run(o.binaries.initdb, ['-D', o.dataDir, ...basics, ...login], {
-      ...o.owner,
-      cwd: o.dataDir,
-    })
+    await run(o.binaries.initdb, ['-D', made, ...basics, ...login], { ...o.owner, cwd: made })
+    rmSync(o.dataDir, { recursive: true, force: true })
+    renameSync(made, o.dataDir)
   } finally {
     rmSync(passwordFile, { force: true })
+    rmSync(made, { recursive: true, force: true })
   }
 }
 
