@@ -1,10 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { timingSafeEqual } from 'node:crypto'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
+import { folderHolder } from './claim-folder.ts'
 import { StackError } from './stack-error.ts'
 import type { StackControls } from './stack.ts'
+import { writeWhole } from './write-whole.ts'
 
 /*
  * The supervisor's own door, for programs of this machine's user that steer a running stack (the
@@ -42,7 +44,7 @@ export async function openControl(
     server.listen(0, '127.0.0.1', resolve)
   })
   const { port } = server.address() as AddressInfo
-  writeFileSync(file, JSON.stringify({ port, token }), { mode: 0o600 })
+  writeWhole(file, JSON.stringify({ port, token }))
   return {
     async close() {
       rmSync(file, { force: true })
@@ -88,13 +90,13 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return text
 }
 
-/** The controls of the stack that runs in a folder. */
+/**
+ * The controls of the stack that runs in a folder.
+ *
+ * @throws {@link StackError} `STACK_NOT_RUNNING` when none does, or it has not got that far.
+ */
 export function connectControls(dir: string): StackControls {
-  const file = join(dir, 'control.json')
-  if (!existsSync(file)) {
-    throw new StackError('STACK_NOT_RUNNING', 'PayFlow is not running here: npm start')
-  }
-  const { port, token } = JSON.parse(readFileSync(file, 'utf8')) as { port: number; token: string }
+  const { port, token } = readDoor(dir)
   const call = async (verb: Verb, args: readonly unknown[]) => {
     const response = await fetch(`http://127.0.0.1:${port}/${verb}`, {
       method: 'POST',
@@ -114,4 +116,18 @@ export function connectControls(dir: string): StackControls {
     killServer: (...args) => call('killServer', args),
     startServer: (...args) => call('startServer', args),
   }
+}
+
+function readDoor(dir: string): { readonly port: number; readonly token: string } {
+  try {
+    if (folderHolder(dir) !== undefined) {
+      return JSON.parse(readFileSync(join(dir, 'control.json'), 'utf8')) as {
+        port: number
+        token: string
+      }
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  throw new StackError('STACK_NOT_RUNNING', 'PayFlow is not running here: npm start')
 }

@@ -67,6 +67,12 @@ const databaseOf: Readonly<Partial<Record<ServiceName, DatabaseName>>> = {
   notification: 'notification',
 }
 
+/**
+ * How long a process may take to finish what it has begun: shorter than in production, because
+ * somebody waits at the terminal.
+ */
+export const SHUTDOWN_DEADLINE_MS = 4_000
+
 /** What a new wallet of the demo opens with: $1000.00. */
 const DEMO_OPENING_CREDIT_MINOR = '100000'
 
@@ -121,6 +127,7 @@ export function planServices(addresses: Addresses, secrets: Secrets): ServicePla
           ? {}
           : { DATABASE_URL: databaseUrl(postgresUrl, database, secrets) }),
         PORT: String(ports[name]),
+        SHUTDOWN_DEADLINE_MS: String(SHUTDOWN_DEADLINE_MS),
       },
     }
   })

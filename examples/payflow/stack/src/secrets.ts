@@ -1,6 +1,8 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { StackError } from './stack-error.ts'
+import { writeWhole } from './write-whole.ts'
 
 /** What the processes of one installation share, and nobody else knows. */
 export interface Secrets {
@@ -16,15 +18,43 @@ export interface Secrets {
   readonly controlToken: string
 }
 
-/** Reads the secrets of a folder, or makes them once. The file is readable by its owner only. */
+/**
+ * Reads the secrets of a folder, or makes them once. The file is readable by its owner only.
+ *
+ * @throws {@link StackError} `STACK_SECRETS_DAMAGED` when the file is not what was written: the
+ * data can only be opened with it, so new secrets would not help.
+ */
 export function loadSecrets(dir: string): Secrets {
   const file = join(dir, 'secrets.json')
-  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Secrets
   const secrets = makeSecrets()
-  // Renamed into place, so that a start that dies here leaves no half a file behind.
-  writeFileSync(`${file}.new`, `${JSON.stringify(secrets, undefined, 2)}\n`, { mode: 0o600 })
-  renameSync(`${file}.new`, file)
+  if (existsSync(file)) return readSecrets(file, secrets)
+  writeWhole(file, `${JSON.stringify(secrets, undefined, 2)}\n`, { durable: true })
   return secrets
+}
+
+function readSecrets(file: string, shape: Secrets): Secrets {
+  let cause: unknown
+  try {
+    const read: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    if (hasShape(read, shape)) return read as Secrets
+  } catch (error) {
+    cause = error
+  }
+  throw new StackError(
+    'STACK_SECRETS_DAMAGED',
+    `${file} is damaged, and the data beside it open with nothing else.\n` +
+      'Put the file back if there is a copy, or forget the data with it: npm run reset',
+    { cause },
+  )
+}
+
+/** True when everything that `shape` has is there, a text being a text with something in it. */
+function hasShape(value: unknown, shape: unknown): boolean {
+  if (typeof shape === 'string') return typeof value === 'string' && value !== ''
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(shape as object).every(([name, part]) =>
+    hasShape((value as Record<string, unknown>)[name], part),
+  )
 }
 
 function makeSecrets(): Secrets {

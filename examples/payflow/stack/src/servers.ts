@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import {
+  freePort,
   startPostgres,
   startRabbitmq,
   startRedis,
@@ -38,10 +39,24 @@ export interface OpenServerOptions {
   readonly announce: (line: string) => void
 }
 
+const RABBITMQ_USER = 'payflow'
+
+/** Where RabbitMQ will be, known before it is there: what needs it can be started meanwhile. */
+export async function rabbitmqAddress(
+  ownOnly: boolean,
+  secrets: Secrets,
+): Promise<{ readonly url: string; readonly port: number }> {
+  const external = ownOnly ? undefined : externalUrl('rabbitmq')
+  if (external !== undefined) return { url: external, port: Number(new URL(external).port) }
+  const port = await freePort()
+  return { url: `amqp://${RABBITMQ_USER}:${secrets.rabbitmqPassword}@127.0.0.1:${port}`, port }
+}
+
 /** Starts one of the three servers on the data of the folder, or takes the environment's. */
 export async function openServer(
   kind: ServerKind,
   options: OpenServerOptions,
+  port?: number,
 ): Promise<StackServer> {
   const external = options.ownOnly ? undefined : externalUrl(kind)
   if (external !== undefined) {
@@ -51,12 +66,13 @@ export async function openServer(
     dataDir: join(options.dir, kind),
     log: join(options.logs, `${kind}.log`),
     announce: options.announce,
+    ...(port === undefined ? {} : { port }),
   }
   const { postgresPassword, rabbitmqPassword } = options.secrets
   const own = await {
     postgres: () => startPostgres({ ...common, password: postgresPassword }),
     redis: () => startRedis(common),
-    rabbitmq: () => startRabbitmq({ ...common, user: 'payflow', password: rabbitmqPassword }),
+    rabbitmq: () => startRabbitmq({ ...common, user: RABBITMQ_USER, password: rabbitmqPassword }),
   }[kind]()
   return { kind, url: own.url, port: own.port, own }
 }
@@ -103,6 +119,7 @@ export class ServerWatch {
     while (this.#watching) {
       const { code, signal } = await this.#server.exited
       if (!this.#watching || this.#down) return
+      this.#onChange()
       this.#onDeath(
         `${this.#server.kind} ended (${signal ?? `exit code ${code}`}); starting it again`,
       )

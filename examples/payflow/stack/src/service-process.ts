@@ -7,7 +7,7 @@ import {
   type ProbeAction,
 } from '@payflow/testkit'
 import { StackError } from './stack-error.ts'
-import type { ServicePlan } from './plan.ts'
+import { SHUTDOWN_DEADLINE_MS, type ServicePlan } from './plan.ts'
 
 export interface ServiceProcessOptions {
   readonly plan: ServicePlan
@@ -33,6 +33,7 @@ export class ServiceProcess {
   readonly log: string
   readonly #options: ServiceProcessOptions
   #owned: OwnedProcess | undefined
+  #spawning: Promise<void> | undefined
   #link: ProbeLink | undefined
   #restarts = true
   #stopping = false
@@ -60,6 +61,11 @@ export class ServiceProcess {
     clearTimeout(this.#timer)
     this.#restarts = restart
     if (this.#owned !== undefined || this.#stopping) return
+    this.#spawning ??= this.#spawn().finally(() => (this.#spawning = undefined))
+    await this.#spawning
+  }
+
+  async #spawn(): Promise<void> {
     const log = openSync(this.log, 'a')
     const startedAt = performance.now()
     const owned = await spawnOwned(process.execPath, {
@@ -126,10 +132,11 @@ export class ServiceProcess {
     if (signal === 'SIGKILL') await owned.exited
   }
 
-  /** Ends it in order and keeps it down until {@link start}. */
-  async halt(deadlineMs = 15_000): Promise<void> {
+  /** Ends it in order, or by force after the deadline, and keeps it down until {@link start}. */
+  async halt(deadlineMs = SHUTDOWN_DEADLINE_MS + 1_000): Promise<void> {
     this.#restarts = false
     clearTimeout(this.#timer)
+    await this.#spawning
     const owned = this.#owned
     if (owned === undefined) return
     owned.process.kill('SIGCONT')

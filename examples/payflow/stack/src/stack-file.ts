@@ -1,5 +1,7 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { folderHolder } from './claim-folder.ts'
+import { writeWhole } from './write-whole.ts'
 
 /** One line of `stack.json`. */
 export interface StackEntry {
@@ -24,8 +26,7 @@ export class StackFile {
   write(entries: readonly StackEntry[]): void {
     const text = `${JSON.stringify(entries, undefined, 2)}\n`
     // The URL of PostgreSQL holds a password.
-    writeFileSync(`${this.path}.new`, text, { mode: 0o600 })
-    renameSync(`${this.path}.new`, this.path)
+    writeWhole(this.path, text)
   }
 
   remove(): void {
@@ -33,9 +34,17 @@ export class StackFile {
   }
 }
 
-/** The entries of a folder's `stack.json`; none when nothing runs there. */
+/**
+ * The entries of a folder's `stack.json`; none when nothing runs there, whatever a supervisor that
+ * was killed has left.
+ */
 export function readStackFile(dir: string): StackEntry[] {
   const path = join(dir, 'stack.json')
-  if (!existsSync(path)) return []
-  return JSON.parse(readFileSync(path, 'utf8')) as StackEntry[]
+  if (folderHolder(dir) === undefined || !existsSync(path)) return []
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as StackEntry[]
+  } catch {
+    // Never written so; the next change of a process replaces it.
+    return []
+  }
 }

@@ -71,7 +71,7 @@ export interface RunningStackOptions {
   readonly temporary: boolean
   readonly logs: string
   readonly secrets: Secrets
-  readonly servers: Readonly<Record<ServerKind, StackServer>>
+  readonly servers: readonly StackServer[]
   readonly plans: readonly ServicePlan[]
   readonly env: Readonly<Partial<Record<ServiceName | 'all', Readonly<Record<string, string>>>>>
   readonly restartDelayMaxMs: number
@@ -84,6 +84,7 @@ export class RunningStack implements Stack {
   readonly dir: string
   readonly #options: RunningStackOptions
   readonly #services = new Map<ServiceName, ServiceProcess>()
+  readonly #servers = new Map<ServerKind, StackServer>()
   readonly #watches = new Map<ServerKind, ServerWatch>()
   readonly #file: StackFile
   #stopped: Promise<void> | undefined
@@ -102,9 +103,18 @@ export class RunningStack implements Stack {
         new ServiceProcess({ plan, log, env, restartDelayMaxMs, onChange, onDeath }),
       )
     }
-    for (const { kind, own } of Object.values(options.servers)) {
-      if (own) this.#watches.set(kind, new ServerWatch(own, onChange, onDeath))
-    }
+    for (const server of options.servers) this.adopt(server)
+  }
+
+  /** Takes a server in that is there by now, and watches over it from here on. */
+  adopt(server: StackServer): void {
+    this.#servers.set(server.kind, server)
+    if (server.own === undefined) return
+    const onChange = () => this.#write()
+    this.#watches.set(
+      server.kind,
+      new ServerWatch(server.own, onChange, this.#options.onDeath),
+    )
   }
 
   get url(): string {
@@ -137,7 +147,9 @@ export class RunningStack implements Stack {
   }
 
   server(kind: ServerKind): StackServer {
-    return this.#options.servers[kind]
+    const server = this.#servers.get(kind)
+    if (server === undefined) throw new RangeError(`there is no ${kind} yet`)
+    return server
   }
 
   databaseUrl(name: DatabaseName): string {
@@ -210,7 +222,7 @@ export class RunningStack implements Stack {
       log: service.log,
       restart: 'supervisor',
     }))
-    const servers = Object.values(this.#options.servers).map(
+    const servers = [...this.#servers.values()].map(
       ({ kind, url, port, own }): StackEntry => ({
         name: kind,
         kind,
@@ -238,7 +250,7 @@ export class RunningStack implements Stack {
     // Services first, all at once: each finishes what it has begun while the servers still run.
     await Promise.all([...this.#services.values()].map((service) => service.stop()))
     for (const watch of this.#watches.values()) watch.end()
-    const servers = Object.values(this.#options.servers)
+    const servers = [...this.#servers.values()]
     await Promise.allSettled(servers.flatMap(({ own }) => (own ? [own.stop()] : [])))
     this.#file.remove()
     this.#options.release()

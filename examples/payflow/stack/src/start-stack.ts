@@ -1,27 +1,24 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { migrateAll } from '@payflow-app/migrations'
 import {
   ensureServers,
   freePort,
   isPortFree,
+  lookForServer,
   temporaryFolder,
   type ServerKind,
 } from '@payflow/testkit'
 import { claimFolder } from './claim-folder.ts'
 import { openControl } from './control.ts'
 import { DOCUMENTED_PORTS, planServices, SERVICE_NAMES, type ServiceName } from './plan.ts'
-import { loadSecrets } from './secrets.ts'
-import { externalUrl, openServer, type StackServer } from './servers.ts'
+import { areQueuesWritten, queuesWritten } from './queue-registry.ts'
+import { loadSecrets, type Secrets } from './secrets.ts'
+import { externalUrl, openServer, rabbitmqAddress, type StackServer } from './servers.ts'
 import { RunningStack, type Stack } from './stack.ts'
 import { StackError } from './stack-error.ts'
+import { Steps, type Progress } from './steps.ts'
 import { buildWebPage } from './web-build.ts'
-
-/** What is being done, for whoever shows progress. Steps overlap. */
-export type Progress =
-  | { readonly step: string; readonly state: 'started' }
-  | { readonly step: string; readonly state: 'done'; readonly detail: string }
-  | { readonly step: string; readonly state: 'note'; readonly detail: string }
 
 export interface StartStackOptions {
   /** Folder of data, logs and secrets. @defaultValue a temporary one, removed by `stop()` */
@@ -48,6 +45,11 @@ export interface StartStackOptions {
 
 const READY_TIMEOUT_MS = 120_000
 const KINDS: readonly ServerKind[] = ['postgres', 'redis', 'rabbitmq']
+const serverStep: Readonly<Record<ServerKind, string>> = {
+  postgres: 'PostgreSQL',
+  redis: 'Redis',
+  rabbitmq: 'RabbitMQ',
+}
 
 /**
  * Starts all of PayFlow: three servers, the databases, the web page, seven processes. Resolves when
@@ -61,88 +63,126 @@ export async function startStack(options: StartStackOptions = {}): Promise<Stack
   const logs = join(dir, 'logs')
   mkdirSync(logs, { recursive: true })
   const release = claimFolder(dir)
-  const report = options.onProgress ?? (() => undefined)
-  const timed = stepTimer(report)
-  const secrets = loadSecrets(dir)
-  const opened: StackServer[] = []
+  const steps = new Steps(options.onProgress ?? (() => undefined))
+  const servers = new Servers(steps, dir, options.ownServers ?? temporary)
   let stack: RunningStack | undefined
   try {
+    const secrets = loadSecrets(dir)
     const ports = await choosePorts(options.ports ?? 'ephemeral')
-    const ownOnly = options.ownServers ?? temporary
-    const announce = (detail: string) => report({ step: 'servers', state: 'note', detail })
-    const wanted = KINDS.filter((kind) => ownOnly || externalUrl(kind) === undefined)
-    await ensureServers(wanted, announce)
-    const open = (kind: ServerKind) =>
-      timed(serverStep[kind], async () => {
-        const server = await openServer(kind, { dir, logs, secrets, ownOnly, announce })
-        opened.push(server)
-        return [server, server.own?.version ?? 'from the environment'] as const
-      })
-    // All at once: RabbitMQ takes longest, and nothing but readiness waits for it.
-    const rabbitmqStarting = open('rabbitmq')
-    const webBuilding = timed('web page', async () => {
+    await servers.possible()
+    // RabbitMQ takes longest, by far: everything else is started beside it.
+    const rabbitmq = await servers.openRabbitmq(secrets)
+    const redisUp = servers.open('redis', secrets)
+    const webBuilt = steps.run('web page', async () => {
       const built = await buildWebPage()
       return [undefined, built ? 'built' : 'unchanged'] as const
     })
-    const [redis, postgres] = await settleBoth(open('redis'), open('postgres'))
-    await timed('databases', async () => {
+    const postgres = await servers.open('postgres', secrets)
+    await steps.run('databases', async () => {
       await migrateAll({ adminUrl: postgres.url, passwords: secrets.databasePasswords })
       return [undefined, 'up to date'] as const
     })
-    const [, rabbitmq] = await settleBoth(webBuilding, rabbitmqStarting)
-    const addresses = {
-      postgresUrl: postgres.url,
-      redisUrl: redis.url,
-      rabbitmqUrl: rabbitmq.url,
-      ports,
-    }
+    const redis = await redisUp
+    await webBuilt
+    const urls = { postgresUrl: postgres.url, redisUrl: redis.url, rabbitmqUrl: rabbitmq.url }
     const running = new RunningStack({
       dir,
       temporary,
       logs,
       secrets,
-      servers: { postgres, redis, rabbitmq },
-      plans: planServices(addresses, secrets),
+      servers: [postgres, redis],
+      plans: planServices({ ...urls, ports }, secrets),
       env: options.env ?? {},
       restartDelayMaxMs: options.restartDelayMaxMs ?? 5_000,
       onDeath: options.onDeath ?? (() => undefined),
       release,
     })
     stack = running
-    await timed('services', async () => {
+    await steps.run('services', async () => {
       await running.startServices()
+      running.adopt(await rabbitmq.up)
       await running.ready(READY_TIMEOUT_MS)
       return [undefined, `${SERVICE_NAMES.length} processes ready`] as const
     })
+    await servers.keepQueues()
     running.control = await openControl(dir, running, secrets.controlToken)
     return running
   } catch (error) {
-    if (stack === undefined) {
-      await Promise.allSettled(opened.flatMap(({ own }) => (own ? [own.stop()] : [])))
-      release()
-    } else await stack.stop()
+    await steps.settled()
+    await stack?.stop()
+    await servers.stop()
+    release()
+    if (temporary) rmSync(dir, { recursive: true, force: true })
     throw error
   }
 }
 
-const serverStep: Readonly<Record<ServerKind, string>> = {
-  postgres: 'PostgreSQL',
-  redis: 'Redis',
-  rabbitmq: 'RabbitMQ',
-}
+/** The three servers of a stack that is starting. */
+class Servers {
+  readonly #steps: Steps
+  readonly #dir: string
+  readonly #ownOnly: boolean
+  readonly #opened: StackServer[] = []
+  readonly #installed: Promise<void>
+  readonly #installing = Promise.withResolvers<void>()
 
-/** Waits for both even when one fails, so that nothing is still starting when the rest is stopped. */
-async function settleBoth<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
-  await Promise.allSettled([first, second])
-  return [await first, await second]
-}
+  constructor(steps: Steps, dir: string, ownOnly: boolean) {
+    this.#steps = steps
+    this.#dir = dir
+    this.#ownOnly = ownOnly
+    const wanted = KINDS.filter((kind) => ownOnly || externalUrl(kind) === undefined)
+    // One installation for all that is missing; what is there does not wait for it.
+    this.#installed = steps.keep(ensureServers(wanted, (line) => this.#announce(line)))
+  }
 
-function stepTimer(report: (progress: Progress) => void) {
-  return async <T>(step: string, work: () => Promise<readonly [T, string]>): Promise<T> => {
-    report({ step, state: 'started' })
-    const [value, detail] = await work()
-    report({ step, state: 'done', detail })
-    return value
+  /** Resolves when all servers are there or on their way; rejects when one can't be had. */
+  async possible(): Promise<void> {
+    await Promise.race([this.#installed, this.#installing.promise])
+  }
+
+  open(kind: ServerKind, secrets: Secrets, port?: number): Promise<StackServer> {
+    return this.#steps.run(serverStep[kind], async () => {
+      if (lookForServer(kind) === undefined) await this.#installed
+      const server = await openServer(
+        kind,
+        {
+          dir: this.#dir,
+          logs: join(this.#dir, 'logs'),
+          secrets,
+          ownOnly: this.#ownOnly,
+          announce: (line) => this.#announce(line),
+        },
+        port,
+      )
+      this.#opened.push(server)
+      return [server, server.own?.version ?? 'from the environment'] as const
+    })
+  }
+
+  async openRabbitmq(
+    secrets: Secrets,
+  ): Promise<{ readonly url: string; readonly up: Promise<StackServer> }> {
+    const { url, port } = await rabbitmqAddress(this.#ownOnly, secrets)
+    return { url, up: this.open('rabbitmq', secrets, port) }
+  }
+
+  /** Lets RabbitMQ write down the queues it has: from then on they survive its sudden death. */
+  async keepQueues(): Promise<void> {
+    const dataDir = join(this.#dir, 'rabbitmq')
+    if (areQueuesWritten(dataDir)) return
+    await this.#steps.run('queues', async () => {
+      const written = await queuesWritten(dataDir)
+      return [undefined, written ? 'written to disk' : 'not yet written to disk'] as const
+    })
+  }
+
+  async stop(): Promise<void> {
+    await Promise.allSettled(this.#opened.flatMap(({ own }) => (own ? [own.stop()] : [])))
+  }
+
+  #announce(line: string): void {
+    this.#installing.resolve()
+    this.#steps.note('servers', line)
   }
 }
 
@@ -157,13 +197,20 @@ async function choosePorts(
 }
 
 async function documentedPort(name: ServiceName): Promise<number> {
-  const asked = name === 'gateway' ? Number(process.env['PAYFLOW_PORT'] ?? 3000) : undefined
-  const port = asked ?? DOCUMENTED_PORTS[name]
+  const port = name === 'gateway' ? gatewayPort() : DOCUMENTED_PORTS[name]
   if (await isPortFree(port)) return port
   // A person types the gateway's port; the others are only seen by processes.
   if (name !== 'gateway') return freePort()
   throw new StackError(
     'STACK_PORT_TAKEN',
-    `port ${port} is taken by another program; choose one: PAYFLOW_PORT=3100 npm start`,
+    `port ${port} is taken by another program; choose one: PAYFLOW_PORT=${port + 100} npm start`,
   )
+}
+
+function gatewayPort(): number {
+  const text = process.env['PAYFLOW_PORT'] ?? ''
+  if (text === '') return DOCUMENTED_PORTS.gateway
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port >= 1 && port <= 65_435) return port
+  throw new StackError('STACK_PORT_INVALID', `PAYFLOW_PORT=${text} is no port: 1 to 65435`)
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { spawn } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { spawnOwned } from '@payflow/testkit'
 import { PAYFLOW_ROOT } from './plan.ts'
 import { StackError } from './stack-error.ts'
 
@@ -30,22 +30,19 @@ function digestOfSources(): string {
   return hash.update(readFileSync(join(PAYFLOW_ROOT, '../../pnpm-lock.yaml'))).digest('hex')
 }
 
-function runVite(): Promise<void> {
+async function runVite(): Promise<void> {
   const vite = join(web, 'node_modules/vite/bin/vite.js')
-  const child = spawn(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
+  const { process: child, exited } = await spawnOwned(process.execPath, {
+    args: [vite, 'build', '--logLevel', 'warn'],
     cwd: web,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NODE_ENV: 'production' },
   })
   let output = ''
-  child.stdout.on('data', (chunk) => (output += String(chunk)))
-  child.stderr.on('data', (chunk) => (output += String(chunk)))
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code) => {
-      if (code === 0) resolve()
-      else
-        reject(new StackError('STACK_WEB_BUILD_FAILED', `the web page did not build:\n${output}`))
-    })
-  })
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk) => (output += String(chunk)))
+  }
+  const { code } = await exited
+  if (code === 0) return
+  throw new StackError('STACK_WEB_BUILD_FAILED', `the web page did not build:\n${output}`)
 }
