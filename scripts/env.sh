@@ -20,11 +20,51 @@ pnpm_is_right() {
   case "$(pnpm --version 2>/dev/null || true)" in 12.*) return 0 ;; *) return 1 ;; esac
 }
 
+# Runs a step that prints nothing for a long time: a dot every two seconds, and its output only when
+# it fails. The step runs beside us, so that a signal ends both; nothing goes on behind a Ctrl-C.
+quietly() {
+  printf '  %s ' "$1" >&2
+  shift
+  output=$(mktemp)
+  "$@" >"$output" 2>&1 </dev/null &
+  step=$!
+  while sleep 2 && kill -0 "$$" 2>/dev/null; do printf '.'; done >&2 &
+  dots=$!
+  trap 'interrupted 130' INT
+  trap 'interrupted 143' TERM
+  trap 'interrupted 129' HUP
+  status=0
+  wait "$step" || status=$?
+  trap - INT TERM HUP
+  kill "$dots" 2>/dev/null || true
+  printf '\n' >&2
+  [ "$status" -eq 0 ] || cat "$output" >&2
+  rm -f "$output"
+  return "$status"
+}
+interrupted() {
+  trap '' INT TERM HUP
+  kill "$step" "$dots" 2>/dev/null || true
+  wait "$step" 2>/dev/null || true
+  rm -f "$output"
+  printf '\n' >&2
+  say "stopped; the next run takes up what is missing"
+  exit "$1"
+}
+
+unreachable() {
+  printf '\n' >&2
+  say "$1 did not succeed; the reason is above. It needs npm's registry, this once:"
+  say "check the network (and npm config get registry, proxy, cafile), then run the command again."
+  exit 1
+}
+
 bring_tools() {
   tools=.tools/node_modules
   if [ ! -e "$tools/.complete" ] || [ .tools/package.json -nt "$tools/.complete" ]; then
-    say "getting Node 24 and pnpm from npm (once, into .tools) …"
-    npm install --prefix .tools --no-package-lock --no-audit --no-fund --loglevel=error >&2
+    quietly "getting Node 24 and pnpm from npm (once, into .tools)" \
+      npm install --prefix .tools --no-package-lock --no-audit --no-fund --loglevel=error ||
+      unreachable "Getting Node 24 and pnpm"
     : > "$tools/.complete"
   fi
   bin=$(ls -d "$PWD/$tools"/node-*/bin 2>/dev/null | head -n 1 || true)
@@ -40,16 +80,17 @@ bring_tools() {
 install_dependencies() {
   stamp=node_modules/.payflow-installed
   if [ -e "$stamp" ] && [ ! pnpm-lock.yaml -nt "$stamp" ]; then return; fi
-  say "installing dependencies …"
-  if ! output=$(pnpm install --frozen-lockfile --reporter=append-only 2>&1 </dev/null); then
-    printf '%s\n' "$output" >&2
-    exit 1
-  fi
+  quietly "installing dependencies" pnpm install --frozen-lockfile --reporter=append-only ||
+    unreachable "Installing the dependencies"
   : > "$stamp"
 }
 
 if ! { node_is_new && pnpm_is_right; }; then bring_tools; fi
 install_dependencies
+
+# Node keeps what it has compiled: seven processes start together, and often.
+NODE_COMPILE_CACHE=${NODE_COMPILE_CACHE-$PWD/node_modules/.cache/node}
+export NODE_COMPILE_CACHE
 
 case "$1" in
   *.ts) exec node --conditions=@payflow/source --disable-warning=ExperimentalWarning "$@" ;;

@@ -36,7 +36,9 @@ export class StartScreen {
       )
     }
     this.#draw()
+    // Where nothing can move, a line now and then says that it goes on.
     if (this.#live) this.#timer ??= setInterval(() => this.#redraw(), 100)
+    else this.#stillRunning()
   }
 
   finish(): void {
@@ -44,6 +46,14 @@ export class StartScreen {
     this.#timer = undefined
     this.#clear()
     this.#running.length = 0
+  }
+
+  #stillRunning(): void {
+    clearInterval(this.#timer)
+    this.#timer = setInterval(() => {
+      const steps = this.#running.map(({ step, startedAt }) => `${step} ${seconds(startedAt)}`)
+      if (steps.length > 0) console.log(dim(`    ${steps.join(', ')}`))
+    }, 2_500)
   }
 
   #redraw(): void {
