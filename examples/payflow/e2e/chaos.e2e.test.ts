@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { auditAll, auditKeys, settle, SOUND, User, type Answer, type Payment } from './src/index.ts'
 
 /** `CHAOS_SECONDS=600 npm test -- chaos` for a long one. */
-const CHAOS_MS = Number(process.env['CHAOS_SECONDS'] ?? 60) * 1_000
+const CHAOS_MS = Number(process.env['CHAOS_SECONDS'] ?? 45) * 1_000
 const CLIENTS = 4
 /** A client that is told to wait through all of it still gets its answer. */
 const ANSWER_TIMEOUT_MS = CHAOS_MS + 120_000
@@ -102,55 +102,79 @@ async function payUntil(over: number, user: User): Promise<Intent[]> {
   return intents
 }
 
+/** A process or a server, and what may be done to it. */
+interface Victim {
+  readonly name: string
+  readonly kill: (forMs: number) => Promise<void>
+  readonly freeze: (forMs: number) => Promise<void>
+}
+
+/** Harms overlap: the next begins while earlier ones last, but never two of the same victim. */
 async function harmUntil(over: number): Promise<string[]> {
+  const victims = [...SERVICES.map(service), ...SERVERS.map(server)]
+  const underway = new Map<string, Promise<void>>()
   const happened: string[] = []
   while (performance.now() < over) {
-    const harm = random() < 0.65 ? harmService() : harmServer()
-    happened.push(harm.what)
-    await harm.done
-    await pause(randomInteger(100, 1_500))
+    const victim = victims[randomInteger(0, victims.length - 1)]!
+    const kill = random() < 0.5
+    const forMs = randomInteger(200, 8_000)
+    const pauseMs = randomInteger(100, 3_000)
+    const { name } = victim
+    if (!underway.has(name)) {
+      happened.push(`${kill ? 'kill' : 'freeze'} ${name} (${forMs} ms)`)
+      const harm = kill ? victim.kill(forMs) : victim.freeze(forMs)
+      underway.set(
+        name,
+        harm.finally(() => underway.delete(name)),
+      )
+    }
+    await pause(pauseMs)
   }
+  await Promise.all(underway.values())
   return happened
 }
 
-function harmService(): { what: string; done: Promise<void> } {
-  const name = SERVICES[randomInteger(0, SERVICES.length - 1)]!
-  if (random() < 0.5) return { what: `kill ${name}`, done: stack.kill(name) }
-  const forMs = randomInteger(200, 6_000)
-  const frozen = async () => {
-    await stack.freeze(name)
-    await pause(forMs)
-    await stack.resume(name)
+/** A killed process is started again by the supervisor, as soon as it can. */
+function service(name: ServiceName): Victim {
+  return {
+    name,
+    kill: () => stack.kill(name),
+    freeze: async (forMs) => {
+      await stack.freeze(name)
+      await pause(forMs)
+      await stack.resume(name)
+    },
   }
-  return { what: `freeze ${name} for ${forMs} ms`, done: frozen() }
 }
 
-function harmServer(): { what: string; done: Promise<void> } {
-  const kind = SERVERS[randomInteger(0, SERVERS.length - 1)]!
-  const forMs = randomInteger(200, 8_000)
-  if (random() < 0.5) {
-    const killed = async () => {
+function server(kind: ServerKind): Victim {
+  return {
+    name: kind,
+    kill: async (forMs) => {
       await stack.killServer(kind)
       await pause(forMs)
       await stack.startServer(kind)
-    }
-    return { what: `kill ${kind} for ${forMs} ms`, done: killed() }
+    },
+    freeze: async (forMs) => {
+      const { own } = stack.server(kind)
+      own?.freeze()
+      await pause(forMs)
+      own?.resume()
+    },
   }
-  const frozen = async () => {
-    const { own } = stack.server(kind)
-    own?.freeze()
-    await pause(forMs)
-    own?.resume()
-  }
-  return { what: `freeze ${kind} for ${forMs} ms`, done: frozen() }
 }
 
 /** The same request with the same key has the same answer, now and for ever. */
 async function repeatAll(intents: readonly Intent[], what: string): Promise<void> {
-  for (const { user, key, toUserId, amount, answer } of intents) {
-    const again = await user.payUntilAnswered({ toUserId, amount }, key)
-    expect([again.status, again.body.id], what).toEqual([answer.status, answer.body.id])
-  }
+  const byUser = Map.groupBy(intents, ({ user }) => user)
+  await Promise.all(
+    [...byUser.values()].map(async (own) => {
+      for (const { user, key, toUserId, amount, answer } of own) {
+        const again = await user.payUntilAnswered({ toUserId, amount }, key)
+        expect([again.status, again.body.id], what).toEqual([answer.status, answer.body.id])
+      }
+    }),
+  )
 }
 
 /** Nothing is left that only a person could mend: a new payment completes within seconds. */
