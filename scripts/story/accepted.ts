@@ -19,9 +19,9 @@ export async function accepted(scene: Scene): Promise<StoryPayment> {
   await stage.controls.stopService('worker')
   const payment = await pay(scene, AMOUNT)
   page.say(
-    'The app shows that sentence and the customer goes on with the day. But the balance has not ' +
-      'changed, and the ticket arrives. Is the money lost? Follow the payment through the five ' +
-      'places where it has left a trace by now.',
+    'The customer reads that sentence and goes on with the day. But the balance does not change, ' +
+      'and so the ticket arrives. Is the money lost? By now the payment has left a trace in five ' +
+      'places.',
   )
   await lookAtKey(scene, payment)
   await lookAtRow(scene, payment)
@@ -63,10 +63,18 @@ export async function pay(
   page.pause()
   page.check(
     status === 202 && body.message === ACCEPTED_MESSAGE && body.status === 'PENDING',
-    `Accepted, with no more promised than is true. Amounts are in cents: ${amount} is ` +
-      `${dollars(amount)}. From here on the payment is ${short(body.id)}, its key ${short(key)}.`,
+    'Accepted at once, with no more promised than is true.',
   )
-  return { id: body.id, key, amount, messageId: (await witness.message(body.id)).id }
+  const messageId = (await witness.message(body.id)).id
+  const followed = {
+    payment: body.id,
+    'its idempotency key': key,
+    'the message about it': messageId,
+  }
+  page.say(`What we follow (amounts are in cents: ${amount} is ${dollars(amount)}):`)
+  page.pause()
+  page.rows(Object.entries(followed).map(([what, id]) => ({ what, id, 'from here on': short(id) })))
+  return { id: body.id, key, amount, messageId, answer: body }
 }
 
 async function lookAtKey({ page, witness, customer }: Scene, { key }: StoryPayment): Promise<void> {
@@ -156,8 +164,9 @@ async function lookAtQueue(scene: Scene, payment: StoryPayment): Promise<void> {
   const depth = await witness.depthWhen('a message waiting', ({ waiting }) => waiting > 0)
   page.say('5. And RabbitMQ keeps the order until a worker says that it is done.')
   showDepth(scene, depth)
+  const { paymentId, amount, currency } = message.body
   page.output(
-    `message ${message.id}`,
-    `${message.routingKey}: move ${dollars(payment.amount)} for payment ${short(payment.id)}`,
+    `message ${short(message.id)}  ${message.routingKey}  ` +
+      JSON.stringify({ paymentId: short(String(paymentId)), amount, currency }),
   )
 }

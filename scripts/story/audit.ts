@@ -8,8 +8,9 @@ export async function audit(scene: Scene, payments: readonly StoryPayment[]): Pr
   const { page } = scene
   page.act(5, 'The audit')
   page.say(
-    'An auditor who trusts no service reads the four databases directly and counts. Notifications ' +
-      'travel through RabbitMQ as well, so we wait until they have arrived.',
+    'An auditor who trusts no service reads the databases directly, and counts: how often a worker ' +
+      'asked for the money to be moved, how often it was moved, how many notifications were ' +
+      'written (they travel through RabbitMQ as well, so we wait for them).',
   )
   await auditPayments(scene, payments)
   await auditBooks(scene)
@@ -29,9 +30,9 @@ async function auditPayments(scene: Scene, payments: readonly StoryPayment[]): P
       payment: id,
       amount: dollars(amount),
       status: facts[at]?.status,
-      ledger_asked: `${postings(scene, id).length}×`,
-      money_moved: `${facts[at]?.postings}×`,
-      notifications: facts[at]?.notifications,
+      asked: `${postings(scene, id).length}×`,
+      moved: `${facts[at]?.postings}×`,
+      told: `${facts[at]?.notifications}×`,
     })),
   )
   page.pause()
@@ -47,6 +48,7 @@ async function auditPayments(scene: Scene, payments: readonly StoryPayment[]): P
 async function auditBooks({ page, stage, witness }: Scene): Promise<void> {
   const statement = `select currency, count(*) as accounts, sum(posted_debits_minor) as debits,
     sum(posted_credits_minor) as credits from ledger.account group by currency`
+  page.say('Every transfer is a debit of one account and a credit of another. Do the sides agree?')
   page.command('payflow_wallet=>', statement)
   page.rows(await witness.sql('wallet', statement, []))
   const { payments, imbalanceMinor, findings, ...found } = await auditAll(stage)

@@ -28,7 +28,6 @@ export async function killedBeforeAck(scene: Scene): Promise<StoryPayment> {
   )
   await stage.controls.stopService('worker')
   const payment = await pay(scene, AMOUNT)
-  page.output(`message ${payment.messageId}`)
   const committedAt = await theDeath(scene, payment)
   await theRedelivery(scene, payment, committedAt)
   return payment
@@ -82,7 +81,7 @@ async function theRedelivery(
   page.check(asked.length === 1, 'Nothing ran: wallet-service was asked once in all.')
   page.check(
     stage.shared || depth.waiting === 0,
-    `Worker ${pid} acknowledged it, and RabbitMQ has forgotten it.`,
+    `Worker ${pid} acknowledged it${stage.shared ? '.' : ', and RabbitMQ has forgotten it.'}`,
   )
   page.why(
     'RabbitMQ promises to deliver at least once, and nobody can promise exactly once. So the ' +

@@ -75,6 +75,12 @@ export class Page {
     }
   }
 
+  /** A drawing, whose spaces count. */
+  drawing(...lines: readonly string[]): void {
+    this.#write('')
+    for (const line of lines) this.#write(INDENT + INDENT + cyan(line))
+  }
+
   /** Rows under the names of their columns. */
   rows(rows: readonly Row[]): void {
     const [first] = rows

@@ -18,8 +18,12 @@ export async function playStory(stage: Stage): Promise<number> {
   page.say(
     'No alarm has gone off and nothing is broken. To find out what the customer sees, we make ' +
       'that payment again and follow it, and then make things worse: we kill the worker at the ' +
-      'two worst instants. All of it is real: processes, databases, queue, signals. Ids are ' +
-      'printed in full once, later by their last six characters.',
+      'two worst instants. All of it is real: processes, databases, queue, signals.',
+  )
+  page.drawing(
+    'app ──▶ gateway ──▶ transaction-service ──▶ RabbitMQ ──▶ worker ──▶ wallet-service',
+    '           │                 │              a queue of              the ledger, which',
+    '         Redis          PostgreSQL          work to do              moves the money',
   )
   page.say(
     stage.shared
@@ -42,7 +46,9 @@ export async function playStory(stage: Stage): Promise<number> {
 
 function close({ page, stage }: Scene, duration: string, paymentId: string): number {
   if (page.wrong.length > 0) {
-    page.title(`The ticket stays open: ${page.wrong.length} statement(s) did not hold.`)
+    const count = page.wrong.length
+    const statements = count === 1 ? '1 statement' : `${count} statements`
+    page.title(`The ticket stays open: ${statements} did not hold.`)
     page.pause()
     for (const text of page.wrong) page.check(false, text)
     return 1

@@ -1,5 +1,5 @@
 import { QUEUES } from '@payflow-app/contracts'
-import type { User } from '@payflow-app/e2e'
+import type { Payment, User } from '@payflow-app/e2e'
 import type { DatabaseName } from '@payflow-app/stack'
 import { isAlive, waitFor } from '@payflow/testkit'
 import { short, type Page, type Row } from './page.ts'
@@ -21,6 +21,8 @@ export interface StoryPayment {
   /** The Idempotency-Key it was asked for under. */
   readonly key: string
   readonly amount: number
+  /** What the gateway answered. */
+  readonly answer: Payment
   /** Of the message that orders it. */
   readonly messageId: string
 }

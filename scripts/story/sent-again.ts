@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { dollars, short } from './page.ts'
 import type { Scene, StoryPayment } from './scene.ts'
 
@@ -9,28 +10,33 @@ export async function sentAgain(scene: Scene, payment: StoryPayment): Promise<vo
     'While it was "processing", our customer lost patience. The app sends the same request again, ' +
       `with the same key ${short(payment.key)}: it is the same payment, not another one.`,
   )
-  const { id, key, amount } = payment
+  const { key, amount, answer } = payment
   const before = await customer.wallet()
   const again = await customer.pay({ toUserId: recipient.id, amount }, key)
   const replayed = again.headers.get('idempotent-replayed')
-  page.command('→', `POST /api/transactions  Idempotency-Key: ${short(key)}  amount ${amount}`)
+  page.command('→', 'POST /api/transactions')
+  page.output(`Idempotency-Key: ${short(key)}`, JSON.stringify({ amount, currency: 'USD' }))
   page.command('←', `${again.status}`)
   page.output(
     `Idempotent-Replayed: ${replayed ?? '(not there)'}`,
-    `payment ${short(again.body.id)}  "${again.body.message ?? ''}"`,
+    `payment ${short(again.body.id)} "${again.body.message ?? ''}"`,
   )
   const otherAmount = amount * 10
   const other = await customer.pay({ toUserId: recipient.id, amount: otherAmount }, key)
   const problem = other.body as unknown as { title?: string; detail?: string; type?: string }
   page.say('And what if a program reuses the key by mistake, for another amount?')
-  page.command('→', `POST /api/transactions  Idempotency-Key: ${short(key)}  amount ${otherAmount}`)
+  page.command('→', 'POST /api/transactions')
+  page.output(
+    `Idempotency-Key: ${short(key)}`,
+    JSON.stringify({ amount: otherAmount, currency: 'USD' }),
+  )
   page.command('←', `${other.status} ${problem.title ?? ''}`)
   page.output(problem.detail ?? '', problem.type ?? '')
   const after = await customer.wallet()
   const { items } = await customer.history()
   page.pause()
   page.check(
-    again.status === 202 && again.body.id === id && replayed === 'true',
+    again.status === 202 && replayed === 'true' && isDeepStrictEqual(again.body, answer),
     'The same request gets the answer of the first time, word for word, and says so in a header.',
   )
   page.check(
