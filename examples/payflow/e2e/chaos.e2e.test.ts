@@ -1,8 +1,8 @@
 /*
- * Goal: whatever dies or freezes, in whatever order, every request that is repeated with its key ends
- * in one final answer, and every accepted payment ends once.
- * Method: clients pay without pause, as the contract tells them to, while a seeded sequence of kills
- * and freezes hits the seven processes and the three servers. Afterwards an auditor reads the
+ * Goal: whatever dies or freezes, in whatever order, every request that is repeated with its key
+ * ends in one final answer, and every accepted payment ends once.
+ * Method: clients pay without pause, as the contract tells them to, while a seeded sequence of
+ * kills and freezes hits the seven processes and the three servers. Afterwards an auditor reads the
  * databases. The seed fixes what happens and in which order; how far each payment has come by then
  * differs from run to run, which is the point of having many of them.
  */

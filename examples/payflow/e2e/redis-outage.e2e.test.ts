@@ -1,6 +1,6 @@
 /*
- * Goal: Redis makes repetitions fast and nothing else. Without it payments are accepted, and one key
- * is one payment.
+ * Goal: Redis makes repetitions fast and nothing else. Without it payments are accepted, and one
+ * key is one payment.
  * Method: Redis is killed and frozen, between requests and in the middle of one; an auditor counts.
  */
 import { randomUUID } from 'node:crypto'

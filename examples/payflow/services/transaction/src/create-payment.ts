@@ -131,26 +131,36 @@ async function refuse(
 ): Promise<CreatePaymentResult> {
   await options.probe('payment.refused', { paymentId: claim.paymentId })
   const decided = await refuseClaim(options.db, claim.paymentId, refusal)
-  if (decided) return { outcome: 'refused', replayed: false, refusal }
-  return await decisionOfTwin(options, request)
+  if (!decided) return await decisionOfTwin(options, request)
+  await sealRefused(options, claim)
+  return { outcome: 'refused', replayed: false, refusal }
 }
 
 /** Somebody with the same key was faster: what they decided is everybody's answer. */
 async function decisionOfTwin(
-  { db, wallet, logger }: CreatePaymentOptions,
+  options: CreatePaymentOptions,
   request: PaymentRequest,
 ): Promise<CreatePaymentResult> {
+  const { db } = options
   const claim = await existingClaim(db, request)
   const decision = await findDecision(db, claim)
   if (!decision) throw new Error('A claim that was decided has neither a payment nor a refusal')
-  if (decision.outcome === 'refused') {
-    // We may hold money for what a twin was refused a moment earlier. It would come back when the
-    // hold expires; there is no reason to let it wait.
-    await wallet.release(claim.paymentId).catch((error: unknown) => {
-      logger.warn({ err: error }, 'a hold without a payment is left to expire')
-    })
-  }
+  if (decision.outcome === 'refused') await sealRefused(options, claim)
   return decision
+}
+
+/**
+ * Makes sure that no money is held under a payment that was refused: a twin may hold some, or a
+ * call that nobody waits for any more may be about to. It would come back when the hold expires;
+ * there is no reason to let it wait.
+ */
+async function sealRefused(
+  { wallet, logger }: CreatePaymentOptions,
+  { paymentId }: Claim,
+): Promise<void> {
+  await wallet.release(paymentId).catch((error: unknown) => {
+    logger.warn({ err: error }, 'a hold without a payment is left to expire')
+  })
 }
 
 async function existingClaim(

@@ -66,6 +66,29 @@ describe('POST /transactions', () => {
     await payments.audit()
   })
 
+  it('blocks no money of a refused payment, though a twin is killed with the hold in hand', async () => {
+    const [from, to] = await pair()
+    const key = randomUUID()
+    const { child } = payments.transaction
+    const blocker = await payments.pay(from, to, randomUUID(), { amount: 100_000 })
+    await child.arm('payment.refused', 'stop')
+    const refused = payments.pay(from, to, key)
+    await child.reached('payment.refused')
+    await payments.release(blocker.body.id)
+    await child.arm('payment.held', 'stop')
+    const twin = payments.pay(from, to, key)
+    twin.catch(() => undefined)
+    await child.reached('payment.held')
+    child.go('payment.refused')
+    expect(await refused).toMatchObject({ status: 422, body: { code: 'insufficient_funds' } })
+    await child.kill()
+
+    await payments.transaction.start()
+    expect(await payments.pay(from, to, key)).toMatchObject({ status: 422 })
+    expect(await payments.balance(from)).toMatchObject({ available: 100_000, pending: 0 })
+    await payments.audit()
+  })
+
   it('finishes what it has begun when asked to stop', async () => {
     const [from, to] = await pair()
     const { child, url } = payments.transaction
