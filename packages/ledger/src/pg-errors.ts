@@ -12,6 +12,7 @@ const BUSY: Readonly<Record<string, readonly [cause: BusyCause, retryAfterMs: nu
   '40P01': ['deadlock', 20],
   '55P03': ['lock_timeout', 100],
   '57014': ['statement_timeout', 200],
+  '25006': ['unavailable', 1_000], // read-only: a standby, or a server that was one a moment ago
   // Refused before anything could run.
   '53300': ['unavailable', 1_000], // too many connections
   '57P03': ['unavailable', 1_000], // starting up, shutting down

@@ -184,6 +184,17 @@ describe('faults', () => {
     })
   })
 
+  test('a server that takes no writes, as after a failover, is busy', async () => {
+    const request = movement(await fx.wallet(100n), await fx.wallet())
+    await withOwnPool({ options: '-c default_transaction_read_only=on' }, async (db) => {
+      expect(await fx.ledger.transfer(db, request)).toMatchObject({
+        outcome: 'busy',
+        cause: 'unavailable',
+      })
+    })
+    expect((await fx.ledger.transfer(fx.db, request)).outcome).toBe('created')
+  })
+
   test('a connection lost under a statement is unknown, and the same call tells the truth', async () => {
     const [from, to] = [await fx.wallet(100n), await fx.wallet()]
     const request = movement(from, to)
