@@ -61,7 +61,7 @@ describe('consumer', () => {
     await world.dispose()
   })
 
-  it('QUEUE-04 the answer to COMMIT is lost: no blind ack and no blind failure', async () => {
+  it('QUEUE-15 killed in the last moment before COMMIT: no ack and no failed attempt', async () => {
     const world = await createWorld({ postgresUrl: server.url })
     const { promise: held, resolve: goOn } = Promise.withResolvers<void>()
     let standing = false

@@ -1,6 +1,7 @@
 // Starting, stopping and coming back, by the connection, the channel and the queue.
 import { connect } from 'amqplib'
-import { sql } from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '@payflow/testkit'
 import type { Bus, Consumer } from '../src/index.ts'
@@ -82,6 +83,64 @@ describe('consumer', () => {
     const { counts } = consumer.health()
     const settled = counts.committed + counts.duplicate + counts.released + counts.abandoned
     expect(counts.delivered).toBe(settled)
+  })
+
+  it('QUEUE-04 finds a commit whose answer was lost, and does not do the work again', async () => {
+    await using wire = await Proxy.to(world.database.url)
+    const pool = new pg.Pool({ connectionString: wire.url, max: 4 })
+    pool.on('error', () => {})
+    pool.on('connect', (client) => client.on('error', () => {}))
+    const db = new Kysely<any>({ dialect: new PostgresDialect({ pool }) })
+    let runs = 0
+    const bus = world.bus({ db })
+    const consumer = bus
+      .consumer({ name: 'notes', queue: world.queue, messages: [NoteWritten] })
+      .handle(NoteWritten, async (message, { trx }) => {
+        runs += 1
+        await leaveEffect(trx, message.id, message.id)
+      })
+    await consumer.start()
+    await bus.topology.apply()
+    // With the zero that ends a statement, for "read committed" is said before.
+    wire.loseAnswersAfter('commit\0')
+    await publishMany(bus, 1)
+    // Committed, as another connection sees; the worker waits for an answer that never comes.
+    await world.waitForEffects(1)
+    expect(consumer.health().counts).toMatchObject({ inFlight: 1, committed: 0 })
+    wire.cut()
+    await waitFor(() => consumer.health().counts.duplicate === 1)
+    expect(runs).toBe(1)
+    expect(await world.effects()).toEqual(['m-000'])
+    expect(consumer.health().counts).toMatchObject({ released: 1, retried: 0, parked: 0 })
+    await bus.drain()
+    expect(await world.ready()).toBe(0)
+    await db.destroy()
+  })
+
+  it('QUEUE-16 a pool too small for its concurrency burns no attempt', async () => {
+    const pool = new pg.Pool({
+      connectionString: world.database.url,
+      max: 2,
+      connectionTimeoutMillis: 100,
+    })
+    const db = new Kysely<any>({ dialect: new PostgresDialect({ pool }) })
+    const bus = world.bus({ db })
+    const consumer = bus
+      .consumer({ name: 'notes', queue: world.queue, messages: [NoteWritten], concurrency: 8 })
+      .handle(NoteWritten, async (message, { trx }) => {
+        await sql`select pg_sleep(0.15)`.execute(trx)
+        await leaveEffect(trx, message.id, message.id)
+      })
+    await bus.topology.apply()
+    await consumer.start()
+    const ids = await publishMany(bus, 12)
+    await world.waitForEffects(12, 40_000)
+    await waitFor(() => consumer.health().counts.inFlight === 0)
+    expect((await world.effects()).toSorted()).toEqual(ids)
+    expect(world.eventsOf('consumer.paused').length).toBeGreaterThan(0)
+    expect(consumer.health().counts).toMatchObject({ retried: 0, parked: 0 })
+    await bus.drain()
+    await db.destroy()
   })
 
   it('QUEUE-14 notices a connection that went silent by its heartbeat, and comes back', async () => {

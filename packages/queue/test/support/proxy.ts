@@ -6,6 +6,7 @@ export class Proxy implements AsyncDisposable {
   readonly url: string
   readonly #server: Server
   readonly #pairs = new Set<readonly [Socket, Socket]>()
+  #lastWord: string | undefined
 
   private constructor(server: Server, url: string) {
     this.#server = server
@@ -39,6 +40,11 @@ export class Proxy implements AsyncDisposable {
     }
   }
 
+  /** Carries what the client says up to this word, and from then on no answer. */
+  loseAnswersAfter(word: string): void {
+    this.#lastWord = word
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve))
     this.cut()
@@ -58,6 +64,11 @@ export class Proxy implements AsyncDisposable {
         to.destroy()
       })
     }
+    near.on('data', (bytes) => {
+      if (this.#lastWord === undefined || !bytes.includes(this.#lastWord)) return
+      this.#lastWord = undefined
+      far.unpipe(near).pause()
+    })
     near.pipe(far).pipe(near)
   }
 }
