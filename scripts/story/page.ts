@@ -106,9 +106,19 @@ export class Page {
   check(holds: boolean, text: string): void {
     if (!holds) this.#wrong.push(text)
     const mark = holds ? styleText('green', '✓') : styleText('red', '✗')
-    const lines = wrap(holds ? text : `NOT TRUE: ${text}`, WIDTH - INDENT.length - 2)
-    for (const [at, line] of lines.entries())
+    this.#bullet(mark, holds ? text : `NOT TRUE: ${text}`)
+  }
+
+  /** Says once more what did not hold. */
+  repeatWrong(): void {
+    this.#write('')
+    for (const text of this.#wrong) this.#bullet(styleText('red', '✗'), `NOT TRUE: ${text}`)
+  }
+
+  #bullet(mark: string, text: string): void {
+    for (const [at, line] of wrap(text, WIDTH - INDENT.length - 2).entries()) {
       this.#write(`${INDENT}${at === 0 ? mark : ' '} ${line}`)
+    }
   }
 
   /** A blank line before a group of checks. */
