@@ -11,11 +11,13 @@ export async function sentAgain(scene: Scene, payment: StoryPayment): Promise<vo
       `with the same key ${short(payment.key)}: it is the same payment, not another one.`,
   )
   const { key, amount, answer } = payment
+  const to = short(recipient.id)
+  const body = (minor: number) => JSON.stringify({ toUserId: to, amount: minor, currency: 'USD' })
   const before = await customer.wallet()
   const again = await customer.pay({ toUserId: recipient.id, amount }, key)
   const replayed = again.headers.get('idempotent-replayed')
   page.command('→', 'POST /api/transactions')
-  page.output(`Idempotency-Key: ${short(key)}`, JSON.stringify({ amount, currency: 'USD' }))
+  page.output(`Idempotency-Key: ${short(key)}`, body(amount))
   page.command('←', `${again.status}`)
   page.output(
     `Idempotent-Replayed: ${replayed ?? '(not there)'}`,
@@ -26,10 +28,7 @@ export async function sentAgain(scene: Scene, payment: StoryPayment): Promise<vo
   const problem = other.body as unknown as { title?: string; detail?: string; type?: string }
   page.say('And what if a program reuses the key by mistake, for another amount?')
   page.command('→', 'POST /api/transactions')
-  page.output(
-    `Idempotency-Key: ${short(key)}`,
-    JSON.stringify({ amount: otherAmount, currency: 'USD' }),
-  )
+  page.output(`Idempotency-Key: ${short(key)}`, body(otherAmount))
   page.command('←', `${other.status} ${problem.title ?? ''}`)
   page.output(problem.detail ?? '', problem.type ?? '')
   const after = await customer.wallet()
