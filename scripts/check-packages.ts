@@ -3,7 +3,7 @@
  * throw-away project that imports it, requires it, and type-checks against it with two compilers.
  */
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -14,7 +14,6 @@ const root = resolve(import.meta.dirname, '..')
 interface Manifest {
   readonly name: string
   readonly exports: Record<string, unknown>
-  readonly peerDependencies?: Record<string, string>
 }
 
 function sh(command: string, args: string[], cwd = root): string {
@@ -41,39 +40,21 @@ function pack(name: string): string {
   return tarball
 }
 
-/** Lays the unpacked tarballs and their peers out as an installation would. */
-function layOut(tarballs: ReadonlyMap<string, string>): string {
-  const app = join(folder, 'app')
-  const modules = join(app, 'node_modules')
-  for (const [name, tarball] of tarballs) {
-    const target = join(modules, '@payflow', name)
-    mkdirSync(target, { recursive: true })
-    sh('tar', ['-xzf', tarball, '-C', target, '--strip-components=1'])
-  }
-  for (const peer of ['kysely', 'amqplib', 'express', '@types/express', '@types/node']) {
-    const owner = peer === 'amqplib' ? 'queue' : peer === 'kysely' ? 'ledger' : 'idempotency'
-    const from = join(root, 'packages', owner, 'node_modules', peer)
-    cpSync(from, join(modules, peer), { recursive: true, dereference: true })
-  }
-  for (const types of [
-    'express-serve-static-core',
-    'serve-static',
-    'body-parser',
-    'connect',
-    'send',
-    'qs',
-    'range-parser',
-    'http-errors',
-    'mime',
-  ]) {
-    const from = join(root, 'node_modules/.pnpm/node_modules/@types', types)
-    try {
-      cpSync(from, join(modules, '@types', types), { recursive: true, dereference: true })
-    } catch {
-      // Not every release of @types/express needs every one of them; the compiler says if it does.
-    }
-  }
-  return app
+/** A project of its own, outside the workspace, with the tarballs and their peers installed. */
+function installIn(app: string, tarballs: ReadonlyMap<string, string>): void {
+  const versions = (owner: string, ...packages: string[]) =>
+    packages.map((name) => {
+      const path = join(root, 'packages', owner, 'node_modules', name, 'package.json')
+      return [name, (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version]
+    })
+  const dependencies = Object.fromEntries([
+    ...[...tarballs].map(([name, tarball]) => [`@payflow/${name}`, `file:${tarball}`]),
+    ...versions('queue', 'amqplib', 'kysely', '@types/node'),
+    ...versions('idempotency', 'express', '@types/express'),
+  ]) as Record<string, string>
+  mkdirSync(app)
+  writeFileSync(join(app, 'package.json'), JSON.stringify({ type: 'module', dependencies }))
+  sh('pnpm', ['install', '--ignore-workspace', '--prefer-offline', '--no-lockfile'], app)
 }
 
 function entryPoints(): string[] {
@@ -87,7 +68,6 @@ function entryPoints(): string[] {
 
 function useIt(app: string): void {
   const entries = entryPoints()
-  writeFileSync(join(app, 'package.json'), '{ "type": "module" }')
   const imports = entries.map((entry) => `await import('${entry}')`).join('\n')
   writeFileSync(join(app, 'esm.mjs'), imports)
   writeFileSync(join(app, 'cjs.cjs'), entries.map((entry) => `require('${entry}')`).join('\n'))
@@ -115,7 +95,9 @@ function useIt(app: string): void {
 try {
   const tarballs = new Map(names.map((name) => [name, pack(name)]))
   console.log(`packed ${names.join(', ')}: publint and attw are satisfied`)
-  useIt(layOut(tarballs))
+  const app = join(folder, 'app')
+  installIn(app, tarballs)
+  useIt(app)
   console.log(`imported, required and type-checked: ${entryPoints().join(', ')}`)
 } finally {
   rmSync(folder, { recursive: true, force: true })

@@ -110,7 +110,9 @@ function pattern(output: string): RegExp {
         .split(/(…|\s+)/)
         .map((part) => {
           if (part === '…') return '.+'
-          return /^\s+$/.test(part) ? '\\s+' : part.replaceAll(/[$()*+.?[\\\]^{|}]/g, String.raw`\$&`)
+          return /^\s+$/.test(part)
+            ? '\\s+'
+            : part.replaceAll(/[$()*+.?[\\\]^{|}]/g, String.raw`\$&`)
         })
         .join(''),
     )
