@@ -2,8 +2,9 @@
  * Every kind of error an HTTP answer of PayFlow can carry, with its status and title (RFC 9457).
  * The key is the last segment of the `type` URI; `code` in the body is the same in snake_case.
  *
- * For a request that carries an Idempotency-Key, 409, 425, 429 and 5xx mean "try again with the
- * same key"; every other status is final.
+ * For a request that carries an Idempotency-Key, 408, 409, 425, 429 and 5xx mean "try again with
+ * the same key", and 401 means "authenticate, then try again with the same key": none of them says
+ * what became of an earlier attempt. Every other status is final, when the body is one of these.
  */
 export const PROBLEMS = {
   'malformed-json': { status: 400, title: 'The body is not valid JSON' },

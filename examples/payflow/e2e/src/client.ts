@@ -84,7 +84,7 @@ export class User {
   }
 
   /**
-   * Pays as the contract tells a client to: no answer, 409, 425, 429 and 5xx are tried again with
+   * Pays as the contract tells a client to: no answer, 408, 409, 425, 429 and 5xx are tried again with
    * the same key until another answer comes.
    */
   async payUntilAnswered(
@@ -128,7 +128,7 @@ export class User {
 
 /** Whether the contract says "try again with the same key". */
 export function isRetryable(status: number): boolean {
-  return status === 409 || status === 425 || status === 429 || status >= 500
+  return status >= 500 || [408, 409, 425, 429].includes(status)
 }
 
 export async function call<T>(

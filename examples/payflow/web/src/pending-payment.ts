@@ -8,7 +8,7 @@
  *
  * Everything here is pure apart from the storage that is handed in.
  */
-import { toProblem } from './api/problem.ts'
+import { isOfPayFlow, toProblem } from './api/problem.ts'
 import type { Problem } from './api/problem.ts'
 import { retryAfterMs } from './poll.ts'
 
@@ -65,13 +65,15 @@ export function createPayment(intent: PaymentIntent): PendingPayment {
   return Object.freeze({ ...intent, note, key, body })
 }
 
+const repeatable: ReadonlySet<number> = new Set([408, 409, 425, 429])
+
 /**
- * Judges an answer by the contract: 409, 425, 429 and 5xx and no answer at all mean "the same
+ * Judges an answer by the contract: 408, 409, 425, 429 and 5xx and no answer at all mean "the same
  * request again"; every other status is final.
  *
- * Two cases are more careful than the contract. A 2xx that is not PayFlow's (a hotel's login page,
- * say) is no answer. And 401 says who may ask, not what became of an earlier attempt, so the key
- * outlives it.
+ * Two cases need care, for an earlier attempt may have been accepted. Whatever is not PayFlow's (a
+ * hotel's login page, a proxy's 403) is no answer. And 401 says who may ask, not what became of the
+ * payment, so the key outlives it.
  */
 export function judge(answer: Answer, nowMs: number): Verdict {
   if (answer.kind === 'none') return { kind: 'again', problem: null, leastMs: null }
@@ -84,7 +86,7 @@ export function judge(answer: Answer, nowMs: number): Verdict {
   }
   if (status === 401) return { kind: 'sign-in' }
   const problem = toProblem(status, body)
-  if (status === 409 || status === 425 || status === 429 || status >= 500) {
+  if (status >= 500 || repeatable.has(status) || !isOfPayFlow(problem)) {
     return { kind: 'again', problem, leastMs: retryAfterMs(answer.retryAfter, nowMs) }
   }
   return { kind: 'refused', problem }

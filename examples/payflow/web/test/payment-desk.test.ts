@@ -88,7 +88,7 @@ describe('PaymentDesk', () => {
 
   it('forgets the key on a refusal and says why', async () => {
     const storage = memoryStorage()
-    const problem = { type: 'x/insufficient-funds', detail: 'Too little.' }
+    const problem = { type: 'https://payflow.dev/problems/insufficient-funds', detail: 'No.' }
     const { desk, sent } = open(storage, [answer(422, problem)])
     desk.submit(payment)
     await phase(desk, 'refused')

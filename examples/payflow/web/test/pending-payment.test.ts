@@ -16,6 +16,8 @@ const intent: PaymentIntent = {
 const answer = (status: number, body: unknown = null, retryAfter: string | null = null) =>
   ({ kind: 'answer', status, body, retryAfter }) as const
 
+const refusal = { type: 'https://payflow.dev/problems/insufficient-funds', detail: 'Too little.' }
+
 describe('createPayment', () => {
   it('makes a new key for every intent, even for the same one again', () => {
     const keys = new Set(Array.from({ length: 500 }, () => createPayment(intent).key))
@@ -93,13 +95,23 @@ describe('judge', () => {
     expect(judge(answer(200, { id: 'p-1' }), 0)).toEqual(verdict)
   })
 
-  it.each([409, 425, 429, 500, 502, 503, 504, 599])('asks again after %i', (status) => {
+  it.each([408, 409, 425, 429, 500, 502, 503, 504, 599])('asks again after %i', (status) => {
+    expect(judge(answer(status, refusal), 0).kind).toBe('again')
     expect(judge(answer(status), 0).kind).toBe('again')
   })
 
-  it.each([400, 402, 403, 404, 405, 413, 415, 422, 451])('takes %i as final', (status) => {
-    expect(judge(answer(status), 0).kind).toBe('refused')
+  it.each([400, 403, 404, 405, 413, 415, 422])('takes a %i of PayFlow as final', (status) => {
+    expect(judge(answer(status, refusal), 0).kind).toBe('refused')
   })
+
+  it.each([301, 304, 400, 403, 404, 407, 413, 451])(
+    'takes a %i of somebody in between for no answer: the payment may have been made',
+    (status) => {
+      for (const body of [null, '<html>', {}, { type: 'about:blank' }, { type: 7 }]) {
+        expect(judge(answer(status, body), 0).kind).toBe('again')
+      }
+    },
+  )
 
   it('asks again when nothing came back', () => {
     expect(judge({ kind: 'none' }, 0).kind).toBe('again')

@@ -49,6 +49,11 @@ export function toProblem(status: number, body: unknown): Problem {
   }
 }
 
+/** Whether PayFlow itself answered, and not something between it and this page. */
+export function isOfPayFlow({ type }: Problem): boolean {
+  return type.startsWith('https://payflow.dev/problems/')
+}
+
 /** `[{ pointer: '#/amount', message }]` → `{ amount: message }`. */
 function fieldErrors(errors: unknown): Record<string, string> {
   const fields: Record<string, string> = {}
