@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readlinkSync } from 'node:fs'
 import { realpathSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { TestkitError } from '../errors.ts'
 import { guardFolder } from './guardian.ts'
 
 /** A fresh folder that others may enter, removed by the guardian at the latest. */
@@ -44,4 +45,24 @@ export function reachableFolder(folder: string): string {
   }
   if (!existsSync(real)) mkdirSync(real, { mode: 0o755 })
   return real
+}
+
+/**
+ * The same folder under a name of plain characters: itself, or a link to it in /var/tmp that is the
+ * same at every call. RabbitMQ starts in a folder such as `/home/eve/財布`, but does not find its
+ * quorum queues there again.
+ */
+export function asciiFolder(folder: string): string {
+  if (/^[\x20-\x7E]*$/.test(folder)) return folder
+  mkdirSync(folder, { recursive: true })
+  const real = realpathSync(folder)
+  const name = createHash('sha256').update(real).digest('hex').slice(0, 12)
+  const link = join('/var/tmp', `payflow-${name}-link`)
+  const there = lstatSync(link, { throwIfNoEntry: false })
+  if (there === undefined) symlinkSync(real, link)
+  else if (!there.isSymbolicLink() || readlinkSync(link) !== real) {
+    // Anybody may write to /var/tmp: what is there has to lead to our own data.
+    throw new TestkitError('TESTKIT_SERVER_START_FAILED', `${link} is somebody else's: remove it`)
+  }
+  return link
 }

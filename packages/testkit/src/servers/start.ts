@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { reachableFolder, temporaryFolder } from '../processes/folders.ts'
+import { asciiFolder, reachableFolder, temporaryFolder } from '../processes/folders.ts'
 import { freePort } from '../processes/ports.ts'
 import { unprivilegedOwner } from '../processes/unprivileged-user.ts'
 import { ContainerServer, type ContainerRecipe } from './docker.ts'
@@ -156,7 +156,8 @@ function placeFor(kind: ServerKind, options: ServerOptions): Place {
   }
   // Only PostgreSQL runs as another user, who must be able to enter the folder.
   const elsewhere = kind === 'postgres' && unprivilegedOwner() !== undefined
-  const dataDir = elsewhere ? reachableFolder(options.dataDir) : options.dataDir
+  const reachable = elsewhere ? reachableFolder(options.dataDir) : options.dataDir
+  const dataDir = kind === 'rabbitmq' ? asciiFolder(reachable) : reachable
   const log = options.log ?? `${options.dataDir}.log`
   return { dataDir, log, temporaryFolder: undefined }
 }
