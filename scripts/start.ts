@@ -69,7 +69,8 @@ try {
     screen.finish()
     const known = error instanceof StackError || (error as { code?: string }).code !== undefined
     console.error(`\n${known ? (error as Error).message : String((error as Error).stack)}`)
-    console.error(dim(`\nLogs are in ${join(shown, 'logs')}.`))
+    // A StackError says all there is to say.
+    if (!(error instanceof StackError)) console.error(dim(`\nLogs are in ${join(shown, 'logs')}.`))
     process.exit(1)
   }
 }

@@ -111,10 +111,7 @@ export class RunningStack implements Stack {
     this.#servers.set(server.kind, server)
     if (server.own === undefined) return
     const onChange = () => this.#write()
-    this.#watches.set(
-      server.kind,
-      new ServerWatch(server.own, onChange, this.#options.onDeath),
-    )
+    this.#watches.set(server.kind, new ServerWatch(server.own, onChange, this.#options.onDeath))
   }
 
   get url(): string {
@@ -222,17 +219,15 @@ export class RunningStack implements Stack {
       log: service.log,
       restart: 'supervisor',
     }))
-    const servers = [...this.#servers.values()].map(
-      ({ kind, url, port, own }): StackEntry => ({
-        name: kind,
-        kind,
-        pid: own === undefined || this.#watches.get(kind)?.isDown === true ? 0 : own.pid,
-        port,
-        url,
-        log: own?.log ?? '',
-        restart: 'supervisor',
-      }),
-    )
+    const servers = [...this.#servers.values()].map(({ kind, url, port, own }): StackEntry => ({
+      name: kind,
+      kind,
+      pid: own === undefined || this.#watches.get(kind)?.isDown === true ? 0 : own.pid,
+      port,
+      url,
+      log: own?.log ?? '',
+      restart: 'supervisor',
+    }))
     return [...services, ...servers]
   }
 

@@ -24,8 +24,8 @@ export interface StartStackOptions {
   /** Folder of data, logs and secrets. @defaultValue a temporary one, removed by `stop()` */
   readonly dir?: string
   /**
-   * `documented`: gateway 3000 (or `PAYFLOW_PORT`) and its neighbours, other free ports where those
-   * are taken; `ephemeral`: free ports, so that stacks can run side by side.
+   * `documented`: gateway 3000 (or `PAYFLOW_PORT`) and the six after it, other free ports where
+   * those are taken; `ephemeral`: free ports, so that stacks can run side by side.
    * @defaultValue `'ephemeral'`
    */
   readonly ports?: 'documented' | 'ephemeral'
@@ -197,7 +197,9 @@ async function choosePorts(
 }
 
 async function documentedPort(name: ServiceName): Promise<number> {
-  const port = name === 'gateway' ? gatewayPort() : DOCUMENTED_PORTS[name]
+  // The neighbours move with the gateway: two checkouts that start at the same moment would else
+  // both find the same ports free, and talk to each other's services.
+  const port = gatewayPort() + DOCUMENTED_PORTS[name] - DOCUMENTED_PORTS.gateway
   if (await isPortFree(port)) return port
   // A person types the gateway's port; the others are only seen by processes.
   if (name !== 'gateway') return freePort()
