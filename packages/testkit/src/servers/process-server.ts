@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { TestkitError } from '../errors.ts'
 import { openResources } from '../open-resources.ts'
 import { spawnOwned, type ExitInfo, type OwnedProcess } from '../processes/owned-process.ts'
-import { isPortFree } from '../processes/ports.ts'
+import { isListening, isPortFree } from '../processes/ports.ts'
 import { processTree, signalAll } from '../processes/process-tree.ts'
 import { pause, waitFor } from '../wait-for.ts'
 import type { Command, Recipe } from './recipe.ts'
@@ -76,7 +76,7 @@ export class ProcessServer implements Server {
     await this.#portIsFree()
     for (const companion of this.#recipe.companions) {
       this.#companions.push(await this.#spawn(companion))
-      await waitFor(async () => !(await isPortFree(companion.listensOn)), {
+      await waitFor(() => isListening(companion.listensOn), {
         message: `${companion.file} beside ${this.name} to listen`,
       })
     }
