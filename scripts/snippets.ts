@@ -1,7 +1,8 @@
 /*
  * Code in a Markdown file is a region of an example that a test runs:
  *   <!-- example: packages/ledger/examples/first-transfer.ts -->
- * followed by a ts block. This puts the region into the block; `--check` only compares.
+ * followed by a ts block; `….ts#setup` names another region than `main`. This puts the region into
+ * the block; `--check` only compares.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -9,12 +10,13 @@ import { readFileSync, writeFileSync } from 'node:fs'
 const check = process.argv.includes('--check')
 const block = /(<!-- example: (\S+) -->\n```ts\n)([\s\S]*?)(^```$)/gm
 
-function regionOf(path: string): string {
+function regionOf(example: string): string {
+  const [path = '', name = 'main'] = example.split('#')
   const source = readFileSync(path, 'utf8')
-  const region = /^[ \t]*\/\/ #region main\n([\s\S]*?)^[ \t]*\/\/ #endregion main$/m.exec(
-    source,
-  )?.[1]
-  if (region === undefined) throw new Error(`${path} has no region "main"`)
+  const from = String.raw`^[ \t]*// #region ${name}\n`
+  const to = String.raw`^[ \t]*// #endregion ${name}$`
+  const region = new RegExp(String.raw`${from}([\s\S]*?)${to}`, 'm').exec(source)?.[1]
+  if (region === undefined) throw new Error(`${path} has no region "${name}"`)
   const lines = region.split('\n')
   const indents = lines.filter((line) => line.trim() !== '').map((line) => line.search(/\S/))
   const indent = Math.min(...indents)
@@ -28,9 +30,9 @@ const stale: string[] = []
 let count = 0
 for (const file of files.split('\n').filter(Boolean)) {
   const text = readFileSync(file, 'utf8')
-  const renewed = text.replaceAll(block, (_, head: string, path: string, _old, foot: string) => {
+  const renewed = text.replaceAll(block, (_, head: string, example: string, _old, foot: string) => {
     count += 1
-    return head + regionOf(path) + foot
+    return head + regionOf(example) + foot
   })
   if (renewed === text) continue
   stale.push(file)

@@ -1,6 +1,18 @@
+import type { Balance } from '@payflow/ledger'
+// #region setup
 import { randomUUID } from 'node:crypto'
-import type { Kysely } from 'kysely'
-import { type Balance, createLedger, migrateLedger } from '@payflow/ledger'
+import { Kysely, PostgresDialect } from 'kysely'
+import { Pool } from 'pg'
+import { createLedger, migrateLedger, surviveConnectionLoss } from '@payflow/ledger'
+
+/** The pool stays yours: the ledger opens no connection and closes none. */
+export function connect(connectionString: string): Kysely<unknown> {
+  const pool = surviveConnectionLoss(new Pool({ connectionString }), (error) =>
+    console.error(error),
+  )
+  return new Kysely({ dialect: new PostgresDialect({ pool }) })
+}
+// #endregion setup
 
 /** Opens two accounts, moves 100.00 USD between them, and asks for the balance. */
 export async function firstTransfer(db: Kysely<unknown>): Promise<Balance | null> {
@@ -20,6 +32,7 @@ export async function firstTransfer(db: Kysely<unknown>): Promise<Balance | null
   const first = await ledger.transfer(db, request)
   const again = await ledger.transfer(db, request) // the answer got lost? send it again
   console.log(first.outcome, again.outcome) // created replayed
-  return ledger.balance(db, alice) // { balanceMinor: 10000n, availableMinor: 10000n, … }
+  const balance = await ledger.balance(db, alice) // { balanceMinor: 10000n, … }
   // #endregion main
+  return balance
 }

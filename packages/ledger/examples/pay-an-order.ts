@@ -23,11 +23,13 @@ export async function payOrder(db: Kysely<unknown>, ledger: Ledger, order: Order
     expiresInMs: 24 * 3_600_000, // an abandoned hold frees itself
   })
   if (held.outcome === 'rejected') return held.reason // 'insufficient_funds', …
-  if (held.outcome !== 'created' && held.outcome !== 'replayed') return 'try_again'
+  if (held.outcome === 'conflict') return 'conflict' // the id belongs to another order
+  if (held.outcome === 'busy' || held.outcome === 'unknown') return 'try_again' // with the same id
 
   return db.transaction().execute(async (trx) => {
     const captured = await ledger.capture(trx, { holdId: order.id })
     if (captured.outcome === 'rejected') return captured.reason // 'hold_released', …
+    if (captured.outcome === 'conflict') return 'conflict' // posted already, but not all of it
     await sql`update orders set paid = true where id = ${order.id}`.execute(trx)
     return 'paid'
   })

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createTestDatabase } from '@payflow/testkit'
 import { describe, expect, test } from 'vitest'
-import { firstTransfer } from '../examples/first-transfer.ts'
+import { connect, firstTransfer } from '../examples/first-transfer.ts'
 import { payOrder } from '../examples/pay-an-order.ts'
 import { openFixture } from './support/fixture.ts'
 
@@ -12,10 +12,12 @@ const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.ur
 describe('examples', () => {
   test('first-transfer begins with an empty database', async () => {
     await using database = await createTestDatabase()
-    expect(await firstTransfer(database.db)).toMatchObject({
+    const db = connect(database.url)
+    expect(await firstTransfer(db)).toMatchObject({
       balanceMinor: 10_000n,
       availableMinor: 10_000n,
     })
+    await db.destroy()
   })
 
   test('pay-an-order pays once, refuses what is not covered, and rolls back as a whole', async () => {
@@ -29,11 +31,28 @@ describe('examples', () => {
     expect(await fx.balanceMinor(sellerId)).toBe(900n)
     const another = { ...order, id: randomUUID() }
     expect(await payOrder(fx.db, fx.ledger, another)).toBe('insufficient_funds')
+    expect(await payOrder(fx.db, fx.ledger, { ...order, totalMinor: 800n })).toBe('conflict')
 
     await fx.database.pool.query('drop table orders')
     const small = { ...order, id: randomUUID(), totalMinor: 10n }
     await expect(payOrder(fx.db, fx.ledger, small)).rejects.toMatchObject({ code: '42P01' })
     expect(await fx.balanceMinor(sellerId)).toBe(900n)
+    await fx.close()
+  })
+
+  test('pay-an-order does not call an order paid of which only a part was captured', async () => {
+    const fx = await openFixture()
+    await fx.database.pool.query('create table orders (id uuid primary key, paid boolean)')
+    const [buyerId, sellerId] = [await fx.wallet(1_000n), await fx.wallet()]
+    const order = { id: randomUUID(), buyerId, sellerId, totalMinor: 900n }
+    await fx.database.pool.query('insert into orders values ($1, false)', [order.id])
+    const sides = { debitAccountId: buyerId, creditAccountId: sellerId, currency: 'USD' }
+    const expiresInMs = 24 * 3_600_000
+    await fx.ledger.hold(fx.db, { id: order.id, ...sides, amountMinor: 900n, expiresInMs })
+    await fx.ledger.capture(fx.db, { holdId: order.id, amountMinor: 400n })
+    expect(await payOrder(fx.db, fx.ledger, order)).toBe('conflict')
+    const { rows } = await fx.database.pool.query('select paid from orders')
+    expect(rows).toEqual([{ paid: false }])
     await fx.close()
   })
 
