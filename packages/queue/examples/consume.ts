@@ -1,19 +1,18 @@
-import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
+import type { Bus } from '@payflow/queue'
+// #region message
+import { sql } from 'kysely'
 import { z } from 'zod'
 import { createBus, defineMessage } from '@payflow/queue'
-import type { Bus, MessageDefinition } from '@payflow/queue'
 
-interface Order {
-  orderId: string
-}
-
-export const OrderPaid: MessageDefinition<Order, Order> = defineMessage({
+/** Publishers and consumers share this one definition. */
+export const OrderPaid = defineMessage({
   type: 'orders.paid',
   version: 1,
   schema: z.object({ orderId: z.string() }),
-  key: (order) => order.orderId,
+  key: (order) => order.orderId, // messages of one key leave the outbox in order
 })
+// #endregion message
 
 /** Ships each paid order once: the update and the acknowledgement stand or fall together. */
 export async function consumeOrders(db: Kysely<any>, url: string): Promise<Bus> {

@@ -11,6 +11,7 @@ export type QueueErrorCode =
   | 'QUEUE_TOO_LARGE'
   | 'QUEUE_BROKER_UNAVAILABLE'
   | 'QUEUE_TOPOLOGY_MISMATCH'
+  | 'QUEUE_NOT_MIGRATED'
   | 'QUEUE_COMMIT_ROLLED_BACK'
   | 'QUEUE_TRANSACTION_CONTROL'
   | 'QUEUE_TRANSACTION_CLOSED'
@@ -30,7 +31,8 @@ export interface QueueErrorOptions {
 }
 
 /**
- * The base of every error this package throws or rejects with.
+ * The base of every error this package throws or rejects with. Only what PostgreSQL says about your
+ * transaction or connection (a lost connection, a serialization failure) comes to you as it is.
  *
  * Branch on `code`, or on `retryable` when only that matters. Messages are for people and may change.
  * Use {@link QueueError.is} instead of `instanceof` when two copies of the package may be installed.
@@ -62,7 +64,8 @@ export class UnroutableError extends QueueError {
   constructor(exchange: string, routingKey: string, reason: string) {
     super(
       `The broker found no queue for routing key "${routingKey}" on exchange "${exchange}" ` +
-        `(${reason}). Declare the queue that is to receive it before publishing.`,
+        `(${reason}). Name the queue that is to receive it in topology.bindings, or start its ` +
+        'consumer and await bus.topology.apply() before publishing.',
       { code: 'QUEUE_UNROUTABLE', retryable: true },
     )
     this.exchange = exchange

@@ -77,6 +77,17 @@ describe('bus.outbox', () => {
     expect(await states()).toEqual({ pending: 1 })
   })
 
+  it('says what to run when its tables are missing', async () => {
+    const unmigrated = publishingBus({ schema: 'never_migrated' })
+    const note = { subject: 'a', text: 'x' }
+    const publishing = inTransaction(unmigrated, world.db, (trx) =>
+      unmigrated.outbox(trx).publish(NoteWritten, note),
+    )
+    const error = { code: 'QUEUE_NOT_MIGRATED', retryable: false, cause: { code: '42P01' } }
+    await expect(publishing).rejects.toMatchObject(error)
+    await expect(unmigrated.outboxDepth()).rejects.toThrow('run migrateQueue')
+  })
+
   it('QUEUE-40 orders by the number of the row, not by its time', async () => {
     for (let index = 0; index < 50; index += 1) await publish(`${index}`, `key-${index % 3}`)
     await sql`update queue.outbox set created_at = '2020-01-01'::timestamptz

@@ -6,7 +6,7 @@ import { controlsTransaction } from '../src/consumer/transaction-control.ts'
 import { forParking, forRetry } from '../src/consumer/forward.ts'
 import { chooseDelay } from '../src/consumer/settle.ts'
 import { decode, encode, payloadHash } from '../src/envelope.ts'
-import { isSerializationFailure, isUnavailable } from '../src/postgres/pg-errors.ts'
+import { isNotMigrated, isSerializationFailure, isUnavailable } from '../src/postgres/pg-errors.ts'
 import { uuidv7 } from '../src/uuid.ts'
 import { NoteWritten } from './support/messages.ts'
 
@@ -180,6 +180,10 @@ describe('errors of PostgreSQL', () => {
       expect(isUnavailable(coded(code))).toBe(false)
     }
     expect(isSerializationFailure(coded('40P01'))).toBe(true)
+    for (const code of ['3F000', '42P01', '42703', '42883']) {
+      expect(isNotMigrated(coded(code))).toBe(true)
+    }
+    expect(isNotMigrated(coded('23505'))).toBe(false)
   })
 })
 

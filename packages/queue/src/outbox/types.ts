@@ -32,7 +32,8 @@ export interface Outbox {
    *
    * @throws {@link InvalidMessageError} when the data does not satisfy the schema.
    * @throws {@link TooLargeError} when it is too large to ever be sent.
-   * @throws {@link QueueError} `QUEUE_DUPLICATE_MESSAGE_ID` when the id is in the outbox already.
+   * @throws {@link QueueError} `QUEUE_DUPLICATE_MESSAGE_ID` when the id is in the outbox already,
+   * `QUEUE_NOT_MIGRATED` when there is no outbox.
    */
   publish<M extends MessageDefinition>(
     message: M,

@@ -42,6 +42,14 @@ export function isTransactionAborted(error: unknown): boolean {
   return sqlState(error) === '25P02'
 }
 
+/** No such schema, table, column or function. */
+const NOT_MIGRATED = new Set(['3F000', '42P01', '42703', '42883'])
+
+/** The statement names something that the database does not have. */
+export function isNotMigrated(error: unknown): boolean {
+  return NOT_MIGRATED.has(sqlState(error) ?? '')
+}
+
 function sqlState(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code
   return typeof code === 'string' ? code : undefined
