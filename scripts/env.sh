@@ -20,15 +20,21 @@ pnpm_is_right() {
   case "$(pnpm --version 2>/dev/null || true)" in 12.*) return 0 ;; *) return 1 ;; esac
 }
 
-# Runs a step that prints nothing for a long time: a dot every two seconds, and its output only when
-# it fails. The step runs beside us, so that a signal ends both; nothing goes on behind a Ctrl-C.
+# Runs a step that prints a lot or nothing for a long time: shows a dot every two seconds, and the
+# output only when it fails. The step runs beside us, so that a signal ends both; nothing goes on
+# behind a Ctrl-C.
 quietly() {
   printf '  %s ' "$1" >&2
   shift
   output=$(mktemp)
   "$@" >"$output" 2>&1 </dev/null &
   step=$!
-  while sleep 2 && kill -0 "$$" 2>/dev/null; do printf '.'; done >&2 &
+  while sleep 2 && kill -0 "$$" 2>/dev/null; do
+    passed="${passed-}."
+    printf '.'
+    # Twenty seconds: time to say what it is at (a registry that does not answer, say).
+    case "$passed" in ..........) printf '\n    %s\n  ' "$(tail -n 3 "$output" | tr '\n' ' ')" && passed= ;; esac
+  done >&2 &
   dots=$!
   trap 'interrupted 130' INT
   trap 'interrupted 143' TERM
@@ -63,7 +69,8 @@ bring_tools() {
   tools=.tools/node_modules
   if [ ! -e "$tools/.complete" ] || [ .tools/package.json -nt "$tools/.complete" ]; then
     quietly "getting Node 24 and pnpm from npm (once, into .tools)" \
-      npm install --prefix .tools --no-package-lock --no-audit --no-fund --loglevel=error ||
+      npm install --prefix .tools --no-package-lock --no-audit --no-fund --loglevel=error \
+        --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 ||
       unreachable "Getting Node 24 and pnpm"
     : > "$tools/.complete"
   fi
@@ -80,7 +87,8 @@ bring_tools() {
 install_dependencies() {
   stamp=node_modules/.payflow-installed
   if [ -e "$stamp" ] && [ ! pnpm-lock.yaml -nt "$stamp" ]; then return; fi
-  quietly "installing dependencies" pnpm install --frozen-lockfile --reporter=append-only ||
+  quietly "installing dependencies" pnpm install --frozen-lockfile --reporter=append-only \
+    --config.fetch-retry-mintimeout=1000 --config.fetch-retry-maxtimeout=5000 ||
     unreachable "Installing the dependencies"
   : > "$stamp"
 }

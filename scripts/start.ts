@@ -32,7 +32,8 @@ async function end(reason: string): Promise<void> {
   endingSince = performance.now()
   screen.finish()
   const why = reason === 'SIGINT' ? '' : ` (${reason})`
-  console.log(`\nstopping${why} … ${dim('Ctrl-C again: at once')}`)
+  const hint = reason === 'SIGINT' ? dim('  Ctrl-C again: at once') : ''
+  console.log(`\nstopping${why} …${hint}`)
   await stack?.stop()
   // dpkg must not be interrupted; all else that a start has in hand ends with this process, and the
   // guardian sees to it.

@@ -132,13 +132,21 @@ async function run(
         : { exited: exitOf(spawn(file, args, { env, stdio, detached: true })) }
     const { code, signal } = await exited
     if (code === 0) return
-    const tail = readFileSync(log, 'utf8').slice(-4_000).trimEnd()
-    throw new Error(`${file} ${args.join(' ')} ended with ${code ?? signal}:\n${tail}`)
+    throw new Error(
+      `${file} ended with ${code ?? signal}: ${complaints(readFileSync(log, 'utf8'))}`,
+    )
   } finally {
     progress.log = undefined
     closeSync(output)
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** What apt gives as its reasons, without the forty packages that share one; else its last lines. */
+function complaints(output: string): string {
+  const lines = output.trimEnd().split('\n')
+  const errors = lines.filter((line) => line.startsWith('E: '))
+  return errors.length > 0 ? errors.slice(0, 3).join('\n') : lines.slice(-10).join('\n')
 }
 
 function exitOf(child: ChildProcess): Promise<ExitInfo> {

@@ -45,7 +45,11 @@ export async function ensureServers(
   const refusal = aptRefusal()
   const packages = missing.map((kind) => debianPackage[kind])
   if (refusal !== undefined) throw missingServers(missing, docker, refusal)
-  await aptInstall(packages, announce)
+  try {
+    await aptInstall(packages, announce)
+  } catch (error) {
+    throw missingServers(missing, docker, (error as Error).message)
+  }
   const still = kinds.filter((kind) => finders[kind]() === undefined)
   if (still.length > 0)
     throw missingServers(still, docker, 'apt-get installed them, but not where expected')
