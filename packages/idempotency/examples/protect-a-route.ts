@@ -9,7 +9,8 @@ import { createIdempotency, presets } from '@payflow/idempotency'
 import { idempotent } from '@payflow/idempotency/express'
 import { redisStore } from '@payflow/idempotency/redis'
 
-const store = redisStore({ client: new Redis(process.env['REDIS_URL'] ?? 'redis://127.0.0.1') })
+const url = process.env['REDIS_URL'] ?? 'redis://127.0.0.1'
+const store = redisStore({ client: new Redis(url, { maxRetriesPerRequest: 1 }) })
 const scope = (req: express.Request) => req.get('x-user') // the user your authentication has found
 const idempotency = createIdempotency({ store, scope, ...presets.payments })
 
@@ -17,5 +18,5 @@ const app = express().use(express.json())
 app.post('/payments', idempotent(idempotency), (req, res) => {
   res.status(201).json({ id: randomUUID(), amount: req.body.amount })
 })
-// #endregion main
 app.listen(Number(process.env['PORT'] ?? 3000), '127.0.0.1')
+// #endregion main

@@ -40,6 +40,12 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
         "scope must be a function that names the principal, or 'dangerouslyGlobal'",
       )
     }
+    if (typeof options.store?.claim !== 'function') {
+      throw new IdempotencyError(
+        'IDEMPOTENCY_OPTIONS_INVALID',
+        'store must be one made by redisStore() or memoryStore(), or an IdempotencyStore of your own',
+      )
+    }
     this.#options = options
     this.policy = resolvePolicy(options)
     this.keyPolicy = resolveKeyPolicy(options.key)

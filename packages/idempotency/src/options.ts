@@ -120,6 +120,12 @@ const ranges = {
   payloadMaxBytes: [1_024, 67_108_864],
 } as const
 
+const choices = {
+  commitPoint: ['start', 'explicit'],
+  onIndeterminate: ['reject', 'execute'],
+  onStoreFailure: ['closed', 'open'],
+} as const
+
 /** Fills in defaults and refuses what is out of range. */
 export function resolvePolicy(
   options: PolicyOptions,
@@ -137,6 +143,14 @@ export function resolvePolicy(
         `${name} must be an integer from ${min} to ${max}, not ${String(value)}`,
       )
     }
+  }
+  for (const [name, allowed] of Object.entries(choices)) {
+    const value = resolved[name]
+    if ((allowed as readonly unknown[]).includes(value)) continue
+    throw new IdempotencyError(
+      'IDEMPOTENCY_OPTIONS_INVALID',
+      `${name} must be '${allowed.join("' or '")}', not ${String(value)}`,
+    )
   }
   return Object.freeze(resolved) as ResolvedPolicy
 }

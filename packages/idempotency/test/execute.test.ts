@@ -210,6 +210,16 @@ describe('execute', () => {
     expect(warnings).toContain('broken observer')
   })
 
+  it.each([
+    ['a policy of another name', { onStoreFailure: 'opened' }, "must be 'closed' or 'open'"],
+    ['another commit point', { commitPoint: 'end' }, "must be 'start' or 'explicit'"],
+    ['no store', { store: undefined }, 'store must be'],
+  ])('refuses %s at once', (_, options, text) => {
+    const make = () => setUp(options as Partial<IdempotencyOptions<Job>>)
+    expect(make).toThrow(expect.objectContaining({ code: 'IDEMPOTENCY_OPTIONS_INVALID' }))
+    expect(make).toThrow(text)
+  })
+
   it('says nothing about keys, scopes or bodies in its events', async () => {
     const { idempotency, events } = setUp()
     const secret = { ...job, key: 'secret-key', request: { tenant: 'secret-tenant' } }

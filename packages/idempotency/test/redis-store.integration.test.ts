@@ -131,7 +131,8 @@ describe('redisStore on a shared server', () => {
 
   it('refuses options out of range', () => {
     const client = connect()
-    for (const bad of [{ deadlineMs: 0 }, { deadlineMs: 1.5 }, { prefix: 'a{b}' }]) {
+    const nodeRedis = { client: { sendCommand: () => {} } as never }
+    for (const bad of [{ deadlineMs: 0 }, { deadlineMs: 1.5 }, { prefix: 'a{b}' }, nodeRedis]) {
       const refusal = expect.objectContaining({ code: 'IDEMPOTENCY_OPTIONS_INVALID' })
       expect(() => redisStore({ client, ...bad })).toThrow(refusal)
     }

@@ -56,6 +56,9 @@ const withdrawalsMax = 1_000
  */
 export function redisStore(options: RedisStoreOptions): IdempotencyStore {
   const { client, prefix = 'idempotency:', deadlineMs = 250 } = options
+  if (typeof client?.callBuffer !== 'function') {
+    throw invalid('client must have the method callBuffer, as Redis and Cluster of ioredis do')
+  }
   if (!Number.isInteger(deadlineMs) || deadlineMs < 1 || deadlineMs > 60_000) {
     throw invalid(`deadlineMs must be an integer from 1 to 60000, not ${deadlineMs}`)
   }
