@@ -1,5 +1,6 @@
 // Orders that nobody took within a minute, or nobody finished within a quarter of an hour, are
 // ended: the bank says how, the order and a notice to the customer are written together.
+// #region setup
 import type { Generated, Kysely } from 'kysely'
 import { createReversal } from '@payflow/reversal'
 import type { ResolveOutcome, Reversal } from '@payflow/reversal'
@@ -13,6 +14,7 @@ export interface Shop {
 export interface Bank {
   cancel(orderId: string, signal: AbortSignal): Promise<ResolveOutcome>
 }
+// #endregion setup
 
 // #region main
 export const staleOrders = (db: Kysely<Shop>, bank: Bank): Reversal =>

@@ -1,7 +1,8 @@
 // The adapter with a real ledger: holds that are open, captured, expired, or were never placed.
 import { randomUUID } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import { createLedger, migrateLedger } from '@payflow/ledger'
-import { createTestDatabase, waitFor } from '@payflow/testkit'
+import { createTestDatabase, spawnChild, waitFor } from '@payflow/testkit'
 import type { Kysely } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createReversal } from '../src/index.ts'
@@ -62,6 +63,20 @@ const hold = (id: string, expiresInMs?: number) =>
   })
 
 describe('ledgerResolver on a real ledger', () => {
+  it('is used so by the config module of the README', async () => {
+    const id = await stalePayment()
+    await hold(id)
+    const config = fileURLToPath(new URL('../examples/reversal.config.ts', import.meta.url))
+    const command = await spawnChild(new URL('../src/bin.ts', import.meta.url), {
+      args: ['run', '--config', config],
+      env: { DATABASE_URL: database.url },
+    })
+    expect(await command.exited).toMatchObject({ code: 0 })
+    expect(command.stdout()).toContain('1 stale: 1 reversed')
+    expect(await statusOf(db, id)).toBe('FAILED')
+    expect(await ledger.lookup(db, id)).toMatchObject({ hold: { state: 'released' } })
+  })
+
   it('REV-06 reverses what is held, and the hold can never be captured after', async () => {
     const id = await stalePayment()
     await hold(id)
