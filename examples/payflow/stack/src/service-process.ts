@@ -23,6 +23,10 @@ export interface ServiceProcessOptions {
   readonly onDeath: (sentence: string) => void
 }
 
+interface ReadyBody {
+  readonly checks: Readonly<Record<string, { readonly status: string }>>
+}
+
 const RESTART_FIRST_MS = 200
 /** Who has lived this long did not die of its start. */
 const SETTLED_AFTER_MS = 10_000
@@ -104,17 +108,28 @@ export class ServiceProcess {
     await this.#answers('/health/ready', timeoutMs)
   }
 
+  /** Resolves when it reaches everything it talks to, also what it can do without for a while. */
+  async complete(timeoutMs: number): Promise<void> {
+    await this.#answers('/health/ready', timeoutMs, (body) =>
+      Object.values((body as ReadyBody).checks).every(({ status }) => status === 'up'),
+    )
+  }
+
   /** Resolves when the process answers at all, ready or not. */
   async live(timeoutMs: number): Promise<void> {
     await this.#answers('/health/live', timeoutMs)
   }
 
-  async #answers(path: string, timeoutMs: number): Promise<void> {
+  async #answers(
+    path: string,
+    timeoutMs: number,
+    isRight: (body: unknown) => boolean = () => true,
+  ): Promise<void> {
     await waitFor(
       async () => {
         const response = await fetch(this.url + path, { signal: AbortSignal.timeout(2_000) })
-        await response.arrayBuffer()
-        return response.ok
+        const body: unknown = await response.json()
+        return response.ok && isRight(body)
       },
       {
         timeoutMs,

@@ -122,8 +122,16 @@ export class RunningStack implements Stack {
     return this.#file.path
   }
 
-  async startServices(): Promise<void> {
-    await Promise.all([...this.#services.values()].map((service) => service.start()))
+  /** Starts those processes that are not running and whose plan the filter accepts. */
+  async startServices(filter: (plan: ServicePlan) => boolean = () => true): Promise<void> {
+    const services = [...this.#services.values()].filter(({ plan }) => filter(plan))
+    await Promise.all(services.map((service) => service.start()))
+  }
+
+  /** Resolves when every process reaches everything it talks to. */
+  async complete(timeoutMs: number): Promise<void> {
+    await Promise.all([...this.#services.values()].map((service) => service.complete(timeoutMs)))
+    this.#write()
   }
 
   async ready(timeoutMs = 60_000): Promise<void> {
