@@ -18,7 +18,8 @@ export interface MigrationOptions {
 export function createQueueMigrations(options: MigrationOptions = {}): MigrationProvider {
   const schema = quoteSchema(options.schema)
   const migrations: Record<string, Migration> = {
-    '0001-inbox-and-outbox': inboxAndOutbox(schema),
+    // Named after the package: several packages' migrations may be merged under one Migrator.
+    queue_0001_inbox_and_outbox: inboxAndOutbox(schema),
   }
   return { getMigrations: () => Promise.resolve(migrations) }
 }
