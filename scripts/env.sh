@@ -100,7 +100,11 @@ install_dependencies
 NODE_COMPILE_CACHE=${NODE_COMPILE_CACHE-$PWD/node_modules/.cache/node}
 export NODE_COMPILE_CACHE
 
+# What .env names holds unless the environment names it as well.
+settings=
+if [ -f .env ]; then settings=--env-file=.env; fi
+
 case "$1" in
-  *.ts) exec node --conditions=@payflow/source --disable-warning=ExperimentalWarning "$@" ;;
+  *.ts) exec node $settings --conditions=@payflow/source --disable-warning=ExperimentalWarning "$@" ;;
   *) exec "$@" ;;
 esac

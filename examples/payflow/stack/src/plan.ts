@@ -76,6 +76,9 @@ export const SHUTDOWN_DEADLINE_MS = 4_000
 /** What a new wallet of the demo opens with: $1000.00. */
 const DEMO_OPENING_CREDIT_MINOR = '100000'
 
+/** A person who stopped the broker waits for the leash, not for a job that looks once a minute. */
+const DEMO_REVERSAL_INTERVAL_MS = '5000'
+
 /** The URL of one service's database, with that service's role. */
 export function databaseUrl(postgresUrl: string, name: DatabaseName, secrets: Secrets): string {
   const url = new URL(postgresUrl)
@@ -112,7 +115,12 @@ export function planServices(addresses: Addresses, secrets: Secrets): ServicePla
     wallet: { ...jwks, ...trusted, OPENING_CREDIT_MINOR: DEMO_OPENING_CREDIT_MINOR },
     transaction: { ...jwks, ...trusted, ...broker, ...wallet },
     worker: { ...trusted, ...broker, ...wallet },
-    reversal: { ...trusted, ...broker, ...wallet },
+    reversal: {
+      ...trusted,
+      ...broker,
+      ...wallet,
+      REVERSAL_INTERVAL_MS: process.env['REVERSAL_INTERVAL_MS'] ?? DEMO_REVERSAL_INTERVAL_MS,
+    },
     notification: { ...jwks, ...broker },
   }
   return SERVICE_NAMES.map((name) => {
