@@ -1,24 +1,15 @@
 import { styleText } from 'node:util'
+import { inColumns } from '../lib/columns.ts'
 
 /** Prints rows under the names of their columns; values are shown as a person would write them. */
 export function printTable(rows: readonly Readonly<Record<string, unknown>>[]): void {
-  const [first] = rows
-  if (first === undefined) {
+  if (rows.length === 0) {
     console.log(styleText('dim', '(no rows)'))
     return
   }
-  const names = Object.keys(first)
-  const lines = rows.map((row) => names.map((name) => show(row[name])))
-  const widths = names.map((name, column) =>
-    Math.max(name.length, ...lines.map((line) => line[column]?.length ?? 0)),
-  )
-  const pad = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd()
-  console.log(styleText('bold', pad(names)))
-  for (const line of lines) console.log(pad(line))
+  const [names = '', ...lines] = inColumns(rows, show, '  ')
+  console.log(styleText('bold', names))
+  for (const line of lines) console.log(line)
 }
 
 function show(value: unknown): string {

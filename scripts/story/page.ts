@@ -2,6 +2,7 @@
  * How the story looks: plain lines of at most 92 columns, coloured where the terminal wants it.
  */
 import { styleText } from 'node:util'
+import { inColumns } from '../lib/columns.ts'
 
 const WIDTH = 92
 const INDENT = '  '
@@ -83,23 +84,13 @@ export class Page {
 
   /** Rows under the names of their columns. */
   rows(rows: readonly Row[]): void {
-    const [first] = rows
-    if (first === undefined) {
+    if (rows.length === 0) {
       this.#write(INDENT + INDENT + dim('(no rows)'))
       return
     }
-    const names = Object.keys(first)
-    const lines = rows.map((row) => names.map((name) => cellText(row[name])))
-    const widths = names.map((name, column) =>
-      Math.max(name.length, ...lines.map((line) => line[column]?.length ?? 0)),
-    )
-    const pad = (cells: readonly string[]) =>
-      cells
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('   ')
-        .trimEnd()
-    this.#write(INDENT + INDENT + dim(pad(names)))
-    for (const line of lines) this.#write(INDENT + INDENT + pad(line))
+    const [names = '', ...lines] = inColumns(rows, cellText, '   ')
+    this.#write(INDENT + INDENT + dim(names))
+    for (const line of lines) this.#write(INDENT + INDENT + line)
   }
 
   /** A statement that must hold, and whether it does. */
