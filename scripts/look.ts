@@ -16,7 +16,7 @@ const usage = `npm run look -- <what>
   sql <database> "<select …>"    auth, wallet, transaction or notification; read-only
   redis                          the idempotency records
   queues                         depth and consumers of each queue
-  logs <text>                    log lines of all processes that contain a text, in order of time`
+  logs <text>                    log lines of all processes that contain a text, by when each began`
 
 const dir = resolve(process.env['PAYFLOW_DIR'] ?? resolve(import.meta.dirname, '../.payflow'))
 const [what = '', ...args] = process.argv.slice(2)

@@ -58,6 +58,7 @@ export async function lookAtQueues(entries: readonly StackEntry[]): Promise<void
 /** What is read of a line; the services write more. */
 interface LogFields {
   readonly time?: string
+  readonly durationMs?: number
   readonly message?: string
   readonly paymentId?: string
   readonly requestId?: string
@@ -70,9 +71,9 @@ interface LogLine {
 }
 
 /**
- * The log lines of one payment, in order of time: those that bear its id, and those of the requests
- * that made it (the gateway does not know the id before it has answered). Any other text: the lines
- * that contain it.
+ * The log lines of one payment, in the order in which what they tell of began: those that bear its
+ * id, and those of the requests that made it (the gateway does not know the id before it has
+ * answered). Any other text: the lines that contain it.
  */
 export function lookAtLogs(entries: readonly StackEntry[], text: string): void {
   const lines = entries.filter(({ kind }) => kind === 'service').flatMap(readLog)
@@ -85,11 +86,19 @@ export function lookAtLogs(entries: readonly StackEntry[], text: string): void {
           ({ fields }) => fields.paymentId === text || requests.has(fields.requestId ?? ''),
         )
   const rows = wanted.map(({ process, fields, text: line }) => ({
-    time: fields.time ?? '',
+    began: began(fields),
     process,
     message: fields.message ?? line,
   }))
-  printTable(rows.toSorted((one, other) => one.time.localeCompare(other.time)))
+  printTable(rows.toSorted((one, other) => one.began.localeCompare(other.began)))
+}
+
+/**
+ * A request is logged when it has ended, and its caller may have gone on by then: only in the order
+ * in which they began do the lines show who called whom.
+ */
+function began({ time, durationMs = 0 }: LogFields): string {
+  return time === undefined ? '' : new Date(Date.parse(time) - durationMs).toISOString()
 }
 
 function readLog({ name, log }: StackEntry): LogLine[] {
