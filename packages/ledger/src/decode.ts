@@ -1,4 +1,4 @@
-import type { AccountResult } from './ledger.ts'
+import type { AccountResult } from './accounts.ts'
 import type { HoldResult, RejectionDetail, ReleaseResult, TransferResult } from './outcomes.ts'
 import type {
   Account,

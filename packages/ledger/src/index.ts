@@ -8,18 +8,12 @@ export { createLedgerMigrations, migrateLedger } from './migrations/provider.ts'
 export { surviveConnectionLoss } from './pool.ts'
 export { LedgerError } from './errors.ts'
 export type { LedgerErrorCode } from './errors.ts'
-export type {
-  AccountInput,
-  AccountResult,
-  CaptureInput,
-  EntriesQuery,
-  Executor,
-  HoldInput,
-  Ledger,
-  LedgerAccounts,
-  LedgerOptions,
-  TransferInput,
-} from './ledger.ts'
+export type { AccountInput, AccountResult, LedgerAccounts } from './accounts.ts'
+export type { LedgerAudit } from './audit.ts'
+export type { Executor } from './executor.ts'
+export type { Ledger, LedgerOptions } from './ledger.ts'
+export type { CaptureInput, HoldInput, LedgerMoves, TransferInput } from './moves.ts'
+export type { EntriesQuery, LedgerReads } from './reads.ts'
 export type {
   Busy,
   BusyCause,

@@ -9,13 +9,15 @@ export type Outcome = 'created' | 'replayed' | 'conflict' | 'rejected' | 'busy' 
  * When several reasons apply, the first of this list is given:
  *
  * 1. before any SQL, by the shape of the request: `id_invalid`, `same_account`, `amount_invalid`,
- *    `currency_invalid`, `kind_invalid`, `code_invalid`, `metadata_invalid`, `expiry_invalid`,
- *    `limits_invalid`
- * 2. an id that was already used answers `replayed`, `conflict`, or `hold_released`
- * 3. about a hold: `hold_not_found`, `already_captured`, `hold_released`, `hold_expired`,
- *    `exceeds_hold`
- * 4. about accounts: `currency_unknown`, `account_not_found` (debit first), `currency_mismatch`
- *    (debit first), `overflow`, `insufficient_funds` (debit first), `limit_exceeded` (debit first)
+ *    `currency_invalid`, `kind_invalid`, `code_invalid`, `metadata_invalid`, `metadata_too_large`,
+ *    `effective_at_invalid`, `expiry_invalid`, `limits_invalid`, `shards_invalid`, `legs_invalid`
+ * 2. an id that was already used answers `replayed`, `conflict`, `hold_released` or
+ *    `previously_rejected`
+ * 3. about what the request refers to: `hold_not_found`, `already_captured`, `hold_released`,
+ *    `hold_expired`, `exceeds_hold`; `transfer_not_found`, `not_reversible`, `exceeds_original`
+ * 4. about accounts, each for the debit account first: `currency_unknown`, `account_not_found`,
+ *    `account_closed`, `account_frozen`, `currency_mismatch`, `period_sealed`, `overflow`,
+ *    `insufficient_funds`, `limit_exceeded`; of closing one: `holds_open`, `balance_not_zero`
  */
 export type RejectionReason =
   | 'id_invalid'
@@ -25,19 +27,32 @@ export type RejectionReason =
   | 'kind_invalid'
   | 'code_invalid'
   | 'metadata_invalid'
+  | 'metadata_too_large'
+  | 'effective_at_invalid'
   | 'expiry_invalid'
   | 'limits_invalid'
+  | 'shards_invalid'
+  | 'legs_invalid'
+  | 'previously_rejected'
   | 'hold_not_found'
   | 'already_captured'
   | 'hold_released'
   | 'hold_expired'
   | 'exceeds_hold'
+  | 'transfer_not_found'
+  | 'not_reversible'
+  | 'exceeds_original'
   | 'currency_unknown'
   | 'account_not_found'
+  | 'account_closed'
+  | 'account_frozen'
   | 'currency_mismatch'
+  | 'period_sealed'
   | 'overflow'
   | 'insufficient_funds'
   | 'limit_exceeded'
+  | 'holds_open'
+  | 'balance_not_zero'
 
 /** What a rejection is about; which members are present depends on the reason. */
 export interface RejectionDetail {

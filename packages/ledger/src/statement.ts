@@ -1,5 +1,5 @@
 import { CompiledQuery } from 'kysely'
-import type { Executor } from './ledger.ts'
+import type { Executor } from './executor.ts'
 import type { Busy, Unknown } from './outcomes.ts'
 import { faultOf } from './pg-errors.ts'
 

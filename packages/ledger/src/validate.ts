@@ -1,4 +1,5 @@
-import type { AccountInput, CaptureInput, HoldInput, TransferInput } from './ledger.ts'
+import type { AccountInput } from './accounts.ts'
+import type { CaptureInput, HoldInput, TransferInput } from './moves.ts'
 import type { Rejected, RejectionReason } from './outcomes.ts'
 import type { Metadata } from './records.ts'
 

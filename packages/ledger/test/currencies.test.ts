@@ -4,7 +4,7 @@
  * how many ISO gives.
  */
 import { describe, expect, test } from 'vitest'
-import { CURRENCIES } from '../src/sql/currencies.ts'
+import { CURRENCIES } from '../src/migrations/0001-currencies.ts'
 
 const CUSTOMARY =
   'AFN ALL COP HUF IDR IQD IRR KPW LAK LBP MGA MMK PKR RSD SLE SOS SYP TZS UZS YER ZMW'.split(' ')

@@ -94,7 +94,7 @@ describe('append-only', () => {
     const oneSided = `insert into ledger.transfer (id, kind, debit_id, amount_minor, currency, debit_seq,
       debit_balance_minor) values (gen_random_uuid(), 'transfer', '${from}', 5, 'USD', 99, 5)`
     await expect(sql.raw(oneSided).execute(fx.db)).rejects.toMatchObject({
-      constraint: 'transfer_whole_or_tombstone',
+      constraint: 'transfer_whole_or_without_money',
     })
   })
 
@@ -171,8 +171,9 @@ const tampering: readonly (readonly [what: string, make: () => string, found: st
   [
     'an invented journal row',
     () => `insert into ledger.transfer (id, kind, debit_id, credit_id, amount_minor,
-      currency, debit_seq, credit_seq, debit_balance_minor, credit_balance_minor)
-      select gen_random_uuid(), 'transfer', '${from}', '${to}', 1, 'USD', 50, 50, 0, 0`,
+      currency, debit_seq, credit_seq, debit_balance_minor, credit_balance_minor, debit_hash,
+      credit_hash)
+      select gen_random_uuid(), 'transfer', '${from}', '${to}', 1, 'USD', 50, 50, 0, 0, '', ''`,
     [
       'balance_mismatch',
       'balance_mismatch',

@@ -49,6 +49,7 @@ describe('createLedgerMigrations', () => {
     expect(results?.map((result) => result.migrationName)).toEqual([
       'ledger_0001_tables',
       'ledger_0002_functions',
+      'ledger_0003_complete',
     ])
     expect((await createLedger().verify(other.db)).clean).toBe(true)
   })

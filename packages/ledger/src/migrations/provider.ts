@@ -2,10 +2,11 @@ import { CompiledQuery, type Kysely } from 'kysely'
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration'
 import { LedgerError } from '../errors.ts'
 import { schemaName } from '../schema-name.ts'
-import { insertCurrencies } from '../sql/currencies.ts'
 import { functions } from '../sql/functions.ts'
-import { guards } from '../sql/guards.ts'
-import { tables } from '../sql/tables.ts'
+import { insertCurrencies } from './0001-currencies.ts'
+import { guards } from './0001-guards.ts'
+import { tables } from './0001-tables.ts'
+import { tablesOf0003 } from './0003-tables.ts'
 
 /** Options of {@link createLedgerMigrations}. */
 export interface LedgerMigrationOptions {
@@ -32,8 +33,9 @@ export function createLedgerMigrations(options: LedgerMigrationOptions = {}): Mi
       insertCurrencies(s),
       ...guards(s),
     ]),
-    // Functions are replaced as a whole by the last migration that brings new ones.
-    ledger_0002_functions: steps(functions(s)),
+    // Created the functions of the first release; 0003 replaces every one of them.
+    ledger_0002_functions: steps([]),
+    ledger_0003_complete: steps([...tablesOf0003(s), ...functions(s)]),
   }
   return { getMigrations: () => Promise.resolve(migrations) }
 }

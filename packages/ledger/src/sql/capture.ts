@@ -1,7 +1,7 @@
-import { balanceAfterCredit, balanceAfterDebit } from './balance-after.ts'
 import { definer } from './definer.ts'
 import { lockPair } from './lock-pair.ts'
 import { moved } from './moved.ts'
+import { advanced, postRow } from './post-row.ts'
 
 /**
  * Posts a hold, in part or whole.
@@ -28,6 +28,7 @@ declare
   v_remaining bigint;
   v_amount_minor bigint;
   v_no_longer_held bigint;
+  v_payload bytea;
 begin
   select * into v_hold from ${s}.hold where id = p_hold_id;
   if not found then
@@ -36,7 +37,8 @@ begin
     v_refusal := ${s}.rejected('hold_released', null);
   else${lockPair(s, 'v_hold.debit_id', 'v_hold.credit_id')}
     select * into v_hold from ${s}.hold where id = p_hold_id;
-    v_now := greatest(clock_timestamp(), v_debit.expiry_horizon, v_credit.expiry_horizon);
+    v_now := greatest(clock_timestamp(), v_debit.recorded_at, v_credit.recorded_at,
+      v_debit.expiry_horizon, v_credit.expiry_horizon);
     if v_hold.state = 'open' and v_hold.expires_at <= v_now then
       v_hold := ${s}.settle_hold(v_hold, 'expired', v_now);
     end if;
@@ -52,24 +54,25 @@ begin
   end if;
 
   if v_refusal is null then
-    insert into ${s}.transfer (id, kind, debit_id, credit_id, amount_minor, currency, code,
-      metadata, hold_id, capture_final, capture_remainder,
-      debit_seq, credit_seq, debit_balance_minor, credit_balance_minor)
-    select p_id, 'capture', v_hold.debit_id, v_hold.credit_id, v_amount_minor, v_hold.currency,
-      v_hold.code, v_hold.metadata, p_hold_id, p_final, p_requested_minor is null,
-      v_debit.seq + 1, v_credit.seq + 1,
-      ${balanceAfterDebit('v_amount_minor')},
-      ${balanceAfterCredit('v_amount_minor')}
-    where p_id = p_hold_id or not exists (select from ${s}.hold where id = p_id)
-    on conflict (id) do nothing
-    returning * into v_transfer;
+    v_transfer.id := p_id;
+    v_transfer.kind := 'capture';
+    v_transfer.debit_id := v_hold.debit_id;
+    v_transfer.credit_id := v_hold.credit_id;
+    v_transfer.amount_minor := v_amount_minor;
+    v_transfer.currency := v_hold.currency;
+    v_transfer.code := v_hold.code;
+    v_transfer.metadata := v_hold.metadata;
+    v_transfer.hold_id := p_hold_id;
+    v_transfer.capture_final := p_final;
+    v_transfer.remainder := p_requested_minor is null;
+${postRow(s, `p_id = p_hold_id or not exists (select from ${s}.hold where id = p_id)`)}
     if found then
       v_no_longer_held := case when p_final then v_remaining else v_amount_minor end;
       update ${s}.account set
-        ${moved('posted', '+', 'v_amount_minor', 'v_hold.debit_id', 'v_hold.credit_id')},
-        ${moved('pending', '-', 'v_no_longer_held', 'v_hold.debit_id', 'v_hold.credit_id')},
-        seq = seq + 1
-      where id in (v_hold.debit_id, v_hold.credit_id);
+        ${moved('posted', '+', 'v_amount_minor', 'v_debit.id', 'v_credit.id')},
+        ${moved('pending', '-', 'v_no_longer_held', 'v_debit.id', 'v_credit.id')},
+        ${advanced}
+      where id in (v_debit.id, v_credit.id);
       update ${s}.hold set
         captured_minor = captured_minor + v_amount_minor,
         state = case when p_final or v_amount_minor = v_remaining then 'captured' else 'open' end,

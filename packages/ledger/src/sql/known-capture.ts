@@ -20,7 +20,7 @@ begin
     else
       v_differs := array_remove(array[
         case when v_transfer.hold_id <> p_hold_id then 'holdId' end,
-        case when v_transfer.capture_remainder <> (p_requested_minor is null)
+        case when v_transfer.remainder <> (p_requested_minor is null)
           or v_transfer.amount_minor <> p_requested_minor then 'amountMinor' end,
         case when v_transfer.capture_final <> p_final then 'final' end], null);
       if cardinality(v_differs) = 0 then

@@ -1,7 +1,7 @@
-import { balanceAfterCredit, balanceAfterDebit } from './balance-after.ts'
 import { definer } from './definer.ts'
 import { lockPair } from './lock-pair.ts'
 import { moved } from './moved.ts'
+import { advanced, postRow } from './post-row.ts'
 import { withinLimits } from './within-limits.ts'
 
 /**
@@ -23,31 +23,35 @@ declare
   v_credit ${s}.account;
   v_transfer ${s}.transfer;
   v_refusal json;
+  v_now timestamptz;
   v_horizon timestamptz;
+  v_payload bytea;
 begin${lockPair(s, 'p_debit_id', 'p_credit_id')}
 
+  v_now := greatest(clock_timestamp(), v_debit.recorded_at, v_credit.recorded_at,
+    v_debit.expiry_horizon, v_credit.expiry_horizon);
   if ${withinLimits} is not true then
-    v_horizon := greatest(clock_timestamp(), v_debit.expiry_horizon, v_credit.expiry_horizon);
+    v_horizon := v_now;
     v_refusal := ${s}.refusal(v_debit, v_credit, p_debit_id, p_credit_id, p_amount_minor,
       p_currency, v_horizon);
   end if;
 
   if v_refusal is null then
-    insert into ${s}.transfer (id, kind, debit_id, credit_id, amount_minor, currency, code,
-      metadata, debit_seq, credit_seq, debit_balance_minor, credit_balance_minor)
-    select p_id, 'transfer', p_debit_id, p_credit_id, p_amount_minor, p_currency, p_code,
-      p_metadata, v_debit.seq + 1, v_credit.seq + 1,
-      ${balanceAfterDebit('p_amount_minor')},
-      ${balanceAfterCredit('p_amount_minor')}
-    where not exists (select from ${s}.hold where id = p_id)
-    on conflict (id) do nothing
-    returning * into v_transfer;
+    v_transfer.id := p_id;
+    v_transfer.kind := 'transfer';
+    v_transfer.debit_id := p_debit_id;
+    v_transfer.credit_id := p_credit_id;
+    v_transfer.amount_minor := p_amount_minor;
+    v_transfer.currency := p_currency;
+    v_transfer.code := p_code;
+    v_transfer.metadata := p_metadata;
+${postRow(s, `not exists (select from ${s}.hold where id = p_id)`)}
     if found then
       update ${s}.account set
-        ${moved('posted', '+', 'p_amount_minor', 'p_debit_id', 'p_credit_id')},
-        seq = seq + 1,
+        ${moved('posted', '+', 'p_amount_minor', 'v_debit.id', 'v_credit.id')},
+        ${advanced},
         expiry_horizon = greatest(expiry_horizon, v_horizon)
-      where id in (p_debit_id, p_credit_id);
+      where id in (v_debit.id, v_credit.id);
       return json_build_object('outcome', 'created',
         'transfer', ${s}.transfer_json(v_transfer));
     end if;

@@ -1,0 +1,54 @@
+/**
+ * Triggers of the new tables, and of accounts with their new columns. `refuse_change` is of 0001.
+ *
+ * History is append-only; the three rows that may change (account, reversal total, book) only move
+ * forward. The conditions are WHEN clauses: a lawful update calls nothing.
+ */
+export function guardsOf0003(s: string): readonly string[] {
+  const appendOnly = [
+    'journal',
+    'account_change',
+    'sealed_period',
+    'checkpoint',
+    'checkpoint_leaf',
+    'checkpoint_signature',
+  ]
+  return [
+    ...appendOnly.flatMap((table) => [
+      statementGuard(s, table, 'update or delete'),
+      statementGuard(s, table, 'truncate'),
+    ]),
+    ...['reversal_total', 'book'].flatMap((table) => [
+      statementGuard(s, table, 'delete'),
+      statementGuard(s, table, 'truncate'),
+    ]),
+    `create trigger reversal_total_moves_forward before update on ${s}.reversal_total for each row
+  when (new.reversed_minor < old.reversed_minor
+    or (new.transfer_id, new.original_minor) is distinct from (old.transfer_id, old.original_minor))
+  execute function ${s}.refuse_change()`,
+    `create trigger book_moves_forward before update on ${s}.book for each row
+  when (new.sealed_until < old.sealed_until)
+  execute function ${s}.refuse_change()`,
+    accountGuard(s),
+  ]
+}
+
+const statementGuard = (s: string, table: string, events: string): string => `
+create trigger ${table}_refuses_${events.replaceAll(' ', '_')} before ${events} on ${s}.${table}
+  for each statement execute function ${s}.refuse_change()`
+
+// AFTER, not BEFORE: a BEFORE trigger would make PostgreSQL compute the generated column each time.
+const accountGuard = (s: string): string => `
+create trigger account_moves_forward after update on ${s}.account for each row
+  when (new.posted_debits_minor < old.posted_debits_minor
+    or new.posted_credits_minor < old.posted_credits_minor
+    or new.seq < old.seq
+    or new.recorded_at < old.recorded_at
+    or (new.seq = old.seq) <> (new.posted_debits_minor = old.posted_debits_minor
+      and new.posted_credits_minor = old.posted_credits_minor)
+    or (new.seq = old.seq) <> (new.head = old.head)
+    or (old.closed_at is not null and new.closed_at is distinct from old.closed_at)
+    or (new.id, new.part_of, new.shard, new.shards, new.currency, new.kind, new.created_at)
+      is distinct from (old.id, old.part_of, old.shard, old.shards, old.currency, old.kind,
+        old.created_at))
+  execute function ${s}.refuse_change()`

@@ -1,0 +1,147 @@
+import { decodeHoldResult, decodeReleaseResult, decodeTransferResult } from './decode.ts'
+import type { Executor } from './executor.ts'
+import type { HoldResult, ReleaseResult, TransferResult } from './outcomes.ts'
+import type { Metadata } from './records.ts'
+import { call } from './sql/call.ts'
+import { read, write } from './statement.ts'
+import {
+  metadataText,
+  refuseCapture,
+  refuseHold,
+  refuseRelease,
+  refuseTransfer,
+} from './validate.ts'
+import { within } from './within.ts'
+
+const EXPIRE_MAX = 10_000
+const MOVEMENT = ['uuid', 'uuid', 'uuid', 'bigint', 'text', 'text', 'jsonb']
+
+/** Request of {@link LedgerMoves.transfer}. */
+export interface TransferInput {
+  /**
+   * UUID, made and stored by the caller before the call: the key to safe retries. Version 7 keeps
+   * the index warm.
+   */
+  readonly id: string
+  readonly debitAccountId: string
+  readonly creditAccountId: string
+  /** Minor units, 1 … 2^63−1. A `number` is refused. */
+  readonly amountMinor: bigint
+  /** Must be the currency of both accounts. */
+  readonly currency: string
+  /** Your name for this sort of movement: 1–64 characters of `A–Z a–z 0–9 . _ : / -`. */
+  readonly code?: string | null
+  /** Kept with the row and part of what a replay is compared with; at most 16 KiB as JSON. */
+  readonly metadata?: Metadata | null
+}
+
+/** Request of {@link LedgerMoves.hold}. */
+export interface HoldInput extends TransferInput {
+  /**
+   * Life of the hold in milliseconds, by PostgreSQL's clock from the moment it is placed; 1 … ten
+   * years.
+   * @defaultValue `null`: it stays until captured or released
+   */
+  readonly expiresInMs?: number | null
+}
+
+/** Request of {@link LedgerMoves.capture}. */
+export interface CaptureInput {
+  readonly holdId: string
+  /**
+   * Id of the transfer that this capture writes. A hold captured once needs none: its transfer then
+   * has the id of the hold, so that one payment id names both.
+   * @defaultValue `holdId`
+   */
+  readonly id?: string
+  /**
+   * How much to post; at most what remains.
+   * @defaultValue everything that remains
+   */
+  readonly amountMinor?: bigint
+  /**
+   * Give the rest back and settle the hold.
+   * @defaultValue `false` with an amount, `true` without
+   */
+  readonly final?: boolean
+}
+
+/** Verbs that move or reserve money. */
+export interface LedgerMoves {
+  /**
+   * Moves money from one account to another: debit and credit in one journal row.
+   *
+   * @throws {@link LedgerError} inside a transaction for lock time-outs, deadlocks, serialization
+   * failures and lost connections; anywhere when the ledger is not migrated.
+   */
+  transfer(db: Executor, transfer: TransferInput): Promise<TransferResult>
+  /**
+   * Reserves money for a later {@link LedgerMoves.capture}. It counts against both accounts' limits
+   * until it is captured, released or expired; from the instant of its expiry it does not, whether
+   * or not anything has cleaned it up.
+   */
+  hold(db: Executor, hold: HoldInput): Promise<HoldResult>
+  /**
+   * Posts a hold, whole or in parts. A capture and a release of one hold exclude each other for
+   * ever: whichever commits first is the decision.
+   */
+  capture(db: Executor, capture: CaptureInput): Promise<TransferResult>
+  /**
+   * Makes sure the id never posts (any more). An open hold gives its money back; an id never seen
+   * gets a tombstone, so that a hold or transfer that arrives late is refused. If it has posted
+   * already, the answer is `already_captured` with the transfer. Of a hold captured in part, the
+   * rest is given back.
+   */
+  release(db: Executor, release: { readonly holdId: string }): Promise<ReleaseResult>
+  /**
+   * Settles holds whose time is up: housekeeping that keeps balances quick to compute. Money is
+   * right without it.
+   *
+   * @returns how many were settled; call again while it equals `limit`.
+   */
+  expireHolds(db: Executor, options?: { readonly limit?: number }): Promise<{ expired: number }>
+}
+
+/** The verbs of {@link LedgerMoves} on a schema. */
+export function movesOf(s: string): LedgerMoves {
+  const calls = {
+    transfer: call(s, 'transfer', ...MOVEMENT),
+    hold: call(s, 'hold', ...MOVEMENT, 'bigint'),
+    capture: call(s, 'capture', 'uuid', 'uuid', 'bigint', 'boolean'),
+    release: call(s, 'release', 'uuid'),
+    expireHolds: call(s, 'expire_holds', 'integer'),
+  }
+  return {
+    async transfer(db, t) {
+      const refusal = refuseTransfer(t)
+      if (refusal !== null) return refusal
+      const what = [t.amountMinor, t.currency, t.code ?? null, metadataText(t.metadata)]
+      const parameters = [t.id, t.debitAccountId, t.creditAccountId, ...what]
+      return write(db, t.id, calls.transfer, parameters, decodeTransferResult)
+    },
+    async hold(db, h) {
+      const refusal = refuseHold(h)
+      if (refusal !== null) return refusal
+      const what = [h.amountMinor, h.currency, h.code ?? null, metadataText(h.metadata)]
+      const parameters = [h.id, h.debitAccountId, h.creditAccountId, ...what, h.expiresInMs ?? null]
+      return write(db, h.id, calls.hold, parameters, decodeHoldResult)
+    },
+    async capture(db, c) {
+      const refusal = refuseCapture(c)
+      if (refusal !== null) return refusal
+      const id = c.id ?? c.holdId
+      const final = c.final ?? c.amountMinor === undefined
+      const parameters = [id, c.holdId, c.amountMinor ?? null, final]
+      return write(db, id, calls.capture, parameters, decodeTransferResult)
+    },
+    async release(db, r) {
+      const refusal = refuseRelease(r)
+      if (refusal !== null) return refusal
+      return write(db, r.holdId, calls.release, [r.holdId], decodeReleaseResult)
+    },
+    async expireHolds(db, options = {}) {
+      const limit = within('limit', options.limit ?? EXPIRE_MAX / 10, EXPIRE_MAX)
+      return read(db, calls.expireHolds, [limit], (json) => json as { expired: number })
+    },
+  }
+}
