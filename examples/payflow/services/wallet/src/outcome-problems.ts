@@ -38,16 +38,29 @@ const answers: Readonly<Record<RejectionReason, Answer>> = {
   currency_invalid: malformed,
   code_invalid: malformed,
   metadata_invalid: malformed,
+  metadata_too_large: malformed,
+  effective_at_invalid: malformed,
   expiry_invalid: malformed,
   limits_invalid: malformed,
+  shards_invalid: malformed,
+  legs_invalid: malformed,
   currency_unknown: malformed,
+  period_sealed: malformed,
   same_account: { code: 'self-transfer', detail: 'Sender and recipient are the same' },
   hold_not_found: { code: 'hold-unknown', detail: 'No money was reserved under this id' },
   hold_released: { code: 'hold-released', detail: 'The reserved money was released' },
   hold_expired: { code: 'hold-expired', detail: 'The reservation has expired' },
   already_captured: otherContents,
   exceeds_hold: otherContents,
+  transfer_not_found: otherContents,
+  not_reversible: otherContents,
+  exceeds_original: otherContents,
+  previously_rejected: otherContents,
+  holds_open: otherContents,
+  balance_not_zero: otherContents,
   account_not_found: recipientUnavailable,
+  account_closed: recipientUnavailable,
+  account_frozen: recipientUnavailable,
   currency_mismatch: recipientUnavailable,
   overflow: recipientUnavailable,
   limit_exceeded: recipientUnavailable,
@@ -57,7 +70,12 @@ const answers: Readonly<Record<RejectionReason, Answer>> = {
   },
 }
 
-const accountReasons = new Set<RejectionReason>(['account_not_found', 'currency_mismatch'])
+const accountReasons = new Set<RejectionReason>([
+  'account_not_found',
+  'account_closed',
+  'account_frozen',
+  'currency_mismatch',
+])
 
 /** Turns whatever the ledger answered instead of success into the problem to be thrown. */
 export function outcomeProblem(
