@@ -7,8 +7,9 @@ import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Executor, LedgerError, surviveConnectionLoss } from '../src/index.ts'
-import { cuttingProxy, silentPort } from './support/cutting-proxy.ts'
 import { type Fixture, movement, openFixture, tally, times } from './support/fixture.ts'
+import { faultProxy } from './support/wire/fault-proxy.ts'
+import { silentPort } from './support/wire/silent-port.ts'
 
 let fx: Fixture
 beforeAll(async () => {
@@ -211,18 +212,15 @@ describe('faults', () => {
   test('LEDGER-11 an applied call whose answer is lost is unknown, and pays once when sent again', async () => {
     const [from, to] = [await fx.wallet(100n), await fx.wallet()]
     const request = movement(from, to)
-    const proxy = await cuttingProxy(fx.database.url)
+    await using proxy = await faultProxy(fx.database.url)
     await withOwnPool({ connectionString: proxy.url, max: 1 }, async (db) => {
-      expect(await fx.ledger.balance(db, from)).toMatchObject({ balanceMinor: 100n })
-      proxy.cutNextAnswer()
+      proxy.arm({ at: 'before_answer', statement: /ledger\.transfer/ })
       expect(await fx.ledger.transfer(db, request)).toMatchObject({
         outcome: 'unknown',
         id: request.id,
       })
     })
-    await proxy.close()
-    // It may still be committing when the wire is cut; the same id waits for it.
-    await waitFor(async () => (await fx.ledger.lookup(fx.db, request.id)) !== null)
+    expect(await fx.ledger.lookup(fx.db, request.id)).not.toBeNull()
     expect((await fx.ledger.transfer(fx.db, request)).outcome).toBe('replayed')
     expect(await fx.balanceMinor(to)).toBe(100n)
   })
