@@ -51,6 +51,7 @@ export function decodeTransfer(json: Json): Transfer {
     creditSeq: BigInt(json.creditSeq),
     debitBalanceMinor: BigInt(json.debitBalanceMinor),
     creditBalanceMinor: BigInt(json.creditBalanceMinor),
+    effectiveAt: new Date(json.effectiveAt),
     createdAt: new Date(json.createdAt),
   }
 }
@@ -88,6 +89,7 @@ function decodeDetail(json: Json): RejectionDetail {
     if (field in detail) detail[field] = BigInt(detail[field])
   }
   if ('hold' in detail) detail.hold = decodeHold(detail.hold)
+  if ('sealedUntil' in detail) detail.sealedUntil = new Date(detail.sealedUntil)
   return detail
 }
 

@@ -12,7 +12,7 @@ export type { AccountInput, AccountResult, LedgerAccounts } from './accounts.ts'
 export type { LedgerAudit } from './audit.ts'
 export type { Executor } from './executor.ts'
 export type { Ledger, LedgerOptions } from './ledger.ts'
-export type { CaptureInput, HoldInput, LedgerMoves, TransferInput } from './moves.ts'
+export type { CaptureInput, HoldInput, LedgerMoves, MovementInput, TransferInput } from './moves.ts'
 export type { EntriesQuery, LedgerReads } from './reads.ts'
 export type {
   Busy,

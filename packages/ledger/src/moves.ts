@@ -16,8 +16,8 @@ import { within } from './within.ts'
 const EXPIRE_MAX = 10_000
 const MOVEMENT = ['uuid', 'uuid', 'uuid', 'bigint', 'text', 'text', 'jsonb']
 
-/** Request of {@link LedgerMoves.transfer}. */
-export interface TransferInput {
+/** What a transfer and a hold have in common. */
+export interface MovementInput {
   /**
    * UUID, made and stored by the caller before the call: the key to safe retries. Version 7 keeps
    * the index warm.
@@ -35,8 +35,17 @@ export interface TransferInput {
   readonly metadata?: Metadata | null
 }
 
+/** Request of {@link LedgerMoves.transfer}. */
+export interface TransferInput extends MovementInput {
+  /**
+   * When it counts, where that is not now: a date of 1970 … 9999 in no sealed period. Milliseconds.
+   * @defaultValue the time at which it is recorded
+   */
+  readonly effectiveAt?: Date | null
+}
+
 /** Request of {@link LedgerMoves.hold}. */
-export interface HoldInput extends TransferInput {
+export interface HoldInput extends MovementInput {
   /**
    * Life of the hold in milliseconds, by PostgreSQL's clock from the moment it is placed; 1 … ten
    * years.
@@ -64,6 +73,8 @@ export interface CaptureInput {
    * @defaultValue `false` with an amount, `true` without
    */
   readonly final?: boolean
+  /** As of a transfer: when the posting counts, where that is not now. */
+  readonly effectiveAt?: Date | null
 }
 
 /** Verbs that move or reserve money. */
@@ -102,12 +113,15 @@ export interface LedgerMoves {
   expireHolds(db: Executor, options?: { readonly limit?: number }): Promise<{ expired: number }>
 }
 
+// As text: a Date would reach PostgreSQL in the local time of this process.
+const timeText = (time: Date | null | undefined): string | null => time?.toISOString() ?? null
+
 /** The verbs of {@link LedgerMoves} on a schema. */
 export function movesOf(s: string): LedgerMoves {
   const calls = {
-    transfer: call(s, 'transfer', ...MOVEMENT),
-    hold: call(s, 'hold', ...MOVEMENT, 'bigint'),
-    capture: call(s, 'capture', 'uuid', 'uuid', 'bigint', 'boolean'),
+    transfer: call(s, 'transfer', ...MOVEMENT, 'timestamptz', 'boolean'),
+    hold: call(s, 'hold', ...MOVEMENT, 'bigint', 'boolean'),
+    capture: call(s, 'capture', 'uuid', 'uuid', 'bigint', 'boolean', 'timestamptz'),
     release: call(s, 'release', 'uuid'),
     expireHolds: call(s, 'expire_holds', 'integer'),
   }
@@ -116,14 +130,16 @@ export function movesOf(s: string): LedgerMoves {
       const refusal = refuseTransfer(t)
       if (refusal !== null) return refusal
       const what = [t.amountMinor, t.currency, t.code ?? null, metadataText(t.metadata)]
-      const parameters = [t.id, t.debitAccountId, t.creditAccountId, ...what]
+      const when = [timeText(t.effectiveAt), false]
+      const parameters = [t.id, t.debitAccountId, t.creditAccountId, ...what, ...when]
       return write(db, t.id, calls.transfer, parameters, decodeTransferResult)
     },
     async hold(db, h) {
       const refusal = refuseHold(h)
       if (refusal !== null) return refusal
       const what = [h.amountMinor, h.currency, h.code ?? null, metadataText(h.metadata)]
-      const parameters = [h.id, h.debitAccountId, h.creditAccountId, ...what, h.expiresInMs ?? null]
+      const ends = [h.expiresInMs ?? null, false]
+      const parameters = [h.id, h.debitAccountId, h.creditAccountId, ...what, ...ends]
       return write(db, h.id, calls.hold, parameters, decodeHoldResult)
     },
     async capture(db, c) {
@@ -131,7 +147,7 @@ export function movesOf(s: string): LedgerMoves {
       if (refusal !== null) return refusal
       const id = c.id ?? c.holdId
       const final = c.final ?? c.amountMinor === undefined
-      const parameters = [id, c.holdId, c.amountMinor ?? null, final]
+      const parameters = [id, c.holdId, c.amountMinor ?? null, final, timeText(c.effectiveAt)]
       return write(db, id, calls.capture, parameters, decodeTransferResult)
     },
     async release(db, r) {

@@ -68,6 +68,8 @@ export interface RejectionDetail {
   readonly ceilingMinor?: bigint
   /** `exceeds_hold`: what the hold still reserves. */
   readonly remainingMinor?: bigint
+  /** `period_sealed`: the earliest time that can still be given. */
+  readonly sealedUntil?: Date
   /** `currency_mismatch`: the currency of the account. */
   readonly currency?: string
   /** `hold_*` and `already_captured`: the hold as it is now; absent for a tombstone. */

@@ -42,6 +42,9 @@ export interface Transfer {
   readonly debitBalanceMinor: bigint
   /** Balance of the credit account after this row, on its normal side. */
   readonly creditBalanceMinor: bigint
+  /** When it counts; `createdAt`, unless the request said otherwise. */
+  readonly effectiveAt: Date
+  /** When it was recorded, by PostgreSQL's clock. Never runs back along either account's rows. */
   readonly createdAt: Date
 }
 

@@ -1,5 +1,6 @@
+import { isDate } from 'node:util/types'
 import type { AccountInput } from './accounts.ts'
-import type { CaptureInput, HoldInput, TransferInput } from './moves.ts'
+import type { CaptureInput, HoldInput, MovementInput, TransferInput } from './moves.ts'
 import type { Rejected, RejectionReason } from './outcomes.ts'
 import type { Metadata } from './records.ts'
 
@@ -10,6 +11,7 @@ export const AMOUNT_MAX: bigint = 9_223_372_036_854_775_807n
 export const EXPIRES_IN_MS_MAX: number = 3_650 * 24 * 3_600_000
 
 const METADATA_BYTES_MAX = 16_384
+const YEAR_10000 = 253_402_300_800_000
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const CURRENCY = /^[A-Z][A-Z0-9]{2,11}$/
 const CODE = /^[A-Za-z0-9._:/-]{1,64}$/
@@ -33,21 +35,38 @@ const refuse = (reason: RejectionReason, field: string): Rejected => ({
   detail: { field },
 })
 
-/** Metadata as jsonb text, null for none, undefined when it cannot be kept. */
+/** Metadata as jsonb text, null for none, undefined when it is nothing that jsonb can keep. */
 export function metadataText(metadata: unknown): string | null | undefined {
   if (metadata === undefined || metadata === null) return null
   if (typeof metadata !== 'object' || Array.isArray(metadata)) return undefined
   try {
     const text = JSON.stringify(metadata as Metadata)
-    const storable = text.startsWith('{') && !NOT_STORABLE.test(text)
-    return storable && Buffer.byteLength(text) <= METADATA_BYTES_MAX ? text : undefined
+    return text.startsWith('{') && !NOT_STORABLE.test(text) ? text : undefined
   } catch {
     return undefined // a cycle, a bigint, a throwing toJSON
   }
 }
 
+function refuseMetadata(metadata: unknown): Rejected | null {
+  const text = metadataText(metadata)
+  if (text === undefined) return refuse('metadata_invalid', 'metadata')
+  return text !== null && Buffer.byteLength(text) > METADATA_BYTES_MAX
+    ? refuse('metadata_too_large', 'metadata')
+    : null
+}
+
+function refuseEffectiveAt(effectiveAt: unknown): Rejected | null {
+  if (effectiveAt === undefined || effectiveAt === null) return null
+  const ms = isDate(effectiveAt) ? effectiveAt.getTime() : Number.NaN
+  return ms >= 0 && ms < YEAR_10000 ? null : refuse('effective_at_invalid', 'effectiveAt')
+}
+
 /** The first thing wrong with the shape of a transfer, or null. */
 export function refuseTransfer(input: Untyped<TransferInput>): Rejected | null {
+  return refuseMovement(input) ?? refuseEffectiveAt(input.effectiveAt)
+}
+
+function refuseMovement(input: Untyped<MovementInput>): Rejected | null {
   for (const field of ['id', 'debitAccountId', 'creditAccountId'] as const) {
     if (!isUuid(input[field])) return refuse('id_invalid', field)
   }
@@ -58,16 +77,17 @@ export function refuseTransfer(input: Untyped<TransferInput>): Rejected | null {
   if (typeof input.currency !== 'string' || !CURRENCY.test(input.currency)) {
     return refuse('currency_invalid', 'currency')
   }
-  const { code } = input
-  if (code !== undefined && code !== null && (typeof code !== 'string' || !CODE.test(code))) {
-    return refuse('code_invalid', 'code')
-  }
-  return metadataText(input.metadata) === undefined ? refuse('metadata_invalid', 'metadata') : null
+  return refuseCode(input.code) ?? refuseMetadata(input.metadata)
+}
+
+function refuseCode(code: unknown): Rejected | null {
+  if (code === undefined || code === null) return null
+  return typeof code === 'string' && CODE.test(code) ? null : refuse('code_invalid', 'code')
 }
 
 /** The first thing wrong with the shape of a hold, or null. */
 export function refuseHold(input: Untyped<HoldInput>): Rejected | null {
-  const refusal = refuseTransfer(input)
+  const refusal = refuseMovement(input)
   if (refusal !== null) return refusal
   const { expiresInMs } = input
   if (expiresInMs === undefined || expiresInMs === null) return null
@@ -83,7 +103,7 @@ export function refuseCapture(input: Untyped<CaptureInput>): Rejected | null {
   if (!isUuid(input.holdId)) return refuse('id_invalid', 'holdId')
   const { amountMinor } = input
   return amountMinor === undefined || isAmount(amountMinor)
-    ? null
+    ? refuseEffectiveAt(input.effectiveAt)
     : refuse('amount_invalid', 'amountMinor')
 }
 
@@ -101,7 +121,8 @@ export function refuseAccount(input: Untyped<AccountInput>): Rejected | null {
     return refuse('currency_invalid', 'currency')
   }
   if (!KINDS.has(input.kind as string)) return refuse('kind_invalid', 'kind')
-  if (metadataText(input.metadata) === undefined) return refuse('metadata_invalid', 'metadata')
+  const refusal = refuseMetadata(input.metadata)
+  if (refusal !== null) return refusal
   const { floorMinor, ceilingMinor } = input
   const floor = floorMinor ?? null
   if (floor !== null && !(typeof floor === 'bigint' && floor <= 0n && floor >= -AMOUNT_MAX)) {

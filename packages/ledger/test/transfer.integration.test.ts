@@ -159,7 +159,7 @@ describe('limits', () => {
     const [from, to] = [await fx.wallet(100n), await fx.wallet()]
     const call = (amount: number, credit: string) =>
       sql`select ledger.transfer(${randomUUID()}::uuid, ${from}::uuid, ${credit}::uuid,
-        ${amount}::bigint, 'USD', null, null)`.execute(fx.db)
+        ${amount}::bigint, 'USD', null, null, null, false)`.execute(fx.db)
     await expect(call(0, to)).rejects.toMatchObject({ constraint: 'transfer_amount_positive' })
     await expect(call(-5, to)).rejects.toMatchObject({ constraint: 'transfer_amount_positive' })
     await expect(call(5, from)).rejects.toMatchObject({ constraint: 'transfer_two_accounts' })

@@ -92,7 +92,11 @@ describe('shapes', () => {
     ['metadata in a circle', { metadata: cyclic }, 'metadata_invalid'],
     ['metadata with a NUL', { metadata: { note: 'a\0b' } }, 'metadata_invalid'],
     ['metadata with half a surrogate pair', { metadata: { note: '\ud800' } }, 'metadata_invalid'],
-    ['metadata beyond 16 KiB', { metadata: { note: 'é'.repeat(8_192) } }, 'metadata_invalid'],
+    ['metadata beyond 16 KiB', { metadata: { note: 'é'.repeat(8_192) } }, 'metadata_too_large'],
+    ['a time as text', { effectiveAt: '2026-01-01' }, 'effective_at_invalid'],
+    ['a time that is none', { effectiveAt: new Date('x') }, 'effective_at_invalid'],
+    ['a time before 1970', { effectiveAt: new Date(-1) }, 'effective_at_invalid'],
+    ['a time after 9999', { effectiveAt: new Date('+010000-01-01') }, 'effective_at_invalid'],
     ['a date as metadata', { metadata: new Date(0) }, 'metadata_invalid'],
   ])('%s is rejected before any SQL', async (_, change, reason) => {
     const result = await ledger.transfer(untouchable, { ...transfer, ...change } as typeof transfer)
@@ -122,9 +126,17 @@ describe('shapes', () => {
       currency: 'usd',
       code: ' ',
       metadata: [],
+      effectiveAt: new Date('x'),
     }
     const reasons: string[] = []
-    const repairs = [{ id: transfer.id }, { amountMinor: 1n }, { currency: 'USD' }, { code: 'a' }]
+    const repairs = [
+      { id: transfer.id },
+      { amountMinor: 1n },
+      { currency: 'USD' },
+      { code: 'a' },
+      { metadata: { note: 'x'.repeat(16_384) } },
+      { metadata: null },
+    ]
     let input = wrong as unknown as typeof transfer
     for (const repair of [{}, ...repairs]) {
       input = { ...input, ...repair }
@@ -137,6 +149,8 @@ describe('shapes', () => {
       'currency_invalid',
       'code_invalid',
       'metadata_invalid',
+      'metadata_too_large',
+      'effective_at_invalid',
     ])
   })
 

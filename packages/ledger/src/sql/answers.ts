@@ -3,7 +3,7 @@
  * would lose digits on its way through JSON.parse.
  */
 export function answers(s: string): readonly string[] {
-  return [rejected(s), transferJson(s), holdJson(s), accountJson(s)]
+  return [rejected(s), transferJson(s), holdJson(s), conflict(s), accountJson(s)]
 }
 
 const rejected = (s: string): string => `
@@ -19,6 +19,7 @@ language sql stable as $fn$
     'debitAccountId', t.debit_id, 'creditAccountId', t.credit_id,
     'amountMinor', t.amount_minor::text, 'currency', t.currency, 'code', t.code,
     'metadata', t.metadata, 'holdId', t.hold_id,
+    'effectiveAt', coalesce(t.effective_at, t.created_at),
     'debitSeq', t.debit_seq::text, 'creditSeq', t.credit_seq::text,
     'debitBalanceMinor', t.debit_balance_minor::text,
     'creditBalanceMinor', t.credit_balance_minor::text, 'createdAt', t.created_at)
@@ -38,6 +39,13 @@ language sql stable as $fn$
     'currency', h.currency, 'code', h.code, 'metadata', h.metadata,
     'expiresInMs', h.expires_in_ms::text, 'expiresAt', h.expires_at,
     'createdAt', h.created_at, 'settledAt', h.settled_at)
+$fn$`
+
+// `p_existing` is what the id names; without differing fields given, it is a thing of another kind.
+const conflict = (s: string): string => `
+create or replace function ${s}.conflict(p_existing json, p_differs text[] default array['kind'])
+returns json language sql immutable as $fn$
+  select json_build_object('outcome', 'conflict', 'differs', p_differs, 'existing', p_existing)
 $fn$`
 
 const accountJson = (s: string): string => `

@@ -2,6 +2,7 @@ import { definer } from './definer.ts'
 import { lockPair } from './lock-pair.ts'
 import { moved } from './moved.ts'
 import { advanced, postRow } from './post-row.ts'
+import { readSeal } from './read-seal.ts'
 
 /**
  * Posts a hold, in part or whole.
@@ -9,14 +10,14 @@ import { advanced, postRow } from './post-row.ts'
  * The hold is read once without a lock, only to learn its accounts, which never change; then both
  * accounts are locked in the usual order and the hold is read again. Captures, releases and expiry
  * of one hold all pass through these two locks, so exactly one of them decides. No limit is
- * tested: the hold reserved the room on both sides.
+ * tested: the hold reserved the room on both sides. A frozen account refuses all the same.
  *
  * An expiry noticed here is written down at once: it was the decision, whatever the clock says
  * later.
  */
 export const captureFunction = (s: string): string => `
 create or replace function ${s}.capture(
-  p_id uuid, p_hold_id uuid, p_requested_minor bigint, p_final boolean
+  p_id uuid, p_hold_id uuid, p_requested_minor bigint, p_final boolean, p_effective_at timestamptz
 ) returns json language plpgsql volatile ${definer} as $fn$
 declare
   v_debit ${s}.account;
@@ -24,6 +25,7 @@ declare
   v_hold ${s}.hold;
   v_transfer ${s}.transfer;
   v_refusal json;
+  v_sealed_until timestamptz;
   v_now timestamptz;
   v_remaining bigint;
   v_amount_minor bigint;
@@ -36,21 +38,16 @@ begin
   elsif v_hold.tombstone then
     v_refusal := ${s}.rejected('hold_released', null);
   else${lockPair(s, 'v_hold.debit_id', 'v_hold.credit_id')}
-    select * into v_hold from ${s}.hold where id = p_hold_id;
+    select * into v_hold from ${s}.hold where id = p_hold_id;${readSeal(s)}
     v_now := greatest(clock_timestamp(), v_debit.recorded_at, v_credit.recorded_at,
-      v_debit.expiry_horizon, v_credit.expiry_horizon);
+      v_debit.expiry_horizon, v_credit.expiry_horizon, v_sealed_until);
     if v_hold.state = 'open' and v_hold.expires_at <= v_now then
       v_hold := ${s}.settle_hold(v_hold, 'expired', v_now);
     end if;
     v_remaining := v_hold.amount_minor - v_hold.captured_minor;
     v_amount_minor := coalesce(p_requested_minor, v_remaining);
-    v_refusal := case
-      when v_hold.state = 'captured' then ${s}.rejected('already_captured',
-        json_build_object('hold', ${s}.hold_json(v_hold, v_now)))
-      when v_hold.state <> 'open' then ${s}.rejected('hold_' || v_hold.state,
-        json_build_object('hold', ${s}.hold_json(v_hold, v_now)))
-      when v_amount_minor > v_remaining then ${s}.rejected('exceeds_hold',
-        json_build_object('remainingMinor', v_remaining::text)) end;
+    v_refusal := ${s}.capture_refusal(v_hold, v_debit, v_credit, v_amount_minor, p_effective_at,
+      v_sealed_until, v_now);
   end if;
 
   if v_refusal is null then
@@ -62,6 +59,7 @@ begin
     v_transfer.currency := v_hold.currency;
     v_transfer.code := v_hold.code;
     v_transfer.metadata := v_hold.metadata;
+    v_transfer.effective_at := p_effective_at;
     v_transfer.hold_id := p_hold_id;
     v_transfer.capture_final := p_final;
     v_transfer.remainder := p_requested_minor is null;
@@ -83,6 +81,7 @@ ${postRow(s, `p_id = p_hold_id or not exists (select from ${s}.hold where id = p
     end if;
   end if;
 
-  return coalesce(${s}.known_capture(p_id, p_hold_id, p_requested_minor, p_final), v_refusal);
+  return coalesce(
+    ${s}.known_capture(p_id, p_hold_id, p_requested_minor, p_final, p_effective_at), v_refusal);
 end
 $fn$`

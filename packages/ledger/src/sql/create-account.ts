@@ -34,7 +34,6 @@ begin
   if cardinality(v_differs) = 0 then
     return json_build_object('outcome', 'replayed', 'account', ${s}.account_json(v_account));
   end if;
-  return json_build_object('outcome', 'conflict', 'differs', v_differs,
-    'existing', ${s}.account_json(v_account));
+  return ${s}.conflict(${s}.account_json(v_account), v_differs);
 end
 $fn$`

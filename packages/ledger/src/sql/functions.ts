@@ -1,4 +1,6 @@
+import { accountRefusalFunction } from './account-refusal.ts'
 import { answers } from './answers.ts'
+import { captureRefusalFunction } from './capture-refusal.ts'
 import { captureFunction } from './capture.ts'
 import { createAccountFunction } from './create-account.ts'
 import { expireHoldsFunction } from './expire-holds.ts'
@@ -6,7 +8,9 @@ import { expiredMinorFunction } from './expired-minor.ts'
 import { holdFunction } from './hold.ts'
 import { knownCaptureFunction } from './known-capture.ts'
 import { knownHoldFunction } from './known-hold.ts'
+import { knownOtherwiseFunction } from './known-otherwise.ts'
 import { knownTransferFunction } from './known-transfer.ts'
+import { limitRefusalFunction } from './limit-refusal.ts'
 import { reads } from './reads.ts'
 import { refusalFunction } from './refusal.ts'
 import { releaseFunction } from './release.ts'
@@ -22,8 +26,12 @@ export function functions(s: string): readonly string[] {
   return [
     ...answers(s),
     expiredMinorFunction(s),
+    accountRefusalFunction(s),
+    limitRefusalFunction(s),
     refusalFunction(s),
+    captureRefusalFunction(s),
     settleHoldFunction(s),
+    knownOtherwiseFunction(s),
     knownTransferFunction(s),
     knownHoldFunction(s),
     knownCaptureFunction(s),

@@ -13,7 +13,7 @@ import { withinLimits } from './within-limits.ts'
 export const holdFunction = (s: string): string => `
 create or replace function ${s}.hold(
   p_id uuid, p_debit_id uuid, p_credit_id uuid, p_amount_minor bigint, p_currency text,
-  p_code text, p_metadata jsonb, p_expires_in_ms bigint
+  p_code text, p_metadata jsonb, p_expires_in_ms bigint, p_record_rejection boolean
 ) returns json language plpgsql volatile ${definer} as $fn$
 declare
   v_debit ${s}.account;
@@ -28,7 +28,7 @@ begin${lockPair(s, 'p_debit_id', 'p_credit_id')}
   if ${withinLimits} is not true then
     v_horizon := v_now;
     v_refusal := ${s}.refusal(v_debit, v_credit, p_debit_id, p_credit_id, p_amount_minor,
-      p_currency, v_now);
+      p_currency, null, null, v_now);
   end if;
 
   if v_refusal is null then

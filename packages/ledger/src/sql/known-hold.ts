@@ -17,15 +17,11 @@ begin
   select * into v_hold from ${s}.hold where id = p_id;
   if not found then
     select * into v_transfer from ${s}.transfer where id = p_id;
-    if v_transfer.kind = 'tombstone' or v_transfer.hold_id = p_id then
-      -- The hold came between the two reads; it is visible now.
-      select * into strict v_hold from ${s}.hold where id = p_id;
-    elsif found then
-      return json_build_object('outcome', 'conflict', 'differs', array['kind'],
-        'existing', ${s}.transfer_json(v_transfer));
-    else
-      return null;
+    if v_transfer.hold_id is distinct from p_id then
+      return ${s}.known_otherwise(p_id, false);
     end if;
+    -- The hold and its capture came between the two reads; it is visible now.
+    select * into strict v_hold from ${s}.hold where id = p_id;
   end if;
   if v_hold.tombstone then
     return ${s}.rejected('hold_released', null);
@@ -39,8 +35,7 @@ begin
     case when v_hold.metadata is distinct from p_metadata then 'metadata' end,
     case when v_hold.expires_in_ms is distinct from p_expires_in_ms then 'expiresInMs' end], null);
   if cardinality(v_differs) > 0 then
-    return json_build_object('outcome', 'conflict', 'differs', v_differs,
-      'existing', ${s}.hold_json(v_hold, p_now));
+    return ${s}.conflict(${s}.hold_json(v_hold, p_now), v_differs);
   end if;
   if v_hold.state = 'open' and v_hold.expires_at <= p_now then
     v_hold := ${s}.settle_hold(v_hold, 'expired', p_now);

@@ -5,41 +5,28 @@
 export const knownTransferFunction = (s: string): string => `
 create or replace function ${s}.known_transfer(
   p_id uuid, p_debit_id uuid, p_credit_id uuid, p_amount_minor bigint, p_currency text,
-  p_code text, p_metadata jsonb
+  p_code text, p_metadata jsonb, p_effective_at timestamptz
 ) returns json language plpgsql volatile as $fn$
 declare
   v_transfer ${s}.transfer;
-  v_hold ${s}.hold;
   v_differs text[];
 begin
-  select * into v_transfer from ${s}.transfer where id = p_id;
-  if found then
-    if v_transfer.kind = 'tombstone' then
-      return ${s}.rejected('hold_released', null);
-    elsif v_transfer.kind <> 'transfer' then
-      v_differs := array['kind'];
-    else
-      v_differs := array_remove(array[
-        case when v_transfer.debit_id <> p_debit_id then 'debitAccountId' end,
-        case when v_transfer.credit_id <> p_credit_id then 'creditAccountId' end,
-        case when v_transfer.amount_minor <> p_amount_minor then 'amountMinor' end,
-        case when v_transfer.currency <> p_currency then 'currency' end,
-        case when v_transfer.code is distinct from p_code then 'code' end,
-        case when v_transfer.metadata is distinct from p_metadata then 'metadata' end], null);
-      if cardinality(v_differs) = 0 then
-        return json_build_object('outcome', 'replayed', 'transfer', ${s}.transfer_json(v_transfer));
-      end if;
-    end if;
-    return json_build_object('outcome', 'conflict', 'differs', v_differs,
-      'existing', ${s}.transfer_json(v_transfer));
+  select * into v_transfer from ${s}.transfer where id = p_id and kind = 'transfer';
+  if not found then
+    return ${s}.known_otherwise(p_id, false);
   end if;
-  select * into v_hold from ${s}.hold where id = p_id;
-  if v_hold.tombstone then -- came between the two reads
-    return ${s}.rejected('hold_released', null);
-  elsif found then
-    return json_build_object('outcome', 'conflict', 'differs', array['kind'],
-      'existing', ${s}.hold_json(v_hold, clock_timestamp()));
+  v_differs := array_remove(array[
+    case when v_transfer.debit_id <> p_debit_id then 'debitAccountId' end,
+    case when v_transfer.credit_id <> p_credit_id then 'creditAccountId' end,
+    case when v_transfer.amount_minor <> p_amount_minor then 'amountMinor' end,
+    case when v_transfer.currency <> p_currency then 'currency' end,
+    case when v_transfer.code is distinct from p_code then 'code' end,
+    case when v_transfer.metadata is distinct from p_metadata then 'metadata' end,
+    case when v_transfer.effective_at is distinct from p_effective_at then 'effectiveAt' end
+    ], null);
+  if cardinality(v_differs) > 0 then
+    return ${s}.conflict(${s}.transfer_json(v_transfer), v_differs);
   end if;
-  return null;
+  return json_build_object('outcome', 'replayed', 'transfer', ${s}.transfer_json(v_transfer));
 end
 $fn$`

@@ -1,34 +1,28 @@
 /**
  * Why `p_amount_minor` may not go from `p_debit` to `p_credit` at `p_now`, or null when it may.
  *
- * Takes no lock: the caller holds both account rows, and every change of a hold is made under the
- * locks of both its accounts. Reads holds only here, on the slow path: holds whose time is up are
- * taken off the pending counters, so that expiry is right with nobody cleaning up.
- *
- * The order of the tests is the documented precedence.
+ * Takes no lock: the caller holds both account rows. The order of the tests is the documented
+ * precedence.
  */
 export const refusalFunction = (s: string): string => `
 create or replace function ${s}.refusal(
   p_debit ${s}.account, p_credit ${s}.account, p_debit_id uuid, p_credit_id uuid,
-  p_amount_minor bigint, p_currency text, p_now timestamptz
+  p_amount_minor bigint, p_currency text, p_effective_at timestamptz, p_sealed_until timestamptz,
+  p_now timestamptz
 ) returns json language plpgsql stable as $fn$
 declare
-  v_pending_debits bigint;
-  v_pending_credits bigint;
-  v_available bigint;
+  v_refusal json := ${s}.account_refusal(p_debit, p_credit, p_debit_id, p_credit_id);
 begin
-  if p_debit.id is null then
-    return ${s}.rejected('account_not_found',
-      json_build_object('field', 'debitAccountId', 'accountId', p_debit_id));
-  elsif p_credit.id is null then
-    return ${s}.rejected('account_not_found',
-      json_build_object('field', 'creditAccountId', 'accountId', p_credit_id));
+  if v_refusal is not null then
+    return v_refusal;
   elsif p_debit.currency <> p_currency then
     return ${s}.rejected('currency_mismatch',
       json_build_object('accountId', p_debit_id, 'currency', p_debit.currency));
   elsif p_credit.currency <> p_currency then
     return ${s}.rejected('currency_mismatch',
       json_build_object('accountId', p_credit_id, 'currency', p_credit.currency));
+  elsif p_effective_at < p_sealed_until then
+    return ${s}.rejected('period_sealed', json_build_object('sealedUntil', p_sealed_until));
   elsif p_amount_minor > 9223372036854775807
     - p_debit.posted_debits_minor - p_debit.pending_debits_minor
   then
@@ -38,37 +32,6 @@ begin
   then
     return ${s}.rejected('overflow', json_build_object('accountId', p_credit_id));
   end if;
-
-  v_pending_debits := p_debit.pending_debits_minor
-    - ${s}.expired_minor(p_debit_id, true, p_now);
-  v_pending_credits := p_credit.pending_credits_minor
-    - ${s}.expired_minor(p_credit_id, false, p_now);
-  if not p_debit.debit_normal then
-    v_available := p_debit.posted_credits_minor - p_debit.posted_debits_minor - v_pending_debits;
-    if v_available - p_amount_minor < p_debit.floor_minor then
-      return ${s}.rejected('insufficient_funds', json_build_object('accountId', p_debit_id,
-        'availableMinor', v_available::text, 'floorMinor', p_debit.floor_minor::text));
-    end if;
-  end if;
-  if p_credit.debit_normal then
-    v_available := p_credit.posted_debits_minor - p_credit.posted_credits_minor
-      - v_pending_credits;
-    if v_available - p_amount_minor < p_credit.floor_minor then
-      return ${s}.rejected('insufficient_funds', json_build_object('accountId', p_credit_id,
-        'availableMinor', v_available::text, 'floorMinor', p_credit.floor_minor::text));
-    end if;
-  end if;
-  if p_debit.debit_normal and p_debit.posted_debits_minor + v_pending_debits + p_amount_minor
-    - p_debit.posted_credits_minor > p_debit.ceiling_minor
-  then
-    return ${s}.rejected('limit_exceeded', json_build_object('accountId', p_debit_id,
-      'ceilingMinor', p_debit.ceiling_minor::text));
-  elsif not p_credit.debit_normal and p_credit.posted_credits_minor + v_pending_credits
-    + p_amount_minor - p_credit.posted_debits_minor > p_credit.ceiling_minor
-  then
-    return ${s}.rejected('limit_exceeded', json_build_object('accountId', p_credit_id,
-      'ceilingMinor', p_credit.ceiling_minor::text));
-  end if;
-  return null;
+  return ${s}.limit_refusal(p_debit, p_credit, p_debit_id, p_credit_id, p_amount_minor, p_now);
 end
 $fn$`

@@ -2,6 +2,7 @@ import { definer } from './definer.ts'
 import { lockPair } from './lock-pair.ts'
 import { moved } from './moved.ts'
 import { advanced, postRow } from './post-row.ts'
+import { readSeal } from './read-seal.ts'
 import { withinLimits } from './within-limits.ts'
 
 /**
@@ -16,24 +17,26 @@ import { withinLimits } from './within-limits.ts'
 export const transferFunction = (s: string): string => `
 create or replace function ${s}.transfer(
   p_id uuid, p_debit_id uuid, p_credit_id uuid, p_amount_minor bigint, p_currency text,
-  p_code text, p_metadata jsonb
+  p_code text, p_metadata jsonb, p_effective_at timestamptz, p_record_rejection boolean
 ) returns json language plpgsql volatile ${definer} as $fn$
 declare
   v_debit ${s}.account;
   v_credit ${s}.account;
   v_transfer ${s}.transfer;
   v_refusal json;
+  v_sealed_until timestamptz;
   v_now timestamptz;
   v_horizon timestamptz;
   v_payload bytea;
-begin${lockPair(s, 'p_debit_id', 'p_credit_id')}
-
+begin${lockPair(s, 'p_debit_id', 'p_credit_id')}${readSeal(s)}
   v_now := greatest(clock_timestamp(), v_debit.recorded_at, v_credit.recorded_at,
-    v_debit.expiry_horizon, v_credit.expiry_horizon);
-  if ${withinLimits} is not true then
+    v_debit.expiry_horizon, v_credit.expiry_horizon, v_sealed_until);
+  if (${withinLimits}
+    and coalesce(p_effective_at >= v_sealed_until, true)) is not true
+  then
     v_horizon := v_now;
     v_refusal := ${s}.refusal(v_debit, v_credit, p_debit_id, p_credit_id, p_amount_minor,
-      p_currency, v_horizon);
+      p_currency, p_effective_at, v_sealed_until, v_horizon);
   end if;
 
   if v_refusal is null then
@@ -45,6 +48,7 @@ begin${lockPair(s, 'p_debit_id', 'p_credit_id')}
     v_transfer.currency := p_currency;
     v_transfer.code := p_code;
     v_transfer.metadata := p_metadata;
+    v_transfer.effective_at := p_effective_at;
 ${postRow(s, `not exists (select from ${s}.hold where id = p_id)`)}
     if found then
       update ${s}.account set
@@ -59,7 +63,7 @@ ${postRow(s, `not exists (select from ${s}.hold where id = p_id)`)}
 
   return coalesce(
     ${s}.known_transfer(p_id, p_debit_id, p_credit_id, p_amount_minor, p_currency, p_code,
-      p_metadata),
+      p_metadata, p_effective_at),
     v_refusal);
 end
 $fn$`

@@ -1,12 +1,15 @@
 /**
  * Boolean expression: may `p_amount_minor` of `p_currency` go from `v_debit` to `v_credit`, as the
  * counters stand? Not true (null when an account is missing) only sends the call to `refusal`,
- * which knows the reason, and which does not count expired holds.
+ * which knows the reason, and which does not count expired holds. A closed account is blocked both
+ * ways. Of a part of a sharded account that has limits (`limited`), only `refusal` can tell.
  *
- * The first two lines keep every counter within bigint, so that no later line can overflow.
+ * The overflow lines keep every counter within bigint, so that no later line can overflow.
  */
 export const withinLimits = `(
-    v_debit.currency = p_currency and v_credit.currency = p_currency
+    not (v_debit.debits_blocked or v_credit.credits_blocked
+      or v_debit.limited or v_credit.limited)
+    and v_debit.currency = p_currency and v_credit.currency = p_currency
     and p_amount_minor <= 9223372036854775807
       - v_debit.posted_debits_minor - v_debit.pending_debits_minor
     and p_amount_minor <= 9223372036854775807
