@@ -8,6 +8,9 @@
  * - `LEDGER_TRANSACTION_ABORTED`: an earlier statement of this transaction failed; roll it back.
  * - `LEDGER_NOT_MIGRATED`: the schema, a table or a function is missing; run the migrations.
  * - `LEDGER_MIGRATION_FAILED`: a migration failed; `cause` says why.
+ * - `LEDGER_MIGRATION_CHANGED`: the database has run another text of a migration than this package
+ *   has: a released migration was edited, or this is another build.
+ * - `LEDGER_SCHEMA_NEWER`: a newer version of the package has migrated the database.
  * - `LEDGER_INVALID_OPTION`: an option or query argument outside its documented range.
  * - `LEDGER_DATABASE`: any other error of PostgreSQL, in `cause`.
  */
@@ -17,6 +20,8 @@ export type LedgerErrorCode =
   | 'LEDGER_TRANSACTION_ABORTED'
   | 'LEDGER_NOT_MIGRATED'
   | 'LEDGER_MIGRATION_FAILED'
+  | 'LEDGER_MIGRATION_CHANGED'
+  | 'LEDGER_SCHEMA_NEWER'
   | 'LEDGER_INVALID_OPTION'
   | 'LEDGER_DATABASE'
 

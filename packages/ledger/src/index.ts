@@ -4,7 +4,8 @@
  * @packageDocumentation
  */
 export { createLedger } from './create-ledger.ts'
-export { createLedgerMigrations, migrateLedger } from './migrations/provider.ts'
+export { migrateLedger } from './migrations/migrate-ledger.ts'
+export { createLedgerMigrations } from './migrations/provider.ts'
 export { surviveConnectionLoss } from './pool.ts'
 export { LedgerError } from './errors.ts'
 export type { LedgerErrorCode } from './errors.ts'
@@ -46,5 +47,6 @@ export type {
   TrialBalanceTotal,
   Verification,
 } from './records.ts'
-export type { MigrateLedgerOptions, LedgerMigrationOptions } from './migrations/provider.ts'
+export type { MigrateLedgerOptions } from './migrations/migrate-ledger.ts'
+export type { LedgerMigrationOptions } from './migrations/provider.ts'
 export type { PoolPort } from './pool.ts'

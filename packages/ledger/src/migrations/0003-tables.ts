@@ -1,5 +1,6 @@
 import { guardsOf0003 } from './0003-guards.ts'
 import { chainBackfill } from './0003-chain-backfill.ts'
+import { dropFunctions } from './drop-functions.ts'
 
 /**
  * Tables of the complete ledger, from those of 0001 without losing a row.
@@ -11,7 +12,7 @@ import { chainBackfill } from './0003-chain-backfill.ts'
  */
 export function tablesOf0003(s: string): readonly string[] {
   return [
-    // Every function is created anew at the end; views and triggers of 0001 need none of these.
+    // None of them fits the new tables, and the next migration creates all anew.
     dropFunctions(s),
     ...account(s),
     ...transfer(s),
@@ -23,19 +24,6 @@ export function tablesOf0003(s: string): readonly string[] {
     ...guardsOf0003(s),
   ]
 }
-
-const dropFunctions = (s: string): string => `
-do $do$
-declare
-  v_function regprocedure;
-begin
-  for v_function in select p.oid::regprocedure from pg_catalog.pg_proc p
-    where p.pronamespace = '${s}'::regnamespace and p.proname <> 'refuse_change'
-  loop
-    execute 'drop function ' || v_function;
-  end loop;
-end
-$do$`
 
 const account = (s: string): readonly string[] => [
   `alter table ${s}.account
