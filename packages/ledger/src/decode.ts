@@ -47,6 +47,7 @@ export function decodeTransfer(json: Json): Transfer {
     code: json.code,
     metadata: json.metadata,
     holdId: json.holdId,
+    reversesId: json.reversesId,
     debitSeq: BigInt(json.debitSeq),
     creditSeq: BigInt(json.creditSeq),
     debitBalanceMinor: BigInt(json.debitBalanceMinor),
@@ -148,11 +149,13 @@ export function decodeLookup(value: unknown): Lookup | null {
   const json = value as Json | null
   if (json === null) return null
   if (json.kind === 'transfer') {
-    return { kind: 'transfer', transfer: decodeTransfer(json.transfer) }
+    const reversedMinor = BigInt(json.reversedMinor)
+    return { kind: 'transfer', transfer: decodeTransfer(json.transfer), reversedMinor }
   }
   if (json.kind === 'hold') {
     const captures = json.captures.map(decodeTransfer)
-    return { kind: 'hold', hold: decodeHold(json.hold), captures }
+    const reversedMinor = BigInt(json.reversedMinor)
+    return { kind: 'hold', hold: decodeHold(json.hold), captures, reversedMinor }
   }
   return { kind: 'tombstone', id: json.id, releasedAt: new Date(json.releasedAt) }
 }

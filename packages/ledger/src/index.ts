@@ -13,7 +13,14 @@ export type { AccountInput, AccountResult, LedgerAccounts } from './accounts.ts'
 export type { LedgerAudit } from './audit.ts'
 export type { Executor } from './executor.ts'
 export type { Ledger, LedgerOptions } from './ledger.ts'
-export type { CaptureInput, HoldInput, LedgerMoves, MovementInput, TransferInput } from './moves.ts'
+export type {
+  CaptureInput,
+  HoldInput,
+  LedgerMoves,
+  MovementInput,
+  ReverseInput,
+  TransferInput,
+} from './moves.ts'
 export type { EntriesQuery, LedgerReads } from './reads.ts'
 export type {
   Busy,
@@ -42,6 +49,7 @@ export type {
   Metadata,
   Side,
   Transfer,
+  TransferKind,
   TrialBalance,
   TrialBalanceLine,
   TrialBalanceTotal,

@@ -9,6 +9,7 @@ import {
   refuseCapture,
   refuseHold,
   refuseRelease,
+  refuseReverse,
   refuseTransfer,
 } from './validate.ts'
 import { within } from './within.ts'
@@ -77,6 +78,25 @@ export interface CaptureInput {
   readonly effectiveAt?: Date | null
 }
 
+/** Request of {@link LedgerMoves.reverse}. */
+export interface ReverseInput {
+  /** UUID, made and stored by the caller before the call. */
+  readonly id: string
+  /** The transfer, capture or leg of a journal to give back. */
+  readonly transferId: string
+  /**
+   * How much to give back; at most what earlier reversals have left.
+   * @defaultValue everything that is left
+   */
+  readonly amountMinor?: bigint
+  /** As of a transfer. */
+  readonly code?: string | null
+  /** As of a transfer. */
+  readonly metadata?: Metadata | null
+  /** As of a transfer: when the reversal counts, where that is not now. */
+  readonly effectiveAt?: Date | null
+}
+
 /** Verbs that move or reserve money. */
 export interface LedgerMoves {
   /**
@@ -105,6 +125,15 @@ export interface LedgerMoves {
    */
   release(db: Executor, release: { readonly holdId: string }): Promise<ReleaseResult>
   /**
+   * Gives back what a transfer, a capture or a leg of a journal has moved, in part or whole, in as
+   * many calls as you like: the sum never passes the original, by a constraint of the database. A
+   * reversal is a journal row of its own, linked to the original, and an ordinary movement for both
+   * accounts: a payee who has spent the money is `insufficient_funds`.
+   *
+   * A reversal cannot be reversed (`not_reversible`): make a transfer.
+   */
+  reverse(db: Executor, reversal: ReverseInput): Promise<TransferResult>
+  /**
    * Settles holds whose time is up: housekeeping that keeps balances quick to compute. Money is
    * right without it.
    *
@@ -123,6 +152,7 @@ export function movesOf(s: string): LedgerMoves {
     hold: call(s, 'hold', ...MOVEMENT, 'bigint', 'boolean'),
     capture: call(s, 'capture', 'uuid', 'uuid', 'bigint', 'boolean', 'timestamptz'),
     release: call(s, 'release', 'uuid'),
+    reverse: call(s, 'reverse', 'uuid', 'uuid', 'bigint', 'text', 'jsonb', 'timestamptz'),
     expireHolds: call(s, 'expire_holds', 'integer'),
   }
   return {
@@ -154,6 +184,13 @@ export function movesOf(s: string): LedgerMoves {
       const refusal = refuseRelease(r)
       if (refusal !== null) return refusal
       return write(db, r.holdId, calls.release, [r.holdId], decodeReleaseResult)
+    },
+    async reverse(db, r) {
+      const refusal = refuseReverse(r)
+      if (refusal !== null) return refusal
+      const what = [r.amountMinor ?? null, r.code ?? null, metadataText(r.metadata)]
+      const parameters = [r.id, r.transferId, ...what, timeText(r.effectiveAt)]
+      return write(db, r.id, calls.reverse, parameters, decodeTransferResult)
     },
     async expireHolds(db, options = {}) {
       const limit = within('limit', options.limit ?? EXPIRE_MAX / 10, EXPIRE_MAX)

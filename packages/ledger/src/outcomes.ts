@@ -66,7 +66,7 @@ export interface RejectionDetail {
   readonly floorMinor?: bigint
   /** `limit_exceeded`: the ceiling of the account. */
   readonly ceilingMinor?: bigint
-  /** `exceeds_hold`: what the hold still reserves. */
+  /** `exceeds_hold`, `exceeds_original`: how much can still be captured or reversed. */
   readonly remainingMinor?: bigint
   /** `period_sealed`: the earliest time that can still be given. */
   readonly sealedUntil?: Date
@@ -122,7 +122,7 @@ export interface Unknown {
   readonly retryAfterMs: number
 }
 
-/** Answer of {@link Ledger.transfer} and {@link Ledger.capture}. */
+/** Answer of {@link Ledger.transfer}, {@link Ledger.capture} and {@link Ledger.reverse}. */
 export type TransferResult =
   | { readonly outcome: 'created' | 'replayed'; readonly transfer: Transfer }
   | Conflict<Transfer | Hold>

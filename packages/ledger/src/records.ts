@@ -21,9 +21,12 @@ export interface Account {
   readonly createdAt: Date
 }
 
+/** What a row of the journal is: a capture posts a hold, a reversal gives a posted row back. */
+export type TransferKind = 'transfer' | 'capture' | 'reversal'
+
 /** One row of the journal: one amount, one debit, one credit. It never changes. */
 export interface Transfer {
-  readonly kind: 'transfer' | 'capture'
+  readonly kind: TransferKind
   readonly id: string
   readonly debitAccountId: string
   readonly creditAccountId: string
@@ -32,8 +35,10 @@ export interface Transfer {
   readonly currency: string
   readonly code: string | null
   readonly metadata: Metadata | null
-  /** The hold that this captures, null for a plain transfer. */
+  /** The hold that this captures; null for every other kind. */
   readonly holdId: string | null
+  /** The row that this gives back, in part or whole; null for every other kind. */
+  readonly reversesId: string | null
   /** Position of this row among the debit account's rows: 1, 2, 3 … without gaps. */
   readonly debitSeq: bigint
   /** Position of this row among the credit account's rows. */
@@ -78,8 +83,19 @@ export interface Hold {
 
 /** What an id names. A `tombstone` is an id released before it was ever used: it can never post. */
 export type Lookup =
-  | { readonly kind: 'transfer'; readonly transfer: Transfer }
-  | { readonly kind: 'hold'; readonly hold: Hold; readonly captures: readonly Transfer[] }
+  | {
+      readonly kind: 'transfer'
+      readonly transfer: Transfer
+      /** Sum of its reversals so far. */
+      readonly reversedMinor: bigint
+    }
+  | {
+      readonly kind: 'hold'
+      readonly hold: Hold
+      readonly captures: readonly Transfer[]
+      /** Sum of the reversals of all its captures so far. */
+      readonly reversedMinor: bigint
+    }
   | { readonly kind: 'tombstone'; readonly id: string; readonly releasedAt: Date }
 
 /** The numbers of one account in one snapshot, all in minor units. */
@@ -118,7 +134,7 @@ export interface Entry {
   readonly balanceMinor: bigint
   readonly counterpartAccountId: string
   readonly transferId: string
-  readonly kind: 'transfer' | 'capture'
+  readonly kind: TransferKind
   readonly holdId: string | null
   readonly currency: string
   readonly code: string | null

@@ -1,6 +1,12 @@
 import { isDate } from 'node:util/types'
 import type { AccountInput } from './accounts.ts'
-import type { CaptureInput, HoldInput, MovementInput, TransferInput } from './moves.ts'
+import type {
+  CaptureInput,
+  HoldInput,
+  MovementInput,
+  ReverseInput,
+  TransferInput,
+} from './moves.ts'
 import type { Rejected, RejectionReason } from './outcomes.ts'
 import type { Metadata } from './records.ts'
 
@@ -105,6 +111,20 @@ export function refuseCapture(input: Untyped<CaptureInput>): Rejected | null {
   return amountMinor === undefined || isAmount(amountMinor)
     ? refuseEffectiveAt(input.effectiveAt)
     : refuse('amount_invalid', 'amountMinor')
+}
+
+/** The first thing wrong with the shape of a reversal, or null. */
+export function refuseReverse(input: Untyped<ReverseInput>): Rejected | null {
+  for (const field of ['id', 'transferId'] as const) {
+    if (!isUuid(input[field])) return refuse('id_invalid', field)
+  }
+  const { amountMinor } = input
+  if (amountMinor !== undefined && !isAmount(amountMinor)) {
+    return refuse('amount_invalid', 'amountMinor')
+  }
+  return (
+    refuseCode(input.code) ?? refuseMetadata(input.metadata) ?? refuseEffectiveAt(input.effectiveAt)
+  )
 }
 
 /** The release of something that is no UUID. */

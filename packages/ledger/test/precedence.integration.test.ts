@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { AccountInput, RejectionReason } from '../src/index.ts'
-import { type Fixture, movement, openFixture } from './support/fixture.ts'
+import { type Fixture, movement, openFixture, tally } from './support/fixture.ts'
 
 let fx: Fixture
 beforeAll(async () => {
@@ -122,5 +122,103 @@ describe('LEDGER-17 of the reasons about accounts', () => {
       reasons.push(result.outcome === 'rejected' ? result.reason : result.outcome)
     }
     expect(reasons).toEqual(FAULTS.map((fault) => fault.reason))
+  })
+})
+
+const JANUARY = new Date('2026-01-01')
+
+/** Blocks both accounts of a request: it may still be wrong in what it refers to. */
+const freeze = (...ids: string[]) =>
+  sql`update ledger.account set debits_blocked = true, credits_blocked = true
+    where id in (${sql.join(ids.map((id) => sql`${id}::uuid`))})`.execute(fx.db)
+
+describe('LEDGER-17 what a request refers to goes before its accounts and the sealed period', () => {
+  const ends: readonly (readonly [RejectionReason, (holdId: string) => Promise<unknown>])[] = [
+    ['hold_released', (holdId) => fx.ledger.release(fx.db, { holdId })],
+    ['already_captured', (holdId) => fx.ledger.capture(fx.db, { holdId })],
+    [
+      'hold_expired',
+      (holdId) =>
+        sql`update ledger.hold set state = 'expired', settled_at = now()
+          where id = ${holdId}::uuid`.execute(fx.db),
+    ],
+    ['exceeds_hold', () => Promise.resolve()],
+    ['account_frozen', () => Promise.resolve()],
+  ]
+
+  test.each(ends)('capture: %s', async (reason, end) => {
+    const [from, to] = [await fx.wallet(100n), await fx.wallet()]
+    const hold = movement(from, to)
+    await fx.ledger.hold(fx.db, hold)
+    await end(hold.id)
+    await freeze(from, to)
+    const rows = await fx.journalRows()
+    const amountMinor = reason === 'account_frozen' ? 100n : 101n
+    const capture = { id: randomUUID(), holdId: hold.id, amountMinor, effectiveAt: JANUARY }
+    expect(tally([await fx.ledger.capture(fx.db, capture)])).toEqual({ [`rejected: ${reason}`]: 1 })
+    expect(await fx.journalRows()).toBe(rows)
+    expect(tally([await fx.ledger.capture(fx.db, { ...capture, holdId: randomUUID() })])).toEqual({
+      'rejected: hold_not_found': 1,
+    })
+  })
+
+  test('reverse: transfer_not_found, not_reversible, exceeds_original, then the accounts', async () => {
+    const [from, to] = [await fx.wallet(100n), await fx.wallet()]
+    const [paid, hold] = [movement(from, to, 50n), movement(from, to, 50n)]
+    await fx.ledger.transfer(fx.db, paid)
+    await fx.ledger.hold(fx.db, hold)
+    await fx.ledger.transfer(fx.db, movement(to, fx.sourceId, 50n))
+    await freeze(from, to)
+    const rows = await fx.journalRows()
+    const reason = async (transferId: string, amountMinor: bigint, effectiveAt = JANUARY) => {
+      const request = { id: randomUUID(), transferId, amountMinor, effectiveAt }
+      const result = await fx.ledger.reverse(fx.db, request)
+      return result.outcome === 'rejected' ? result.reason : result.outcome
+    }
+    const unfreeze = (blocked: 'debits' | 'credits') =>
+      sql
+        .raw(`update ledger.account set ${blocked}_blocked = false where closed_at is null`)
+        .execute(fx.db)
+    const reasons = [
+      await reason(randomUUID(), 51n),
+      await reason(hold.id, 51n),
+      await reason(paid.id, 51n),
+      await reason(paid.id, 50n),
+      await unfreeze('debits').then(() => reason(paid.id, 50n)),
+      await unfreeze('credits').then(() => reason(paid.id, 50n)),
+      await reason(paid.id, 50n, new Date('2026-03-01')),
+    ]
+    expect(reasons).toEqual([
+      'transfer_not_found',
+      'not_reversible',
+      'exceeds_original',
+      'account_frozen',
+      'account_frozen',
+      'period_sealed',
+      'insufficient_funds',
+    ])
+    expect(await fx.journalRows()).toBe(rows)
+  })
+
+  test('an id already used goes before all of them', async () => {
+    const [from, to] = [await fx.wallet(100n), await fx.wallet()]
+    const [paid, hold] = [movement(from, to, 50n), movement(from, to, 50n)]
+    await fx.ledger.transfer(fx.db, paid)
+    await fx.ledger.hold(fx.db, hold)
+    await freeze(from, to)
+    const effectiveAt = JANUARY
+    const results = [
+      await fx.ledger.capture(fx.db, { id: paid.id, holdId: randomUUID(), effectiveAt }),
+      await fx.ledger.reverse(fx.db, { id: hold.id, transferId: randomUUID(), effectiveAt }),
+      await fx.ledger.transfer(fx.db, { ...movement(to, from, 1_000n), id: hold.id, effectiveAt }),
+      await fx.ledger.hold(fx.db, { ...movement(to, from, 1_000n), id: paid.id }),
+    ]
+    expect(tally(results)).toEqual({ conflict: 4 })
+    const again = [
+      await fx.ledger.transfer(fx.db, paid),
+      await fx.ledger.hold(fx.db, hold),
+      await fx.ledger.release(fx.db, { holdId: hold.id }), // always allowed
+    ]
+    expect(again.map(({ outcome }) => outcome)).toEqual(['replayed', 'replayed', 'created'])
   })
 })

@@ -124,7 +124,9 @@ describe('lookup and balance', () => {
     const created = await fx.ledger.transfer(fx.db, request)
     const transfer = created.outcome === 'created' ? created.transfer : null
     expect(transfer?.metadata).toEqual(request.metadata)
-    expect(await fx.ledger.lookup(fx.db, request.id)).toEqual({ kind: 'transfer', transfer })
+    const reversedMinor = 0n
+    const found = await fx.ledger.lookup(fx.db, request.id)
+    expect(found).toEqual({ kind: 'transfer', transfer, reversedMinor })
   })
 
   test('balance knows the digits of the currency', async () => {

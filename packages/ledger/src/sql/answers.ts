@@ -18,7 +18,7 @@ language sql stable as $fn$
   select json_build_object('kind', t.kind, 'id', t.id,
     'debitAccountId', t.debit_id, 'creditAccountId', t.credit_id,
     'amountMinor', t.amount_minor::text, 'currency', t.currency, 'code', t.code,
-    'metadata', t.metadata, 'holdId', t.hold_id,
+    'metadata', t.metadata, 'holdId', t.hold_id, 'reversesId', t.reverses_id,
     'effectiveAt', coalesce(t.effective_at, t.created_at),
     'debitSeq', t.debit_seq::text, 'creditSeq', t.credit_seq::text,
     'debitBalanceMinor', t.debit_balance_minor::text,

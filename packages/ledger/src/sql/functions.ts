@@ -9,11 +9,13 @@ import { holdFunction } from './hold.ts'
 import { knownCaptureFunction } from './known-capture.ts'
 import { knownHoldFunction } from './known-hold.ts'
 import { knownOtherwiseFunction } from './known-otherwise.ts'
+import { knownReversalFunction } from './known-reversal.ts'
 import { knownTransferFunction } from './known-transfer.ts'
 import { limitRefusalFunction } from './limit-refusal.ts'
 import { reads } from './reads.ts'
 import { refusalFunction } from './refusal.ts'
 import { releaseFunction } from './release.ts'
+import { reverseFunction } from './reverse.ts'
 import { settleHoldFunction } from './settle-hold.ts'
 import { transferFunction } from './transfer.ts'
 import { verifyFunction } from './verify.ts'
@@ -35,11 +37,13 @@ export function functions(s: string): readonly string[] {
     knownTransferFunction(s),
     knownHoldFunction(s),
     knownCaptureFunction(s),
+    knownReversalFunction(s),
     createAccountFunction(s),
     transferFunction(s),
     holdFunction(s),
     captureFunction(s),
     releaseFunction(s),
+    reverseFunction(s),
     expireHoldsFunction(s),
     ...reads(s),
     verifyFunction(s),

@@ -23,10 +23,15 @@ language sql stable ${definer} as $fn$
         then json_build_object('kind', 'tombstone', 'id', h.id, 'releasedAt', h.settled_at)
         else json_build_object('kind', 'hold', 'hold', ${s}.hold_json(h, clock_timestamp()),
           'captures', (select coalesce(json_agg(${s}.transfer_json(t) order by t.debit_seq), '[]')
-            from ${s}.transfer t where t.hold_id = h.id)) end
+            from ${s}.transfer t where t.hold_id = h.id),
+          'reversedMinor', (select coalesce(sum(r.reversed_minor), 0)::text
+            from ${s}.transfer t join ${s}.reversal_total r on r.transfer_id = t.id
+            where t.hold_id = h.id)) end
       from ${s}.hold h where h.id = p_id),
-    (select json_build_object('kind', 'transfer', 'transfer', ${s}.transfer_json(t))
-      from ${s}.transfer t where t.id = p_id))
+    (select json_build_object('kind', 'transfer', 'transfer', ${s}.transfer_json(t),
+        'reversedMinor', coalesce(r.reversed_minor, 0)::text)
+      from ${s}.transfer t left join ${s}.reversal_total r on r.transfer_id = t.id
+      where t.id = p_id))
 $fn$`
 
 // The clock is the later of the server's and the account's horizon, as it is for the decisions.
