@@ -1,5 +1,6 @@
 import { accountsOf } from './accounts.ts'
 import { auditOf } from './audit.ts'
+import { checkpointsOf } from './checkpoint.ts'
 import type { Ledger, LedgerOptions } from './ledger.ts'
 import { movesOf } from './moves.ts'
 import { readsOf } from './reads.ts'
@@ -20,5 +21,6 @@ export function createLedger(options: LedgerOptions = {}): Ledger {
     ...movesOf(schema),
     ...readsOf(schema),
     ...auditOf(schema),
+    ...checkpointsOf(schema),
   }
 }

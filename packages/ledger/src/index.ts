@@ -11,6 +11,16 @@ export { LedgerError } from './errors.ts'
 export type { LedgerErrorCode } from './errors.ts'
 export type { AccountInput, AccountResult, LedgerAccounts } from './accounts.ts'
 export type { LedgerAudit } from './audit.ts'
+export { ed25519Signer } from './signer.ts'
+export type { CheckpointSigner, PublicKeys } from './signer.ts'
+export type { CheckpointResult, LedgerCheckpoints } from './checkpoint.ts'
+export type { Checkpoint, CheckpointLeaf, CheckpointSignature } from './checkpoint-format.ts'
+export type {
+  CheckpointFinding,
+  CheckpointFindingKind,
+  CheckpointVerification,
+  VerifyCheckpointsOptions,
+} from './verify-checkpoints.ts'
 export type { Executor } from './executor.ts'
 export type { Ledger, LedgerOptions } from './ledger.ts'
 export type {

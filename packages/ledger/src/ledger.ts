@@ -1,5 +1,6 @@
 import type { LedgerAccounts } from './accounts.ts'
 import type { LedgerAudit } from './audit.ts'
+import type { LedgerCheckpoints } from './checkpoint.ts'
 import type { LedgerMoves } from './moves.ts'
 import type { LedgerReads } from './reads.ts'
 
@@ -21,7 +22,7 @@ export interface LedgerOptions {
  * It does not retry, and it does not order the locks of *several* calls in one transaction: such
  * transactions can deadlock with each other (PostgreSQL ends one of them, nothing is half done).
  */
-export interface Ledger extends LedgerMoves, LedgerReads, LedgerAudit {
+export interface Ledger extends LedgerMoves, LedgerReads, LedgerAudit, LedgerCheckpoints {
   readonly schema: string
   readonly accounts: LedgerAccounts
 }

@@ -16,6 +16,7 @@ import { reads } from './reads.ts'
 import { refusalFunction } from './refusal.ts'
 import { releaseFunction } from './release.ts'
 import { reverseFunction } from './reverse.ts'
+import { sealing } from './sealing.ts'
 import { settleHoldFunction } from './settle-hold.ts'
 import { transferFunction } from './transfer.ts'
 import { verifyFunction } from './verify.ts'
@@ -47,6 +48,7 @@ export function functions(s: string): readonly string[] {
     expireHoldsFunction(s),
     ...reads(s),
     verifyFunction(s),
+    ...sealing(s),
     `revoke execute on all functions in schema ${s} from public`,
   ]
 }

@@ -1,0 +1,12 @@
+import { checkpointJsonFunction } from './checkpoint-json.ts'
+import { checkpointFunction } from './checkpoint.ts'
+import { checkpointReads } from './read-checkpoints.ts'
+import { signCheckpointFunction } from './sign-checkpoint.ts'
+
+/** Functions of checkpoints, each before its first user. */
+export const sealing = (s: string): readonly string[] => [
+  checkpointJsonFunction(s),
+  checkpointFunction(s),
+  signCheckpointFunction(s),
+  ...checkpointReads(s),
+]
