@@ -5,6 +5,7 @@ import type { Ledger, LedgerOptions } from './ledger.ts'
 import { movesOf } from './moves.ts'
 import { readsOf } from './reads.ts'
 import { schemaName } from './schema-name.ts'
+import { unitsOf } from './units.ts'
 
 /**
  * A ledger in a schema of your database. It holds no connection and no state: create as many as you
@@ -22,5 +23,6 @@ export function createLedger(options: LedgerOptions = {}): Ledger {
     ...readsOf(schema),
     ...auditOf(schema),
     ...checkpointsOf(schema),
+    ...unitsOf(schema),
   }
 }

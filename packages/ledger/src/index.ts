@@ -68,3 +68,6 @@ export type {
 export type { MigrateLedgerOptions } from './migrations/migrate-ledger.ts'
 export type { LedgerMigrationOptions } from './migrations/provider.ts'
 export type { PoolPort } from './pool.ts'
+export type { Resolution, ResolveInput } from './resolve.ts'
+export type { RunOptions, RunResult, RunUnknown } from './run.ts'
+export type { LedgerUnits, Locked } from './units.ts'

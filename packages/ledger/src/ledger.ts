@@ -3,6 +3,7 @@ import type { LedgerAudit } from './audit.ts'
 import type { LedgerCheckpoints } from './checkpoint.ts'
 import type { LedgerMoves } from './moves.ts'
 import type { LedgerReads } from './reads.ts'
+import type { LedgerUnits } from './units.ts'
 
 /** Options of {@link createLedger}. */
 export interface LedgerOptions {
@@ -19,10 +20,11 @@ export interface LedgerOptions {
  * Money moves whole or not at all, once per id, between two accounts of one currency, within the
  * limits of both. What cannot be done is answered, not thrown; what was answered stays true.
  *
- * It does not retry, and it does not order the locks of *several* calls in one transaction: such
- * transactions can deadlock with each other (PostgreSQL ends one of them, nothing is half done).
+ * Only `run` retries. Several calls in one transaction each lock on their own: begin it with `lock`,
+ * or it can deadlock with another (PostgreSQL ends one of them, nothing is half done).
  */
-export interface Ledger extends LedgerMoves, LedgerReads, LedgerAudit, LedgerCheckpoints {
+export interface Ledger
+  extends LedgerMoves, LedgerReads, LedgerAudit, LedgerCheckpoints, LedgerUnits {
   readonly schema: string
   readonly accounts: LedgerAccounts
 }

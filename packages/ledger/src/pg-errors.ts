@@ -63,6 +63,38 @@ export function faultOf(error: unknown): Fault {
   return { kind: 'fatal', error: fatal(code, text, error) }
 }
 
+/** The same as an answer: a connection that broke before COMMIT was sent wrote nothing either. */
+export function busyOf(fault: Exclude<Fault, { kind: 'fatal' }>): Busy {
+  if (fault.kind === 'busy') return fault.busy
+  return { outcome: 'busy', cause: 'unavailable', retryAfterMs: fault.retryAfterMs }
+}
+
+const CAUSES_MAX = 8
+
+/** The serialization failure or deadlock that an error is, or was caused by; null for another. */
+export function collisionIn(error: unknown): Busy | null {
+  let link = error
+  for (let depth = 0; depth < CAUSES_MAX && typeof link === 'object' && link !== null; depth += 1) {
+    const code = codeOf(link)
+    if (code === '40001' || code === '40P01')
+      return busyOf(faultOf(link) as { kind: 'busy' } & Fault)
+    link = (link as { cause?: unknown }).cause
+  }
+  return null
+}
+
+/**
+ * Reads an error of which nobody knows where it comes from: a fault of PostgreSQL or of its pool
+ * that says nothing about the request, or null. Codes of the system (ECONNRESET …) may be another
+ * server's.
+ */
+export function databaseFaultOf(error: unknown): Exclude<Fault, { kind: 'fatal' }> | null {
+  const origin = LedgerError.is(error) ? error.cause : error
+  const fault = faultOf(origin)
+  if (fault.kind === 'fatal') return null
+  return LedgerError.is(error) || /^($|\d)/.test(codeOf(origin)) ? fault : null
+}
+
 function fatal(code: string, text: string, cause: unknown): LedgerError {
   if (NOT_MIGRATED.has(code)) {
     const message = `The ledger's schema is missing or too old (${text}): run migrateLedger`

@@ -12,6 +12,7 @@ import { knownOtherwiseFunction } from './known-otherwise.ts'
 import { knownReversalFunction } from './known-reversal.ts'
 import { knownTransferFunction } from './known-transfer.ts'
 import { limitRefusalFunction } from './limit-refusal.ts'
+import { lockAccountsFunction } from './lock-accounts.ts'
 import { reads } from './reads.ts'
 import { refusalFunction } from './refusal.ts'
 import { releaseFunction } from './release.ts'
@@ -46,6 +47,7 @@ export function functions(s: string): readonly string[] {
     releaseFunction(s),
     reverseFunction(s),
     expireHoldsFunction(s),
+    lockAccountsFunction(s),
     ...reads(s),
     verifyFunction(s),
     ...sealing(s),
