@@ -1,28 +1,32 @@
-import { decodeVerification } from './decode.ts'
 import type { Executor } from './executor.ts'
-import type { Verification } from './records.ts'
-import { call } from './sql/call.ts'
-import { read } from './statement.ts'
-import { within } from './within.ts'
-
-const FINDINGS_MAX = 10_000
+import { type Verification, verifyLedger, type VerifyOptions } from './verify.ts'
 
 /** What an auditor asks for. */
 export interface LedgerAudit {
   /**
-   * Recomputes everything from the journal and names what does not agree. Reads the whole ledger in
-   * one snapshot: run it on a replica or at a quiet hour once the journal is large.
+   * Recomputes the ledger from its journal and names what does not agree: every balance, sequence,
+   * hash chain, hold, reversal, journal, limit and guard. Reads only, and takes no lock.
+   *
+   * It works in batches. Each is one statement with a snapshot of its own, held for some
+   * milliseconds, so that the vacuum of a busy table is never kept waiting by it; an account of many
+   * millions of rows is read in pieces. Between batches it can stop (`budgetMs`, `signal`) and go on
+   * later, in another process if need be (`resume`). Inside your own REPEATABLE READ or SERIALIZABLE
+   * transaction all batches share your snapshot instead, which is then held to the end: do that on a
+   * replica only.
+   *
+   * Not found: a journal whose newest rows were all taken away and whose accounts were set back, or
+   * whose hashes were all computed anew. That takes a checkpoint kept elsewhere.
+   *
+   * @throws {@link LedgerError} with code `LEDGER_INVALID_OPTION` for an option outside its range.
    */
-  verify(db: Executor, options?: { readonly findingsMax?: number }): Promise<Verification>
+  verify(db: Executor, options?: VerifyOptions): Promise<Verification>
 }
 
 /** The verbs of {@link LedgerAudit} on a schema. */
 export function auditOf(s: string): LedgerAudit {
-  const calls = { verify: call(s, 'verify', 'integer') }
   return {
     async verify(db, options = {}) {
-      const findingsMax = within('findingsMax', options.findingsMax ?? 100, FINDINGS_MAX)
-      return read(db, calls.verify, [findingsMax], decodeVerification)
+      return verifyLedger(s, db, options)
     },
   }
 }

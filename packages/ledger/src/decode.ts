@@ -1,16 +1,6 @@
 import type { AccountResult } from './accounts.ts'
 import type { HoldResult, RejectionDetail, ReleaseResult, TransferResult } from './outcomes.ts'
-import type {
-  Account,
-  Balance,
-  Entry,
-  Finding,
-  Hold,
-  Lookup,
-  Transfer,
-  TrialBalance,
-  Verification,
-} from './records.ts'
+import type { Account, Balance, Entry, Hold, Lookup, Transfer, TrialBalance } from './records.ts'
 
 /*
  * From the JSON of the SQL functions to the public records. Every bigint travels as text;
@@ -215,16 +205,5 @@ export function decodeTrialBalance(value: unknown): TrialBalance {
       postedDebitsMinor: BigInt(line.postedDebitsMinor),
       postedCreditsMinor: BigInt(line.postedCreditsMinor),
     })),
-  }
-}
-
-export function decodeVerification(value: unknown): Verification {
-  const json = value as Json
-  return {
-    clean: json.findings.length === 0,
-    findings: json.findings as Finding[],
-    accounts: BigInt(json.accounts),
-    transfers: BigInt(json.transfers),
-    holds: BigInt(json.holds),
   }
 }

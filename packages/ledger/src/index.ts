@@ -51,8 +51,6 @@ export type {
   Balance,
   Entry,
   EntryPage,
-  Finding,
-  FindingKind,
   Hold,
   HoldState,
   Lookup,
@@ -63,10 +61,17 @@ export type {
   TrialBalance,
   TrialBalanceLine,
   TrialBalanceTotal,
-  Verification,
 } from './records.ts'
 export type { MigrateLedgerOptions } from './migrations/migrate-ledger.ts'
 export type { LedgerMigrationOptions } from './migrations/provider.ts'
+export type {
+  Finding,
+  FindingKind,
+  Verification,
+  VerifiedSoFar,
+  VerifyOptions,
+  VerifyProgress,
+} from './verify.ts'
 export type { PoolPort } from './pool.ts'
 export type { Resolution, ResolveInput } from './resolve.ts'
 export type { RunOptions, RunResult, RunUnknown } from './run.ts'

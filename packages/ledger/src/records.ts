@@ -173,37 +173,3 @@ export interface TrialBalance {
   readonly totals: readonly TrialBalanceTotal[]
   readonly lines: readonly TrialBalanceLine[]
 }
-
-/** What {@link Ledger.verify} can find. */
-export type FindingKind =
-  | 'account_missing'
-  | 'currency_mismatch'
-  | 'balance_mismatch'
-  | 'sequence_gap'
-  | 'running_balance_mismatch'
-  | 'currency_unbalanced'
-  | 'hold_leak'
-  | 'hold_capture_mismatch'
-  | 'hold_missing'
-
-/** One corruption, named. */
-export interface Finding {
-  readonly finding: FindingKind
-  /** The account, transfer, hold or currency that is wrong. */
-  readonly subject: string
-  readonly field: string | null
-  /** What the rest of the ledger says it must be. */
-  readonly expected: string | null
-  /** What is stored. */
-  readonly actual: string | null
-}
-
-/** Answer of {@link Ledger.verify}. */
-export interface Verification {
-  readonly clean: boolean
-  /** At most `findingsMax` of them. */
-  readonly findings: readonly Finding[]
-  readonly accounts: bigint
-  readonly transfers: bigint
-  readonly holds: bigint
-}

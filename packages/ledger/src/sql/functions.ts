@@ -5,6 +5,7 @@ import { captureFunction } from './capture.ts'
 import { createAccountFunction } from './create-account.ts'
 import { expireHoldsFunction } from './expire-holds.ts'
 import { expiredMinorFunction } from './expired-minor.ts'
+import { guardFunctions } from './guards.ts'
 import { holdFunction } from './hold.ts'
 import { knownCaptureFunction } from './known-capture.ts'
 import { knownHoldFunction } from './known-hold.ts'
@@ -20,7 +21,11 @@ import { reverseFunction } from './reverse.ts'
 import { sealing } from './sealing.ts'
 import { settleHoldFunction } from './settle-hold.ts'
 import { transferFunction } from './transfer.ts'
-import { verifyFunction } from './verify.ts'
+import { verifyAccountsFunction } from './verify-accounts.ts'
+import { verifyGroups } from './verify-groups.ts'
+import { verifyHoldsFunction } from './verify-holds.ts'
+import { verifyTransfersFunction } from './verify-transfers.ts'
+import { verifyWholeFunction } from './verify-whole.ts'
 
 /**
  * Every function, each before its first user. PostgreSQL lets everybody execute a new function, so
@@ -49,8 +54,13 @@ export function functions(s: string): readonly string[] {
     expireHoldsFunction(s),
     lockAccountsFunction(s),
     ...reads(s),
-    verifyFunction(s),
     ...sealing(s),
+    ...guardFunctions(s),
+    verifyAccountsFunction(s),
+    verifyTransfersFunction(s),
+    verifyHoldsFunction(s),
+    ...verifyGroups(s),
+    verifyWholeFunction(s),
     `revoke execute on all functions in schema ${s} from public`,
   ]
 }

@@ -44,8 +44,8 @@ export async function auditLedger(db: Executor, ledger: Ledger): Promise<AuditVi
       ),
     })),
     findings: verified.findings,
-    accounts: toJsonNumber(verified.accounts),
-    transfers: toJsonNumber(verified.transfers),
-    holds: toJsonNumber(verified.holds),
+    accounts: toJsonNumber(verified.checked.accounts),
+    transfers: toJsonNumber(verified.checked.transfers),
+    holds: toJsonNumber(verified.checked.holds),
   }
 }

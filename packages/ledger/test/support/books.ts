@@ -1,0 +1,55 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
+import type { Executor } from '../../src/index.ts'
+import { type Fixture, movement, openFixture } from './fixture.ts'
+
+/** A small ledger to tamper with: two wallets, two transfers, a hold captured in part. */
+export interface Books {
+  readonly fx: Fixture
+  readonly from: string
+  readonly to: string
+  readonly transferId: string
+  /** The transfer right after it, between the same two. */
+  readonly nextId: string
+  readonly holdId: string
+  /** Changes rows with the triggers off, as only a superuser can, lets look, and rolls back. */
+  tampered<T>(statements: readonly string[], look: (trx: Executor) => Promise<T>): Promise<T>
+}
+
+export async function openBooks(): Promise<Books> {
+  const fx = await openFixture({ connectionsMax: 2 })
+  const [from, to] = [await fx.wallet(1_000n), await fx.wallet(500n)]
+  const transfer = movement(from, to, 100n, { code: 'rent', metadata: { month: 'may' } })
+  const next = movement(from, to, 30n, { code: 'tip' })
+  const hold = movement(to, from, 50n)
+  await fx.ledger.transfer(fx.db, transfer)
+  await fx.ledger.transfer(fx.db, next)
+  await fx.ledger.hold(fx.db, hold)
+  await fx.ledger.capture(fx.db, { id: randomUUID(), holdId: hold.id, amountMinor: 10n })
+  return {
+    fx,
+    from,
+    to,
+    transferId: transfer.id,
+    nextId: next.id,
+    holdId: hold.id,
+    async tampered(statements, look) {
+      const rolledBack = new Error('rolled back')
+      let seen: { readonly answer: Awaited<ReturnType<typeof look>> } | undefined
+      const work = fx.db.transaction().execute(async (trx) => {
+        await sql`set local session_replication_role = replica`.execute(trx)
+        for (const statement of statements) await sql.raw(statement).execute(trx)
+        seen = { answer: await look(trx) }
+        throw rolledBack
+      })
+      await work.catch((error: unknown) => {
+        if (error !== rolledBack) throw error
+      })
+      if (seen === undefined) throw new Error('nothing was looked at')
+      return seen.answer
+    },
+  }
+}
+
+/** `where id = …`, of a statement in plain text. */
+export const where = (id: string): string => `where id = '${id}'`
