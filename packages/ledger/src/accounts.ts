@@ -1,29 +1,30 @@
 import { decodeAccount, decodeAccountResult } from './decode.ts'
 import type { Executor } from './executor.ts'
+import type { AmountMinor } from './minor.ts'
 import type { Busy, Conflict, Rejected, Unknown } from './outcomes.ts'
 import type { Account, AccountKind, Metadata } from './records.ts'
 import { call } from './sql/call.ts'
 import { read, write } from './statement.ts'
 import { isUuid, metadataText, refuseAccount } from './validate.ts'
 
-/** Request of {@link LedgerAccounts.create}. */
-export interface AccountInput {
+/** Request of {@link LedgerAccounts.create}. `C`: its currency, where the type knows it. */
+export interface AccountInput<C extends string = string> {
   /** UUID, made and kept by the caller. */
   readonly id: string
   /** ISO 4217 code known to the ledger's currency table. */
-  readonly currency: string
+  readonly currency: C
   readonly kind: AccountKind
   /**
    * Lowest balance that may be left, at most 0 (a new account has 0). A wallet has `0n`, a credit
    * line of 500 has `-500n`.
    * @defaultValue `null`: no floor
    */
-  readonly floorMinor?: bigint | null
+  readonly floorMinor?: AmountMinor<NoInfer<C>> | null
   /**
    * Highest balance that may be left, at least 0.
    * @defaultValue `null`: no ceiling
    */
-  readonly ceilingMinor?: bigint | null
+  readonly ceilingMinor?: AmountMinor<NoInfer<C>> | null
   readonly metadata?: Metadata | null
 }
 
@@ -38,7 +39,7 @@ export type AccountResult =
 /** Accounts of a ledger. */
 export interface LedgerAccounts {
   /** Creates an account with balance 0. The same id and fields replay; other fields conflict. */
-  create(db: Executor, account: AccountInput): Promise<AccountResult>
+  create<C extends string>(db: Executor, account: AccountInput<C>): Promise<AccountResult>
   /** The account, or null. */
   get(db: Executor, id: string): Promise<Account | null>
 }

@@ -1,6 +1,7 @@
 import { accountsOf } from './accounts.ts'
 import { auditOf } from './audit.ts'
 import { checkpointsOf } from './checkpoint.ts'
+import { currenciesOf } from './currencies.ts'
 import type { Ledger, LedgerOptions } from './ledger.ts'
 import { movesOf } from './moves.ts'
 import { readsOf } from './reads.ts'
@@ -19,6 +20,7 @@ export function createLedger(options: LedgerOptions = {}): Ledger {
   return {
     schema,
     accounts: accountsOf(schema),
+    currencies: currenciesOf(schema),
     ...movesOf(schema),
     ...readsOf(schema),
     ...auditOf(schema),

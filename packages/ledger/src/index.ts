@@ -6,6 +6,7 @@
 export { createLedger } from './create-ledger.ts'
 export { migrateLedger } from './migrations/migrate-ledger.ts'
 export { createLedgerMigrations } from './migrations/provider.ts'
+export { formatDecimal, minor, parseDecimal } from './minor.ts'
 export { surviveConnectionLoss } from './pool.ts'
 export { LedgerError } from './errors.ts'
 export type { LedgerErrorCode } from './errors.ts'
@@ -21,6 +22,7 @@ export type {
   CheckpointVerification,
   VerifyCheckpointsOptions,
 } from './verify-checkpoints.ts'
+export type { Currency, CurrencyResult, LedgerCurrencies } from './currencies.ts'
 export type { Executor } from './executor.ts'
 export type { Ledger, LedgerOptions } from './ledger.ts'
 export type {
@@ -72,6 +74,7 @@ export type {
   VerifyOptions,
   VerifyProgress,
 } from './verify.ts'
+export type { AmountMinor, Minor } from './minor.ts'
 export type { PoolPort } from './pool.ts'
 export type { Resolution, ResolveInput } from './resolve.ts'
 export type { RunOptions, RunResult, RunUnknown } from './run.ts'

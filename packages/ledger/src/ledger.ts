@@ -1,6 +1,7 @@
 import type { LedgerAccounts } from './accounts.ts'
 import type { LedgerAudit } from './audit.ts'
 import type { LedgerCheckpoints } from './checkpoint.ts'
+import type { LedgerCurrencies } from './currencies.ts'
 import type { LedgerMoves } from './moves.ts'
 import type { LedgerReads } from './reads.ts'
 import type { LedgerUnits } from './units.ts'
@@ -27,4 +28,5 @@ export interface Ledger
   extends LedgerMoves, LedgerReads, LedgerAudit, LedgerCheckpoints, LedgerUnits {
   readonly schema: string
   readonly accounts: LedgerAccounts
+  readonly currencies: LedgerCurrencies
 }

@@ -1,5 +1,6 @@
 import { decodeHoldResult, decodeReleaseResult, decodeTransferResult } from './decode.ts'
 import type { Executor } from './executor.ts'
+import type { AmountMinor } from './minor.ts'
 import type { HoldResult, ReleaseResult, TransferResult } from './outcomes.ts'
 import type { Metadata } from './records.ts'
 import { call } from './sql/call.ts'
@@ -17,8 +18,8 @@ import { within } from './within.ts'
 const EXPIRE_MAX = 10_000
 const MOVEMENT = ['uuid', 'uuid', 'uuid', 'bigint', 'text', 'text', 'jsonb']
 
-/** What a transfer and a hold have in common. */
-export interface MovementInput {
+/** What a transfer and a hold have in common. `C`: its currency, where the type knows it. */
+export interface MovementInput<C extends string = string> {
   /**
    * UUID, made and stored by the caller before the call: the key to safe retries. Version 7 keeps
    * the index warm.
@@ -26,10 +27,10 @@ export interface MovementInput {
   readonly id: string
   readonly debitAccountId: string
   readonly creditAccountId: string
-  /** Minor units, 1 … 2^63−1. A `number` is refused. */
-  readonly amountMinor: bigint
+  /** Minor units, 1 … 2^63−1. A `number` is refused, and so is a `Minor` of another currency. */
+  readonly amountMinor: AmountMinor<NoInfer<C>>
   /** Must be the currency of both accounts. */
-  readonly currency: string
+  readonly currency: C
   /** Your name for this sort of movement: 1–64 characters of `A–Z a–z 0–9 . _ : / -`. */
   readonly code?: string | null
   /** Kept with the row and part of what a replay is compared with; at most 16 KiB as JSON. */
@@ -37,7 +38,7 @@ export interface MovementInput {
 }
 
 /** Request of {@link LedgerMoves.transfer}. */
-export interface TransferInput extends MovementInput {
+export interface TransferInput<C extends string = string> extends MovementInput<C> {
   /**
    * When it counts, where that is not now: a date of 1970 … 9999 in no sealed period. Milliseconds.
    * @defaultValue the time at which it is recorded
@@ -46,7 +47,7 @@ export interface TransferInput extends MovementInput {
 }
 
 /** Request of {@link LedgerMoves.hold}. */
-export interface HoldInput extends MovementInput {
+export interface HoldInput<C extends string = string> extends MovementInput<C> {
   /**
    * Life of the hold in milliseconds, by PostgreSQL's clock from the moment it is placed; 1 … ten
    * years.
@@ -105,13 +106,13 @@ export interface LedgerMoves {
    * @throws {@link LedgerError} inside a transaction for lock time-outs, deadlocks, serialization
    * failures and lost connections; anywhere when the ledger is not migrated.
    */
-  transfer(db: Executor, transfer: TransferInput): Promise<TransferResult>
+  transfer<C extends string>(db: Executor, transfer: TransferInput<C>): Promise<TransferResult>
   /**
    * Reserves money for a later {@link LedgerMoves.capture}. It counts against both accounts' limits
    * until it is captured, released or expired; from the instant of its expiry it does not, whether
    * or not anything has cleaned it up.
    */
-  hold(db: Executor, hold: HoldInput): Promise<HoldResult>
+  hold<C extends string>(db: Executor, hold: HoldInput<C>): Promise<HoldResult>
   /**
    * Posts a hold, whole or in parts. A capture and a release of one hold exclude each other for
    * ever: whichever commits first is the decision.

@@ -1,5 +1,6 @@
 import { isDate } from 'node:util/types'
 import type { AccountInput } from './accounts.ts'
+import type { Currency } from './currencies.ts'
 import type {
   CaptureInput,
   HoldInput,
@@ -12,6 +13,9 @@ import type { Metadata } from './records.ts'
 
 /** Largest value of PostgreSQL's bigint. */
 export const AMOUNT_MAX: bigint = 9_223_372_036_854_775_807n
+
+/** Most digits that a currency may have: 10^18 is the largest power of ten in a bigint. */
+export const EXPONENT_MAX: number = 18
 
 /** Ten years: anything longer is rather a unit mistaken than a hold. */
 export const EXPIRES_IN_MS_MAX: number = 3_650 * 24 * 3_600_000
@@ -156,4 +160,15 @@ export function refuseAccount(input: Untyped<AccountInput>): Rejected | null {
     return refuse('limits_invalid', 'ceilingMinor')
   }
   return null
+}
+
+/** The first thing wrong with the shape of a currency, or null. */
+export function refuseCurrency(input: Untyped<Currency>): Rejected<'currency_invalid'> | null {
+  const { code, exponent } = input
+  let field: string | undefined
+  if (typeof code !== 'string' || !CURRENCY.test(code)) field = 'code'
+  else if (!Number.isInteger(exponent)) field = 'exponent'
+  else if ((exponent as number) < 0 || (exponent as number) > EXPONENT_MAX) field = 'exponent'
+  if (field === undefined) return null
+  return { outcome: 'rejected', reason: 'currency_invalid', detail: { field } }
 }

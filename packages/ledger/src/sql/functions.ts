@@ -3,6 +3,7 @@ import { answers } from './answers.ts'
 import { captureRefusalFunction } from './capture-refusal.ts'
 import { captureFunction } from './capture.ts'
 import { createAccountFunction } from './create-account.ts'
+import { currencyFunctions } from './currencies.ts'
 import { expireHoldsFunction } from './expire-holds.ts'
 import { expiredMinorFunction } from './expired-minor.ts'
 import { guardFunctions } from './guards.ts'
@@ -53,6 +54,7 @@ export function functions(s: string): readonly string[] {
     reverseFunction(s),
     expireHoldsFunction(s),
     lockAccountsFunction(s),
+    ...currencyFunctions(s),
     ...reads(s),
     ...sealing(s),
     ...guardFunctions(s),
