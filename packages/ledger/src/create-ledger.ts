@@ -2,6 +2,7 @@ import { accountsOf } from './accounts.ts'
 import { auditOf } from './audit.ts'
 import { checkpointsOf } from './checkpoint.ts'
 import { currenciesOf } from './currencies.ts'
+import { groupsOf } from './groups.ts'
 import type { Ledger, LedgerOptions } from './ledger.ts'
 import { movesOf } from './moves.ts'
 import { readsOf } from './reads.ts'
@@ -22,6 +23,7 @@ export function createLedger(options: LedgerOptions = {}): Ledger {
     accounts: accountsOf(schema),
     currencies: currenciesOf(schema),
     ...movesOf(schema),
+    ...groupsOf(schema),
     ...readsOf(schema),
     ...auditOf(schema),
     ...checkpointsOf(schema),

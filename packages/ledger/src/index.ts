@@ -24,6 +24,7 @@ export type {
 } from './verify-checkpoints.ts'
 export type { Currency, CurrencyResult, LedgerCurrencies } from './currencies.ts'
 export type { Executor } from './executor.ts'
+export type { LedgerGroups, TransferManyOptions } from './groups.ts'
 export type { Ledger, LedgerOptions } from './ledger.ts'
 export type {
   CaptureInput,

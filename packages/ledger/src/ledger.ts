@@ -2,6 +2,7 @@ import type { LedgerAccounts } from './accounts.ts'
 import type { LedgerAudit } from './audit.ts'
 import type { LedgerCheckpoints } from './checkpoint.ts'
 import type { LedgerCurrencies } from './currencies.ts'
+import type { LedgerGroups } from './groups.ts'
 import type { LedgerMoves } from './moves.ts'
 import type { LedgerReads } from './reads.ts'
 import type { LedgerUnits } from './units.ts'
@@ -25,7 +26,7 @@ export interface LedgerOptions {
  * or it can deadlock with another (PostgreSQL ends one of them, nothing is half done).
  */
 export interface Ledger
-  extends LedgerMoves, LedgerReads, LedgerAudit, LedgerCheckpoints, LedgerUnits {
+  extends LedgerMoves, LedgerGroups, LedgerReads, LedgerAudit, LedgerCheckpoints, LedgerUnits {
   readonly schema: string
   readonly accounts: LedgerAccounts
   readonly currencies: LedgerCurrencies

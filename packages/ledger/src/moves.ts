@@ -143,8 +143,9 @@ export interface LedgerMoves {
   expireHolds(db: Executor, options?: { readonly limit?: number }): Promise<{ expired: number }>
 }
 
-// As text: a Date would reach PostgreSQL in the local time of this process.
-const timeText = (time: Date | null | undefined): string | null => time?.toISOString() ?? null
+/** As text: a Date would reach PostgreSQL in the local time of this process. */
+export const timeText = (time: Date | null | undefined): string | null =>
+  time?.toISOString() ?? null
 
 /** The verbs of {@link LedgerMoves} on a schema. */
 export function movesOf(s: string): LedgerMoves {

@@ -3,11 +3,11 @@
  * nothing else. Method: storms, and locks held on purpose by a second connection.
  */
 import { waitFor } from '@payflow/testkit'
-import { Kysely, PostgresDialect, sql } from 'kysely'
-import pg from 'pg'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Executor, LedgerError, surviveConnectionLoss } from '../src/index.ts'
+import { type Executor, LedgerError } from '../src/index.ts'
 import { type Fixture, movement, openFixture, tally, times } from './support/fixture.ts'
+import { withOwnPool as withPool } from './support/own-pool.ts'
 import { faultProxy } from './support/wire/fault-proxy.ts'
 import { silentPort } from './support/wire/silent-port.ts'
 
@@ -17,21 +17,9 @@ beforeAll(async () => {
 })
 afterAll(() => fx.closeSound())
 
-/** A pool of its own, so that a test can change settings or lose connections. */
-async function withOwnPool(
-  config: pg.PoolConfig,
-  act: (db: Executor, pool: pg.Pool, losses: readonly Error[]) => Promise<void>,
-): Promise<void> {
-  const pool = new pg.Pool({ connectionString: fx.database.url, max: 2, ...config })
-  const losses: Error[] = []
-  surviveConnectionLoss(pool, (error) => losses.push(error))
-  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
-  try {
-    await act(db, pool, losses)
-  } finally {
-    await db.destroy()
-  }
-}
+/** A pool of its own on this file's database. */
+const withOwnPool: typeof withPool = (config, act) =>
+  withPool({ connectionString: fx.database.url, ...config }, act)
 
 describe('lock order', () => {
   test('LEDGER-01 transfers back and forth among ten accounts never deadlock', async () => {

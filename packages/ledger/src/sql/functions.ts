@@ -15,12 +15,14 @@ import { knownReversalFunction } from './known-reversal.ts'
 import { knownTransferFunction } from './known-transfer.ts'
 import { limitRefusalFunction } from './limit-refusal.ts'
 import { lockAccountsFunction } from './lock-accounts.ts'
+import { postManyFunction } from './post-many.ts'
 import { reads } from './reads.ts'
 import { refusalFunction } from './refusal.ts'
 import { releaseFunction } from './release.ts'
 import { reverseFunction } from './reverse.ts'
 import { sealing } from './sealing.ts'
 import { settleHoldFunction } from './settle-hold.ts'
+import { transferManyFunction } from './transfer-many.ts'
 import { transferFunction } from './transfer.ts'
 import { verifyAccountsFunction } from './verify-accounts.ts'
 import { verifyGroups } from './verify-groups.ts'
@@ -48,6 +50,8 @@ export function functions(s: string): readonly string[] {
     knownReversalFunction(s),
     createAccountFunction(s),
     transferFunction(s),
+    postManyFunction(s),
+    transferManyFunction(s),
     holdFunction(s),
     captureFunction(s),
     releaseFunction(s),

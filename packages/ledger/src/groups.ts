@@ -1,0 +1,105 @@
+import { LedgerError } from './errors.ts'
+import type { Executor } from './executor.ts'
+import { decodeMany, type Item, itemOf, parametersOf } from './items.ts'
+import type { TransferInput } from './moves.ts'
+import type { Busy, TransferResult, Unknown } from './outcomes.ts'
+import { call } from './sql/call.ts'
+import { MANY_TYPES } from './sql/post-many.ts'
+import { write } from './statement.ts'
+import { within } from './within.ts'
+
+const ITEMS_MAX = 10_000
+const CHUNK_DEFAULT = 500
+const CHUNK_MAX = 1_000
+
+/** Options of {@link LedgerGroups.transferMany}. */
+export interface TransferManyOptions {
+  /**
+   * Items of one statement, 1 … 1,000. More make each item cheaper, and the locks of all of them
+   * last longer.
+   * @defaultValue 500
+   */
+  readonly chunk?: number
+}
+
+/** Verbs that move money between many accounts at once. */
+export interface LedgerGroups {
+  /**
+   * Many transfers with the round trips and the commit of a few. Result *i* belongs to item *i*,
+   * and is what {@link LedgerMoves.transfer} would have answered if the items had been sent one
+   * after the other: an item may spend what an earlier one brought; of one id twice, the second is
+   * replayed or a conflict; a refused item changes nothing for the others.
+   *
+   * The items are *not* all or nothing. `chunk` items are one statement. Outside a transaction each
+   * chunk commits by itself: when one meets a fault, its items answer `busy` or `unknown`, those of
+   * the chunks before it stay, and those of the chunks after it are not sent and answer `busy`. The
+   * same call again, with the same ids, ends what is left.
+   *
+   * Two calls at once never deadlock, whatever ids and accounts they share; unless they are several
+   * chunks each, inside transactions.
+   *
+   * @param transfers - at most 10,000
+   * @throws {@link LedgerError} as of `transfer`; with code `LEDGER_INVALID_OPTION` for too many
+   * items or a chunk out of range.
+   */
+  transferMany(
+    db: Executor,
+    transfers: readonly TransferInput[],
+    options?: TransferManyOptions,
+  ): Promise<TransferResult[]>
+}
+
+/** The verbs of {@link LedgerGroups} on a schema. */
+export function groupsOf(s: string): LedgerGroups {
+  const post = postItems(s)
+  return {
+    async transferMany(db, transfers, options = {}) {
+      const chunk = within('chunk', options.chunk ?? CHUNK_DEFAULT, CHUNK_MAX)
+      if (!Array.isArray(transfers) || transfers.length > ITEMS_MAX) {
+        throw new LedgerError(
+          'LEDGER_INVALID_OPTION',
+          `transfers must be an array of at most ${ITEMS_MAX}`,
+        )
+      }
+      const results: TransferResult[] = []
+      const valid: { readonly index: number; readonly item: Item }[] = []
+      for (const [index, transfer] of transfers.entries()) {
+        const item = itemOf(transfer)
+        if ('outcome' in item) results[index] = item
+        else valid.push({ index, item })
+      }
+      let fault: Busy | null = null
+      for (let start = 0; start < valid.length; start += chunk) {
+        const part = valid.slice(start, start + chunk)
+        const items = part.map(({ item }) => item)
+        const answer: Posted = fault ?? (await post(db, items))
+        if (!Array.isArray(answer)) fault = notSent(answer)
+        const answers = resultsOf(answer, items)
+        for (const [n, { index }] of part.entries()) results[index] = answers[n] as TransferResult
+      }
+      return results
+    },
+  }
+}
+
+/** How one statement ended: with a result for each item, or with a fault for all. */
+export type Posted = TransferResult[] | Busy | Unknown
+
+/** Posts items, at most {@link CHUNK_MAX}, in one statement. */
+export function postItems(s: string): (db: Executor, items: readonly Item[]) => Promise<Posted> {
+  const statement = call(s, 'transfer_many', ...MANY_TYPES)
+  return (db, items) =>
+    write(db, '', statement, parametersOf(items), (json) => decodeMany(json, items))
+}
+
+/** The result of each item. */
+export function resultsOf(answer: Posted, items: readonly Item[]): TransferResult[] {
+  if (Array.isArray(answer)) return answer
+  return items.map(({ id }) => (answer.outcome === 'busy' ? answer : { ...answer, id }))
+}
+
+/** What happened to items behind a fault: nothing, certainly. */
+const notSent = (fault: Busy | Unknown): Busy =>
+  fault.outcome === 'busy'
+    ? fault
+    : { outcome: 'busy', cause: 'unavailable', retryAfterMs: fault.retryAfterMs }
