@@ -1,6 +1,16 @@
 import type { AccountResult } from './accounts.ts'
 import type { HoldResult, RejectionDetail, ReleaseResult, TransferResult } from './outcomes.ts'
-import type { Account, Balance, Entry, Hold, Lookup, Transfer, TrialBalance } from './records.ts'
+import type {
+  Account,
+  Balance,
+  BalanceAt,
+  Entry,
+  Hold,
+  Lookup,
+  Statement,
+  Transfer,
+  TrialBalance,
+} from './records.ts'
 
 /*
  * From the JSON of the SQL functions to the public records. Every bigint travels as text;
@@ -181,11 +191,65 @@ export function decodeEntries(value: unknown): Entry[] {
     transferId: json.transferId,
     kind: json.kind,
     holdId: json.holdId,
+    reversesId: json.reversesId,
+    journalId: json.journalId,
     currency: json.currency,
     code: json.code,
     metadata: json.metadata,
+    effectiveAt: new Date(json.effectiveAt),
     createdAt: new Date(json.createdAt),
   }))
+}
+
+/** Currency, kind and side of an account, which several answers begin with. */
+const accountOf = (json: Json): Omit<BalanceAt, 'asOf' | 'axis' | 'balanceMinor'> => ({
+  accountId: json.accountId,
+  currency: json.currency,
+  exponent: json.exponent,
+  kind: json.kind,
+  normalSide: json.normalSide,
+})
+
+export function decodeBalanceAt(
+  value: unknown,
+  asked: Pick<BalanceAt, 'asOf' | 'axis'>,
+): BalanceAt | null {
+  const json = value as Json | null
+  if (json === null) return null
+  return { ...accountOf(json), ...asked, balanceMinor: BigInt(json.balanceMinor) }
+}
+
+/** `limit`: one line more than asked for was read, which tells whether there is a next page. */
+export function decodeStatement(
+  value: unknown,
+  asked: Pick<Statement, 'from' | 'to'>,
+  limit: number,
+): Statement | null {
+  const json = value as Json | null
+  if (json === null) return null
+  const found = decodeEntries(json.page.lines)
+  const lines = found.slice(0, limit)
+  const openingMinor = BigInt(json.page.opening)
+  const last = lines.at(-1)
+  const { period } = json
+  return {
+    ...accountOf(json),
+    ...asked,
+    openingMinor,
+    lines,
+    closingMinor: last?.balanceMinor ?? openingMinor,
+    next: found.length > limit ? (last?.seq ?? null) : null,
+    period:
+      period === null
+        ? null
+        : {
+            openingMinor: BigInt(period.opening),
+            closingMinor: BigInt(period.closing),
+            debitsMinor: BigInt(period.debits),
+            creditsMinor: BigInt(period.credits),
+            lines: BigInt(period.lines),
+          },
+  }
 }
 
 export function decodeTrialBalance(value: unknown): TrialBalance {

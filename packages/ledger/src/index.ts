@@ -34,7 +34,8 @@ export type {
   ReverseInput,
   TransferInput,
 } from './moves.ts'
-export type { EntriesQuery, LedgerReads } from './reads.ts'
+export type { BalanceAtQuery, EntriesQuery, StatementQuery } from './history.ts'
+export type { LedgerReads } from './reads.ts'
 export type {
   Busy,
   BusyCause,
@@ -52,6 +53,8 @@ export type {
   Account,
   AccountKind,
   Balance,
+  BalanceAt,
+  BalanceAxis,
   Entry,
   EntryPage,
   Hold,
@@ -59,6 +62,8 @@ export type {
   Lookup,
   Metadata,
   Side,
+  Statement,
+  StatementPeriod,
   Transfer,
   TransferKind,
   TrialBalance,

@@ -1,24 +1,17 @@
-import { decodeBalance, decodeEntries, decodeLookup, decodeTrialBalance } from './decode.ts'
-import { LedgerError } from './errors.ts'
+import { decodeBalance, decodeLookup, decodeTrialBalance } from './decode.ts'
 import type { Executor } from './executor.ts'
-import type { Balance, EntryPage, Lookup, TrialBalance } from './records.ts'
+import {
+  type BalanceAtQuery,
+  type EntriesQuery,
+  readBalanceAt,
+  readEntries,
+  readStatement,
+  type StatementQuery,
+} from './history.ts'
+import type { Balance, BalanceAt, EntryPage, Lookup, Statement, TrialBalance } from './records.ts'
 import { call } from './sql/call.ts'
 import { read } from './statement.ts'
 import { isUuid } from './validate.ts'
-import { within } from './within.ts'
-
-const ENTRIES_MAX = 1_000
-
-/** Request of {@link LedgerReads.entries}. */
-export interface EntriesQuery {
-  readonly accountId: string
-  /** `seq` of the last entry seen (the `next` of a page). */
-  readonly after?: bigint | null
-  /** 1 … 1,000. */
-  readonly limit: number
-  /** @defaultValue `'oldest_first'` */
-  readonly order?: 'oldest_first' | 'newest_first'
-}
 
 /** Reads: no lock, one snapshot each. */
 export interface LedgerReads {
@@ -26,8 +19,36 @@ export interface LedgerReads {
   lookup(db: Executor, id: string): Promise<Lookup | null>
   /** The balance of an account now, from one snapshot, or null when there is no such account. */
   balance(db: Executor, accountId: string): Promise<Balance | null>
-  /** A page of an account's journal, by its own gap-free sequence. */
+  /**
+   * The posted balance of an account at an instant, or null when there is no such account; 0 before
+   * its first row. Found by binary search: as fast for ten million rows as for ten. On the
+   * effective axis, rows that bear an explicit `effectiveAt` are added up one by one.
+   *
+   * The answer stays the same for ever once the account has a later row. Until then a transfer
+   * that is under way may still commit with an earlier time: ask for an instant that is some
+   * seconds past, or seal the period. On the effective axis only a sealed period is final.
+   *
+   * @throws {@link LedgerError} with code `LEDGER_INVALID_OPTION` for an `asOf` that is no date.
+   */
+  balance(db: Executor, accountId: string, at: BalanceAtQuery): Promise<BalanceAt | null>
+  /**
+   * A page of an account's journal, by its own gap-free sequence. The parts of a sharded account
+   * have a sequence each; they are merged by recorded time, and `seq` is an opaque position.
+   */
   entries(db: Executor, query: EntriesQuery): Promise<EntryPage>
+  /**
+   * A page of an account's statement: opening balance, lines, closing balance, or null when there
+   * is no such account. The closing of a page is the opening of the next. Lines are ordered by the
+   * account's sequence, never by a clock; those of a sharded account by recorded time.
+   *
+   * The first page also has the sums of the period, which takes time in proportion to its lines;
+   * all else costs the same however long the journal is. A period that has not ended may grow
+   * between two pages.
+   *
+   * @throws {@link LedgerError} with code `LEDGER_INVALID_OPTION` for dates that are none or are
+   * reversed, and for a limit outside its range.
+   */
+  statement(db: Executor, query: StatementQuery): Promise<Statement | null>
   /** Debits and credits of all accounts, by currency and kind, from one snapshot. */
   trialBalance(db: Executor): Promise<TrialBalance>
 }
@@ -37,38 +58,23 @@ export function readsOf(s: string): LedgerReads {
   const calls = {
     lookup: call(s, 'lookup', 'uuid'),
     balance: call(s, 'balance', 'uuid'),
-    entries: call(s, 'entries', 'uuid', 'bigint', 'integer', 'boolean'),
     trialBalance: call(s, 'trial_balance'),
+  }
+  function balance(db: Executor, accountId: string): Promise<Balance | null>
+  function balance(db: Executor, accountId: string, at: BalanceAtQuery): Promise<BalanceAt | null>
+  async function balance(db: Executor, accountId: string, at?: BalanceAtQuery) {
+    if (at !== undefined) return readBalanceAt(s, db, accountId, at)
+    return isUuid(accountId) ? read(db, calls.balance, [accountId], decodeBalance) : null
   }
   return {
     async lookup(db, id) {
       return isUuid(id) ? read(db, calls.lookup, [id], decodeLookup) : null
     },
-    async balance(db, accountId) {
-      return isUuid(accountId) ? read(db, calls.balance, [accountId], decodeBalance) : null
-    },
-    entries: (db, query) => readEntries(db, calls.entries, query),
+    balance,
+    entries: (db, query) => readEntries(s, db, query),
+    statement: (db, query) => readStatement(s, db, query),
     async trialBalance(db) {
       return read(db, calls.trialBalance, [], decodeTrialBalance)
     },
   }
-}
-
-async function readEntries(
-  db: Executor,
-  statement: string,
-  query: EntriesQuery,
-): Promise<EntryPage> {
-  const limit = within('limit', query.limit, ENTRIES_MAX)
-  const after = query.after ?? null
-  if (after !== null && typeof after !== 'bigint') {
-    throw new LedgerError('LEDGER_INVALID_OPTION', 'after must be the bigint seq of an entry')
-  }
-  if (!isUuid(query.accountId)) return { entries: [], next: null }
-  const newestFirst = query.order === 'newest_first'
-  // One row more than asked for tells whether there is a next page.
-  const parameters = [query.accountId, after, limit + 1, newestFirst]
-  const found = await read(db, statement, parameters, decodeEntries)
-  const entries = found.slice(0, limit)
-  return { entries, next: found.length > limit ? (entries.at(-1)?.seq ?? null) : null }
 }

@@ -124,21 +124,48 @@ export interface Balance {
   readonly seq: bigint
 }
 
+/** Which of its two times decides whether a row counts. */
+export type BalanceAxis = 'recorded' | 'effective'
+
+/** The posted balance of an account at an instant. */
+export interface BalanceAt {
+  readonly accountId: string
+  readonly currency: string
+  /** Decimal digits of the currency's minor unit (ISO 4217): 2 for USD, 0 for JPY. */
+  readonly exponent: number
+  readonly kind: AccountKind
+  readonly normalSide: Side
+  readonly asOf: Date
+  readonly axis: BalanceAxis
+  /** On the normal side, minor units. */
+  readonly balanceMinor: bigint
+}
+
 /** One line of an account's statement. */
 export interface Entry {
-  /** Position in this account: 1, 2, 3 … without gaps. Order of entries and cursor of pages. */
+  /**
+   * Position in this account, and cursor of pages: 1, 2, 3 … without gaps. Of a sharded account it
+   * is opaque, and not the order.
+   */
   readonly seq: bigint
   readonly side: Side
   readonly amountMinor: bigint
-  /** Balance after this line, on the account's normal side. */
+  /** Balance of the account after this line, on its normal side. */
   readonly balanceMinor: bigint
   readonly counterpartAccountId: string
   readonly transferId: string
   readonly kind: TransferKind
   readonly holdId: string | null
+  /** The row that this gives back; null for every other kind. */
+  readonly reversesId: string | null
+  /** The journal that this is a leg of, or null. */
+  readonly journalId: string | null
   readonly currency: string
   readonly code: string | null
   readonly metadata: Metadata | null
+  /** When it counts; `createdAt`, unless the request said otherwise. */
+  readonly effectiveAt: Date
+  /** When it was recorded. */
   readonly createdAt: Date
 }
 
@@ -147,6 +174,41 @@ export interface EntryPage {
   readonly entries: readonly Entry[]
   /** Pass it as `after` for the next page; null: this page ends the statement. */
   readonly next: bigint | null
+}
+
+/** A page of an account's statement over a period of recorded time. */
+export interface Statement {
+  readonly accountId: string
+  readonly currency: string
+  /** Decimal digits of the currency's minor unit (ISO 4217): 2 for USD, 0 for JPY. */
+  readonly exponent: number
+  readonly kind: AccountKind
+  readonly normalSide: Side
+  /** Inclusive. */
+  readonly from: Date
+  /** Exclusive. */
+  readonly to: Date
+  /** Balance before the first line of this page. */
+  readonly openingMinor: bigint
+  readonly lines: readonly Entry[]
+  /** Balance after the last line of this page. */
+  readonly closingMinor: bigint
+  /** Pass it as `after` for the next page; null: this page ends the statement. */
+  readonly next: bigint | null
+  /** The whole period; null on all pages but the first. */
+  readonly period: StatementPeriod | null
+}
+
+/** What a whole period comes to, whatever the pages. */
+export interface StatementPeriod {
+  readonly openingMinor: bigint
+  readonly closingMinor: bigint
+  /** Sum of its lines on the debit side. */
+  readonly debitsMinor: bigint
+  /** Sum of its lines on the credit side. */
+  readonly creditsMinor: bigint
+  /** Number of its lines. */
+  readonly lines: bigint
 }
 
 /** One line of the trial balance: all accounts of a kind in a currency. */

@@ -6,7 +6,7 @@ import { createAccountFunction } from './create-account.ts'
 import { currencyFunctions } from './currencies.ts'
 import { expireHoldsFunction } from './expire-holds.ts'
 import { expiredMinorFunction } from './expired-minor.ts'
-import { guardFunctions } from './guards.ts'
+import { history } from './history.ts'
 import { holdFunction } from './hold.ts'
 import { knownCaptureFunction } from './known-capture.ts'
 import { knownHoldFunction } from './known-hold.ts'
@@ -24,11 +24,7 @@ import { sealing } from './sealing.ts'
 import { settleHoldFunction } from './settle-hold.ts'
 import { transferManyFunction } from './transfer-many.ts'
 import { transferFunction } from './transfer.ts'
-import { verifyAccountsFunction } from './verify-accounts.ts'
-import { verifyGroups } from './verify-groups.ts'
-import { verifyHoldsFunction } from './verify-holds.ts'
-import { verifyTransfersFunction } from './verify-transfers.ts'
-import { verifyWholeFunction } from './verify-whole.ts'
+import { verification } from './verification.ts'
 
 /**
  * Every function, each before its first user. PostgreSQL lets everybody execute a new function, so
@@ -59,14 +55,10 @@ export function functions(s: string): readonly string[] {
     expireHoldsFunction(s),
     lockAccountsFunction(s),
     ...currencyFunctions(s),
+    ...history(s),
     ...reads(s),
     ...sealing(s),
-    ...guardFunctions(s),
-    verifyAccountsFunction(s),
-    verifyTransfersFunction(s),
-    verifyHoldsFunction(s),
-    ...verifyGroups(s),
-    verifyWholeFunction(s),
+    ...verification(s),
     `revoke execute on all functions in schema ${s} from public`,
   ]
 }

@@ -58,45 +58,11 @@ language sql stable ${definer} as $fn$
   where a.id = p_id
 $fn$`
 
-const entryColumns = (side: 'debit' | 'credit', other: 'debit' | 'credit'): string =>
-  `t.${side}_seq as seq, '${side}' as side, t.amount_minor,
-        t.${side}_balance_minor as balance_minor, t.${other}_id as counterpart_id,
-        t.id, t.kind, t.hold_id, t.currency, t.code, t.metadata,
-        t.created_at`
-
-const entryPage = (s: string, side: 'debit' | 'credit', newest: boolean): string => {
-  const other = side === 'debit' ? 'credit' : 'debit'
-  return `(select ${entryColumns(side, other)}
-      from ${s}.transfer t
-      where t.${side}_id = p_account_id
-        and (p_after is null or t.${side}_seq ${newest ? '<' : '>'} p_after)
-      order by t.${side}_seq ${newest ? 'desc' : 'asc'} limit p_limit)`
-}
-
-const entryRows = (s: string, newest: boolean): string => `
-  select coalesce(json_agg(json_build_object('seq', e.seq::text, 'side', e.side,
-    'amountMinor', e.amount_minor::text, 'balanceMinor', e.balance_minor::text,
-    'counterpartAccountId', e.counterpart_id, 'transferId', e.id, 'kind', e.kind,
-    'holdId', e.hold_id, 'currency', e.currency, 'code', e.code, 'metadata', e.metadata,
-    'createdAt', e.created_at) order by e.seq ${newest ? 'desc' : 'asc'}), '[]') as page
-  from (select * from (
-      ${entryPage(s, 'debit', newest)}
-      union all
-      ${entryPage(s, 'credit', newest)}) sides
-    order by seq ${newest ? 'desc' : 'asc'} limit p_limit) e`
-
-// Two index ranges of at most p_limit rows each, merged: the cost of a page does not grow with the
-// journal.
 const entries = (s: string): string => `
 create or replace function ${s}.entries(
   p_account_id uuid, p_after bigint, p_limit integer, p_newest_first boolean
-) returns json language plpgsql stable ${definer} as $fn$
-begin
-  if p_newest_first then
-    return (${entryRows(s, true)});
-  end if;
-  return (${entryRows(s, false)});
-end
+) returns json language sql stable ${definer} as $fn$
+  select ${s}.lines(p_account_id, null, null, p_after, p_limit, p_newest_first) -> 'lines'
 $fn$`
 
 const trialBalance = (s: string): string => `
