@@ -49,6 +49,8 @@ export interface FaultProxy extends AsyncDisposable {
   dropAll(reset?: boolean): void
   /** How many armed cuts have happened. */
   readonly cuts: number
+  /** Process id of the backend behind the last connection that was cut as armed. */
+  readonly cutBackendPid: number | null
   /** Process ids of the backends behind the connections that are open, oldest first. */
   readonly backendPids: readonly number[]
   close(): Promise<void>
@@ -61,7 +63,7 @@ export interface FaultProxy extends AsyncDisposable {
 export async function faultProxy(target: string): Promise<FaultProxy> {
   const behind = new URL(target)
   const connections = new Set<Connection>()
-  const state: ProxyState = { armed: null, cuts: 0 }
+  const state: ProxyState = { armed: null, cuts: 0, cutBackendPid: null }
   const server: Server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({
       port: Number(behind.port === '' ? 5432 : behind.port),
@@ -93,6 +95,9 @@ export async function faultProxy(target: string): Promise<FaultProxy> {
     get cuts() {
       return state.cuts
     },
+    get cutBackendPid() {
+      return state.cutBackendPid
+    },
     get backendPids() {
       return [...connections].flatMap(({ backendPid }) => (backendPid === null ? [] : [backendPid]))
     },
@@ -108,6 +113,7 @@ export async function faultProxy(target: string): Promise<FaultProxy> {
 interface ProxyState {
   armed: Cut | null
   cuts: number
+  cutBackendPid: number | null
 }
 
 /** One session: two sockets, and how far the statement that is to be cut has come. */
@@ -192,9 +198,14 @@ class Connection {
     return true
   }
 
-  #sendThenCut(passed: readonly Buffer[], due: Cut): void {
+  #countCut(): void {
     this.#over = true
     this.#state.cuts += 1
+    this.#state.cutBackendPid = this.backendPid
+  }
+
+  #sendThenCut(passed: readonly Buffer[], due: Cut): void {
+    this.#countCut()
     this.#client.pause()
     if (passed.length === 0) this.cut(due.reset ?? false)
     else this.#upstream.write(Buffer.concat(passed), () => this.cut(due.reset ?? false))
@@ -214,8 +225,7 @@ class Connection {
 
   #answered(due: Cut): void {
     if (this.#over) return
-    this.#over = true
-    this.#state.cuts += 1
+    this.#countCut()
     const answer = Buffer.concat(this.#withheld)
     const shown = due.at === 'mid_answer' ? answer.subarray(0, answer.length / 2) : answer
     if (due.at === 'before_answer' || shown.length === 0) this.cut(due.reset ?? false)

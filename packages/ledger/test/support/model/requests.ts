@@ -1,0 +1,111 @@
+import type { AccountKind, Metadata } from '../../../src/index.ts'
+
+/*
+ * What a client asks for, with names where the ledger has UUIDs: a counterexample can be read, and
+ * the same drawn sequence can be sent again with ids that nobody used.
+ */
+
+/** Name of an account: `a0` … are the world's own. */
+export type AccountName = string
+/** Name of an id that the client made: `t0`, `t1` … */
+export type IdName = string
+
+/** `soon`: in one millisecond, so that nothing but its expiry can be done with it. */
+export type Expires = 'never' | 'soon' | 'in_an_hour'
+
+export interface Movement {
+  readonly id: IdName
+  readonly debit: AccountName
+  readonly credit: AccountName
+  readonly amount: bigint
+  readonly currency: string
+  readonly code: string | null
+  readonly metadata: Metadata | null
+}
+
+export interface TransferRequest extends Movement {
+  readonly verb: 'transfer'
+  /** Milliseconds since 1970; null: when it is recorded. */
+  readonly effectiveAt: number | null
+}
+
+export interface HoldRequest extends Movement {
+  readonly verb: 'hold'
+  readonly expires: Expires
+}
+
+export interface CaptureRequest {
+  readonly verb: 'capture'
+  /** null: the id of the hold. */
+  readonly id: IdName | null
+  readonly hold: IdName
+  /** null: what remains. */
+  readonly amount: bigint | null
+  readonly final: boolean | null
+  readonly effectiveAt: number | null
+}
+
+export interface ReleaseRequest {
+  readonly verb: 'release'
+  readonly hold: IdName
+}
+
+export interface OpenRequest {
+  readonly verb: 'open'
+  readonly account: AccountName
+  readonly currency: string
+  readonly kind: AccountKind
+  readonly floor: bigint | null
+  readonly ceiling: bigint | null
+  readonly metadata: Metadata | null
+}
+
+export interface LookRequest {
+  readonly verb: 'lookup'
+  readonly id: IdName
+}
+
+export interface BalanceRequest {
+  readonly verb: 'balance'
+  readonly account: AccountName
+}
+
+export interface EntriesRequest {
+  readonly verb: 'entries'
+  readonly account: AccountName
+  readonly after: bigint | null
+  readonly limit: number
+  readonly newestFirst: boolean
+}
+
+/** A request that may write. */
+export type WriteRequest =
+  | TransferRequest
+  | HoldRequest
+  | CaptureRequest
+  | ReleaseRequest
+  | OpenRequest
+
+/** A request that only reads. */
+export type ReadRequest = LookRequest | BalanceRequest | EntriesRequest
+
+export type Request = WriteRequest | ReadRequest
+
+export const isRead = (request: Request): request is ReadRequest =>
+  request.verb === 'lookup' || request.verb === 'balance' || request.verb === 'entries'
+
+/** The ids a request may bring into use, and those it refers to. */
+export function idsOf(request: Request): IdName[] {
+  switch (request.verb) {
+    case 'transfer':
+    case 'hold':
+    case 'lookup':
+      return [request.id]
+    case 'capture':
+      return request.id === null ? [request.hold] : [request.id, request.hold]
+    case 'release':
+      return [request.hold]
+    default:
+      return []
+  }
+}

@@ -1,0 +1,130 @@
+import fc from 'fast-check'
+import { inspect } from 'node:util'
+import { type Operation, operation } from './draw.ts'
+import { sequence } from './sequence.ts'
+import { type Lane, openLane, type Stage } from './stage.ts'
+import { playWorld } from './world.ts'
+
+/** One in so many requests meets a fault. */
+const FAULT_ONE_IN = 8
+/** Operations of a world, at most. Half as many at least. */
+const LENGTH_MAX = 160
+
+export interface CampaignOptions {
+  /** Worlds at the same time. */
+  readonly lanes: number
+  /** Ends once so many operations have been played, and every world that began. */
+  readonly operations: number
+  /** What every sequence is derived from. */
+  readonly seed: number
+  /** Give up making a failing sequence smaller after so long. @defaultValue 60000 */
+  readonly shrinkMs?: number
+  /** Most operations of a world. @defaultValue 160 */
+  readonly lengthMax?: number
+}
+
+/** The smallest sequence found that fails, and where it is found again. */
+export interface Failure {
+  /** `seed/path`, for {@link replay}. */
+  readonly replay: string
+  readonly operations: readonly Operation[]
+  readonly error: unknown
+  /** How many times it was made smaller. */
+  readonly shrinks: number
+}
+
+/** Plays worlds side by side until there have been enough operations, or one fails. */
+export async function campaign(stage: Stage, options: CampaignOptions): Promise<Failure | null> {
+  let failure: Failure | null = null
+  let isOver = false
+  const isEnough = () => isOver || stage.tally.operations >= options.operations
+  const play = async (number: number) => {
+    const lane = await openLane(stage.url)
+    for (let round = 0; !isEnough(); round += 1) {
+      const seed = seedOf(options.seed, number, round)
+      const found = await check(stage, lane, { seed }, options, () => {
+        const isFirst = !isOver
+        isOver = true
+        return isFirst
+      })
+      failure ??= found
+    }
+    await lane.close()
+  }
+  await Promise.all(Array.from({ length: options.lanes }, (_, number) => play(number)))
+  return failure
+}
+
+/** Plays the sequence of a {@link Failure} again: null, if it does not fail now. */
+export async function replay(
+  stage: Stage,
+  where: string,
+  options: Pick<CampaignOptions, 'lengthMax'> = {},
+): Promise<Failure | null> {
+  const [seed, path] = where.split('/') as [string, string | undefined]
+  const lane = await openLane(stage.url)
+  const found = await check(stage, lane, { seed: Number(seed), path: path ?? '0' }, options)
+  await lane.close()
+  return found
+}
+
+/**
+ * Plays one drawn sequence, and if it fails smaller and smaller ones.
+ *
+ * @param onFailure - called when it first fails; false: somebody else's failure is looked at already
+ */
+async function check(
+  stage: Stage,
+  lane: Lane,
+  where: { readonly seed: number; readonly path?: string },
+  options: Pick<CampaignOptions, 'lengthMax' | 'shrinkMs'>,
+  onFailure: () => boolean = () => true,
+): Promise<Failure | null> {
+  let isMine: boolean | null = null
+  const operations = sequence(operation(FAULT_ONE_IN), options.lengthMax ?? LENGTH_MAX)
+  const property = fc.asyncProperty(operations, async (all) => {
+    if (isMine === false) return
+    try {
+      await playWorld(stage, lane, all)
+    } catch (error) {
+      isMine ??= onFailure()
+      throw error
+    }
+  })
+  const found = await fc.check(property, {
+    ...where,
+    numRuns: 1,
+    interruptAfterTimeLimit: options.shrinkMs ?? 60_000,
+    endOnFailure: where.path !== undefined,
+  })
+  if (!found.failed || isMine !== true) return null
+  return {
+    replay: `${found.seed}/${found.counterexamplePath ?? '0'}`,
+    operations: found.counterexample?.[0] ?? [],
+    error: found.errorInstance,
+    shrinks: found.numShrinks,
+  }
+}
+
+/** Different for every world, and the same for the same run: 31 bits, as fast-check takes them. */
+function seedOf(seed: number, lane: number, round: number): number {
+  let mixed =
+    Math.imul(seed ^ (lane * 0x9e37_79b1), 0x85eb_ca6b) ^ Math.imul(round + 1, 0xc2b2_ae35)
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x27d4_eb2f)
+  return (mixed ^ (mixed >>> 13)) & 0x7fff_ffff
+}
+
+/** A failure, for people. */
+export function describeFailure(failure: Failure): string {
+  const lines = failure.operations.map((each, i) => `  ${i + 1}. ${oneLine(each)}`)
+  const cause = failure.error instanceof Error ? failure.error.message : inspect(failure.error)
+  return [
+    cause,
+    `after ${lines.length} operations, made smaller ${failure.shrinks} times:`,
+    ...lines,
+    `again: MODEL_REPLAY=${failure.replay} npm test -- packages/ledger/test/model`,
+  ].join('\n')
+}
+
+const oneLine = (value: unknown): string =>
+  inspect(value, { depth: 6, breakLength: Number.POSITIVE_INFINITY })

@@ -1,0 +1,113 @@
+import type { Model } from '../model/model.ts'
+import type { Request, WriteRequest } from '../model/requests.ts'
+import { AMOUNT_MAX } from '../model/refusal.ts'
+import type { Change, Drawn, DrawnMovement, Ref } from './draw.ts'
+
+/** Makes a request of what was drawn, as things stand. `history`: the writes asked for so far. */
+export function resolve(drawn: Drawn, model: Model, history: readonly WriteRequest[]): Request {
+  switch (drawn.do) {
+    case 'transfer':
+    case 'hold':
+      return movement(drawn, model)
+    case 'capture': {
+      const { id, hold, amount, final, effectiveAt } = drawn
+      return {
+        verb: 'capture',
+        id: id === null ? null : nameOf(id, model),
+        hold: nameOf(hold, model),
+        amount,
+        final,
+        effectiveAt,
+      }
+    }
+    case 'release':
+      return { verb: 'release', hold: nameOf(drawn.hold, model) }
+    case 'open':
+      return {
+        verb: 'open',
+        account: `n${drawn.account}`,
+        currency: 'USD',
+        kind: 'liability',
+        floor: drawn.floor,
+        ceiling: null,
+        metadata: null,
+      }
+    case 'again': {
+      const before = history.at(-1 - (drawn.back % Math.max(history.length, 1)))
+      if (before === undefined) return { verb: 'lookup', id: 't0' }
+      return drawn.change === null ? before : changed(before, drawn.change)
+    }
+    case 'lookup':
+      return { verb: 'lookup', id: nameOf(drawn.id, model) }
+    case 'balance':
+      return { verb: 'balance', account: drawn.account }
+    case 'entries': {
+      const { do: verb, ...query } = drawn
+      return { verb, ...query }
+    }
+  }
+}
+
+function nameOf({ of, n }: Ref, { state }: Model): string {
+  const names = of === 'any' ? [] : [...(of === 'hold' ? state.holds : state.rows).keys()]
+  return names.length === 0 ? `t${n}` : (names[n % names.length] as string)
+}
+
+function movement(drawn: DrawnMovement, model: Model): WriteRequest {
+  const { odd, code, metadata } = drawn
+  const currency = model.state.accounts.get(drawn.debit)?.currency ?? 'USD'
+  const common = {
+    id: nameOf(drawn.id, model),
+    debit: drawn.debit,
+    credit: odd === 'same_account' ? drawn.debit : otherThan(drawn.debit, drawn.credit),
+    amount: odd === 'zero' ? 0n : odd === 'huge' ? hugeOr(drawn, model) : drawn.amount,
+    currency: odd === 'no_currency' ? 'usd' : odd === 'currency' ? 'EUR' : currency,
+    code,
+    metadata,
+  }
+  return drawn.do === 'transfer'
+    ? { verb: 'transfer', ...common, effectiveAt: drawn.effectiveAt }
+    : { verb: 'hold', ...common, expires: drawn.expires }
+}
+
+const otherThan = (debit: string, credit: string): string =>
+  credit !== debit ? credit : debit === 'bank' ? 'a0' : 'bank'
+
+/**
+ * An amount that overflows once anything was moved or is held. Only where everybody's numbers are
+ * known: not with a shared account, nor with a hold that is over but may not be cleaned up yet.
+ */
+function hugeOr({ debit, credit, amount }: DrawnMovement, { state }: Model): bigint {
+  const isKnown = (name: string) => state.accounts.get(name)?.shared === false
+  const isOver = [...state.holds.values()].some(
+    (hold) =>
+      hold.state === 'over' && [hold.debit, hold.credit].some((n) => n === debit || n === credit),
+  )
+  return isKnown(debit) && isKnown(credit) && !isOver ? AMOUNT_MAX : amount
+}
+
+/** The same request with one field changed, if it has that field. */
+function changed(request: WriteRequest, change: Change): WriteRequest {
+  if (change === 'amount' && 'amount' in request && request.amount !== null) {
+    return { ...request, amount: request.amount === AMOUNT_MAX ? 1n : request.amount + 1n }
+  }
+  if (change === 'credit' && 'credit' in request) {
+    return { ...request, credit: otherThan(request.debit, request.credit === 'a1' ? 'a2' : 'a1') }
+  }
+  if (change === 'code' && 'code' in request) {
+    return { ...request, code: request.code === 'other' ? null : 'other' }
+  }
+  if (change === 'metadata' && 'metadata' in request) {
+    return { ...request, metadata: request.metadata === null ? { order: 3 } : null }
+  }
+  if (change === 'expires' && request.verb === 'hold') {
+    return { ...request, expires: request.expires === 'never' ? 'in_an_hour' : 'never' }
+  }
+  if (change === 'final' && request.verb === 'capture') {
+    return { ...request, final: request.final !== true }
+  }
+  if (change === 'effectiveAt' && 'effectiveAt' in request) {
+    return { ...request, effectiveAt: request.effectiveAt === null ? Date.UTC(2021, 5, 1) : null }
+  }
+  return request
+}

@@ -1,0 +1,186 @@
+import { waitFor } from '@payflow/testkit'
+import type { Executor } from '../../../src/index.ts'
+import type { Model } from '../model/model.ts'
+import type { Answer } from '../model/refusal.ts'
+import { isRead, type Request, type WriteRequest } from '../model/requests.ts'
+import { disarmStrike } from '../server-faults.ts'
+import { difference, inModelWords, short } from './compare.ts'
+import { type Drawn, type Operation, SEALED_UNTIL } from './draw.ts'
+import { playFault } from './faults.ts'
+import { Names } from './names.ts'
+import { resolve } from './resolve.ts'
+import { send } from './sender.ts'
+import type { Lane, Stage } from './stage.ts'
+import { playUnit } from './unit.ts'
+
+/** The ledger did not do what the model does. */
+export class Disagreement extends Error {
+  override readonly name = 'Disagreement'
+}
+
+/**
+ * One client, its own accounts, and the model that says what each answer must be. Other worlds have
+ * other clients; they meet on shared accounts, whose locks they wait for.
+ */
+export class World {
+  readonly stage: Stage
+  readonly lane: Lane
+  readonly names = new Names()
+  model: Model
+  readonly history: WriteRequest[] = []
+
+  constructor(stage: Stage, lane: Lane) {
+    this.stage = stage
+    this.lane = lane
+    this.model = stage.newModel()
+    this.model.state.sealedUntil = SEALED_UNTIL
+    for (const [name, id] of stage.shared) {
+      this.names.bind(name, id)
+      const currency = name === 'euros' ? 'EUR' : 'USD'
+      const kind = name === 'fees' ? 'income' : 'asset'
+      this.model.add({ ...NO_LIMITS, name, currency, kind, shared: true })
+    }
+  }
+
+  /** Own accounts, with money on them. */
+  async open(): Promise<void> {
+    for (const request of [...OPENING, ...FUNDING]) {
+      this.expectSame(this.model.apply(request), await this.ask(request), request)
+    }
+  }
+
+  async play(operation: Operation): Promise<void> {
+    const { tally } = this.stage
+    if (operation.kind === 'unit') {
+      await playUnit(this, operation)
+      tally.operations += operation.drawn.length
+      return
+    }
+    const request = this.resolve(operation.drawn)
+    if (isRead(request)) {
+      this.expectSame(this.model.read(request), await this.ask(request), request)
+    } else if (operation.fault !== null) {
+      await playFault(this, request, operation.fault)
+    } else {
+      await this.askAndCompare(request)
+    }
+    tally.operations += 1
+  }
+
+  resolve(drawn: Drawn): Request {
+    const request = resolve(drawn, this.model, this.history)
+    if (!isRead(request)) this.history.push(request)
+    return request
+  }
+
+  /** The plain case: asks once, and the answer is the model's. */
+  async askAndCompare(request: WriteRequest, db: Executor = this.lane.db): Promise<void> {
+    const expected = this.model.apply(request)
+    this.stage.tally.outcome(expected)
+    this.expectSame(expected, await this.ask(request, db), request)
+    await this.waitForExpiry(request, db)
+  }
+
+  ask(request: Request, db: Executor = this.lane.db): Promise<unknown> {
+    return send(this.stage.ledger, db, this.names, request)
+  }
+
+  expectSame(expected: unknown, said: unknown, request: Request): void {
+    const words = inModelWords(said, this.names, this.model, request)
+    const found = difference(expected, words)
+    if (found !== null) throw this.disagreement(request, found)
+  }
+
+  /** Is this the answer that the model expects? */
+  isSame(expected: Answer, said: unknown, request: Request): boolean {
+    return difference(expected, inModelWords(said, this.names, this.model, request)) === null
+  }
+
+  disagreement(request: Request, found: string): Disagreement {
+    return new Disagreement(`${found}\n  request: ${short(request)}`)
+  }
+
+  /** A hold for a millisecond is over before anything else happens: time is PostgreSQL's. */
+  async waitForExpiry(request: WriteRequest, db: Executor): Promise<void> {
+    if (request.verb !== 'hold' || request.expires !== 'soon') return
+    if (this.model.state.holds.get(request.id)?.state !== 'over') return
+    const id = this.names.idOf(request.id)
+    await waitFor(
+      async () => {
+        const found = await this.stage.ledger.lookup(db, id)
+        return found?.kind === 'hold' && found.hold.state !== 'open'
+      },
+      { intervalMs: 1, message: 'the expiry of a hold' },
+    )
+  }
+
+  /** At the end: every account and every id is as the model has it. */
+  async expectAgreement(): Promise<void> {
+    const { state } = this.model
+    for (const account of state.accounts.values()) {
+      if (account.shared) continue
+      const { name } = account
+      const look = { verb: 'balance', account: name } as const
+      this.expectSame(this.model.read(look), await this.ask(look, this.stage.side), look)
+      const page = { after: null, limit: 1_000, newestFirst: false }
+      const entries = { verb: 'entries', account: name, ...page } as const
+      this.expectSame(this.model.read(entries), await this.ask(entries, this.stage.side), entries)
+    }
+    for (const id of [...state.holds.keys(), ...state.tombstones]) {
+      const look = { verb: 'lookup', id } as const
+      this.expectSame(this.model.read(look), await this.ask(look, this.stage.side), look)
+    }
+  }
+}
+
+/**
+ * Plays a sequence in a world of its own.
+ *
+ * @throws {@link Disagreement} where the ledger and the model differ
+ */
+export async function playWorld(
+  stage: Stage,
+  lane: Lane,
+  operations: readonly Operation[],
+): Promise<void> {
+  const world = new World(stage, lane)
+  // What a sequence that failed has left behind.
+  lane.proxy.disarm()
+  await waitFor(async () => {
+    await disarmStrike(lane.db)
+    return true
+  })
+  await world.open()
+  for (const operation of operations) await world.play(operation)
+  await world.expectAgreement()
+}
+
+const NO_LIMITS = { floor: null, ceiling: null, metadata: null }
+const own = (account: string, rest: Partial<Request & { verb: 'open' }> = {}) =>
+  ({ verb: 'open', account, currency: 'USD', kind: 'liability', ...NO_LIMITS, ...rest }) as const
+
+const OPENING: readonly WriteRequest[] = [
+  own('a0', { floor: 0n }),
+  own('a1', { floor: 0n, metadata: { owner: 'one' } }),
+  own('a2', { floor: -200n, ceiling: 250n }),
+  own('a3', { kind: 'asset', floor: 0n, ceiling: 500n }),
+  own('a4'),
+  own('a5', { floor: 0n, ceiling: 120n }),
+  own('e0', { currency: 'EUR', floor: 0n }),
+]
+
+const fund = (id: string, debit: string, credit: string, amount: bigint, currency = 'USD') =>
+  ({
+    verb: 'transfer',
+    ...{ id, debit, credit, amount, currency },
+    code: null,
+    metadata: null,
+    effectiveAt: null,
+  }) as const
+
+const FUNDING: readonly WriteRequest[] = [
+  fund('f0', 'bank', 'a0', 300n),
+  fund('f1', 'bank', 'a1', 300n),
+  fund('f2', 'a3', 'bank', 100n),
+  fund('f3', 'euros', 'e0', 50n, 'EUR'),
+]
