@@ -313,14 +313,14 @@ const unguarding: readonly (readonly [what: string, statement: string, guard: st
   ],
   [
     'a dropped CHECK',
-    'alter table ledger.account drop constraint account_above_floor',
-    'constraint account.account_above_floor',
+    'alter table ledger.account drop constraint account_sound',
+    'constraint account.account_sound',
   ],
   [
     'a CHECK that was not validated',
-    `alter table ledger.transfer drop constraint transfer_amount_positive,
-      add constraint transfer_amount_positive check (amount_minor > 0) not valid`,
-    'constraint transfer.transfer_amount_positive',
+    `alter table ledger.transfer drop constraint transfer_sound,
+      add constraint transfer_sound check (ledger.transfer_sound(transfer)) not valid`,
+    'constraint transfer.transfer_sound',
   ],
   [
     'a dropped unique index',
@@ -353,6 +353,14 @@ describe('verify', () => {
     const findings = await found([agree])
     expect(findings).toMatchObject([{ finding: 'guard_missing' }])
     expect(findings[0]?.subject).toContain('refuse_change')
+  })
+
+  test('LEDGER-26 names a rule that was made to agree', async () => {
+    const agree = `create or replace function ledger.account_sound(r ledger.account) returns boolean
+      language plpgsql immutable as $fn$ begin return true; end $fn$`
+    const findings = await found([agree])
+    expect(findings).toMatchObject([{ finding: 'guard_missing' }])
+    expect(findings[0]?.subject).toContain('account_sound')
   })
 
   test('points at the row that was touched and not at those after it', async () => {

@@ -2,7 +2,7 @@
  * Triggers of the new tables, and of accounts with their new columns. `refuse_change` is of 0001.
  *
  * History is append-only; the three rows that may change (account, reversal total, book) only move
- * forward. The conditions are WHEN clauses: a lawful update calls nothing.
+ * forward. The conditions on rows of every transfer are in functions; see `rules` for what a WHEN costs.
  */
 export function guardsOf0003(s: string): readonly string[] {
   const appendOnly = [
@@ -29,7 +29,8 @@ export function guardsOf0003(s: string): readonly string[] {
     `create trigger book_moves_forward before update on ${s}.book for each row
   when (new.sealed_until < old.sealed_until)
   execute function ${s}.refuse_change()`,
-    accountGuard(s),
+    ...accountGuard(s),
+    ...holdGuard(s),
   ]
 }
 
@@ -37,10 +38,35 @@ const statementGuard = (s: string, table: string, events: string): string => `
 create trigger ${table}_refuses_${events.replaceAll(' ', '_')} before ${events} on ${s}.${table}
   for each statement execute function ${s}.refuse_change()`
 
-// AFTER, not BEFORE: a BEFORE trigger would make PostgreSQL compute the generated column each time.
-const accountGuard = (s: string): string => `
-create trigger account_moves_forward after update on ${s}.account for each row
-  when (new.posted_debits_minor < old.posted_debits_minor
+/** A trigger of its own with its condition inside: a WHEN would be read anew for each statement. */
+const movesForward = (
+  s: string,
+  table: string,
+  when: 'before' | 'after',
+  backward: string,
+): readonly string[] => [
+  `create function ${s}.${table}_moves_forward() returns trigger language plpgsql as $fn$
+begin
+  if ${backward}
+  then
+    raise exception '%.% refuses this %', tg_table_schema, tg_table_name, tg_op
+      using errcode = 'LG900',
+            hint = 'The ledger is append-only: correct a mistake with a transfer the other way.';
+  end if;
+  return new;
+end
+$fn$`,
+  `create trigger ${table}_moves_forward ${when} update on ${s}.${table} for each row
+  execute function ${s}.${table}_moves_forward()`,
+]
+
+const accountGuard = (s: string): readonly string[] =>
+  // AFTER, not BEFORE: a BEFORE trigger would make PostgreSQL compute the generated column each time.
+  movesForward(
+    s,
+    'account',
+    'after',
+    `new.posted_debits_minor < old.posted_debits_minor
     or new.posted_credits_minor < old.posted_credits_minor
     or new.seq < old.seq
     or new.recorded_at < old.recorded_at
@@ -50,5 +76,21 @@ create trigger account_moves_forward after update on ${s}.account for each row
     or (old.closed_at is not null and new.closed_at is distinct from old.closed_at)
     or (new.id, new.part_of, new.shard, new.shards, new.currency, new.kind, new.created_at)
       is distinct from (old.id, old.part_of, old.shard, old.shards, old.currency, old.kind,
-        old.created_at))
-  execute function ${s}.refuse_change()`
+        old.created_at)`,
+  )
+
+// Until now the hold's guard had a WHEN as well.
+const holdGuard = (s: string): readonly string[] => [
+  `drop trigger hold_moves_forward on ${s}.hold`,
+  ...movesForward(
+    s,
+    'hold',
+    'before',
+    `old.state <> 'open'
+    or new.captured_minor < old.captured_minor
+    or (new.id, new.debit_id, new.credit_id, new.amount_minor, new.currency, new.expires_at,
+        new.tombstone)
+      is distinct from (old.id, old.debit_id, old.credit_id, old.amount_minor, old.currency,
+        old.expires_at, old.tombstone)`,
+  ),
+]

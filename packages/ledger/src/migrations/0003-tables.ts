@@ -1,5 +1,6 @@
 import { guardsOf0003 } from './0003-guards.ts'
 import { chainBackfill } from './0003-chain-backfill.ts'
+import { rules } from './0003-rules.ts'
 import { dropFunctions } from './drop-functions.ts'
 
 /**
@@ -20,7 +21,7 @@ export function tablesOf0003(s: string): readonly string[] {
     ...grouped(s),
     ...audit(s),
     ...chainBackfill(s),
-    ...afterBackfill(s),
+    ...rules(s),
     ...guardsOf0003(s),
   ]
 }
@@ -42,17 +43,6 @@ const account = (s: string): readonly string[] => [
   -- Time of the newest journal row. Recorded time never runs backwards along a sequence, so that
   -- "the balance at an instant" is a binary search.
   add column recorded_at timestamptz`,
-  `alter table ${s}.account
-  add constraint account_shards_range check (
-    shards between 0 and 64 and shard between 0 and 64 and (shard = 0 or shards = 0)
-    and (shard = 0) = (part_of is null)),
-  add constraint account_head_row_is_empty check (shards = 0 or (seq = 0
-    and posted_debits_minor = 0 and posted_credits_minor = 0
-    and pending_debits_minor = 0 and pending_credits_minor = 0)),
-  add constraint account_part_has_no_limits check (
-    shard = 0 or (floor_minor is null and ceiling_minor is null)),
-  add constraint account_closed_is_blocked check (
-    closed_at is null or (debits_blocked and credits_blocked))`,
   `create unique index account_parts on ${s}.account (part_of, shard) where part_of is not null`,
   // What was decided about an account, in order: limits, freezing, closing.
   `create table ${s}.account_change (
@@ -88,22 +78,6 @@ const transfer = (s: string): readonly string[] => [
   add column rejection jsonb,
   add column debit_hash bytea,
   add column credit_hash bytea`,
-  `alter table ${s}.transfer
-  drop constraint transfer_kind_known,
-  drop constraint transfer_whole_or_tombstone,
-  drop constraint transfer_capture_has_hold,
-  add constraint transfer_kind_known check (
-    kind in ('transfer', 'capture', 'reversal', 'tombstone', 'rejection')),
-  add constraint transfer_refers_as_its_kind check (case kind
-    when 'capture' then num_nonnulls(hold_id, capture_final, remainder) = 3
-      and reverses_id is null
-    when 'reversal' then num_nonnulls(reverses_id, remainder) = 2
-      and num_nonnulls(hold_id, capture_final) = 0
-    else num_nonnulls(hold_id, capture_final, remainder, reverses_id) = 0 end),
-  add constraint transfer_leg_of_journal check (
-    (journal_id is null) = (leg is null) and (journal_id is null or kind = 'transfer')),
-  -- The separator of the text that is hashed.
-  add constraint transfer_code_plain check (strpos(code, '|') = 0)`,
   `drop index ${s}.transfer_debit_seq`,
   `drop index ${s}.transfer_credit_seq`,
   `create unique index transfer_debit_seq on ${s}.transfer (debit_id, debit_shard, debit_seq)`,
@@ -186,18 +160,4 @@ const audit = (s: string): readonly string[] => [
   created_at timestamptz not null default clock_timestamp(),
   constraint checkpoint_signature_pkey primary key (checkpoint_no, key_id)
 )`,
-]
-
-const afterBackfill = (s: string): readonly string[] => [
-  `alter table ${s}.transfer
-  add constraint transfer_whole_or_without_money check (case
-    when kind = 'tombstone' then num_nonnulls(debit_id, credit_id, amount_minor, currency,
-      debit_seq, credit_seq, debit_balance_minor, credit_balance_minor, debit_hash, credit_hash,
-      rejection) = 0
-    when kind = 'rejection' then num_nonnulls(debit_seq, credit_seq, debit_balance_minor,
-        credit_balance_minor, debit_hash, credit_hash) = 0
-      and num_nulls(debit_id, credit_id, amount_minor, currency, rejection) = 0
-    else num_nulls(debit_id, credit_id, amount_minor, currency, debit_seq, credit_seq,
-        debit_balance_minor, credit_balance_minor, debit_hash, credit_hash) = 0
-      and rejection is null end)`,
 ]

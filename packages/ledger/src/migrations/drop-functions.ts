@@ -1,5 +1,5 @@
 /**
- * Drops every function of the schema but those of triggers, which tables of earlier migrations need.
+ * Drops every function of the schema but those of triggers and CHECKs, which belong to the tables.
  * By what the catalog lists and not by name, so that no signature of an old release survives beside
  * a new one.
  */
@@ -10,6 +10,9 @@ declare
 begin
   for v_function in select p.oid::regprocedure from pg_catalog.pg_proc p
     where p.pronamespace = '${s}'::regnamespace and p.prorettype <> 'trigger'::regtype
+      and not exists (select from pg_catalog.pg_depend d
+        where d.classid = 'pg_constraint'::regclass
+          and d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid)
   loop
     execute 'drop function ' || v_function;
   end loop;

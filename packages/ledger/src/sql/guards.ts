@@ -1,6 +1,6 @@
 /**
  * What keeps history as it is, by name: triggers that are switched on, validated constraints, unique
- * indexes, and the text of the function that refuses. The migration writes down the list as it made
+ * indexes, and the text of the functions that triggers and CHECKs call. The migration writes down the list as it made
  * it; `verify` compares. So no list has to be kept by hand, and another version of PostgreSQL, which
  * prints an expression differently, makes no finding.
  */
@@ -25,7 +25,8 @@ language sql stable as $fn$
     and r.relname not like 'migration%'
   union all
   select 'function ' || p.proname || ' ' || md5(p.prosrc) from pg_catalog.pg_proc p
-  where p.pronamespace = '${s}'::regnamespace and p.proname = 'refuse_change'
+  where p.pronamespace = '${s}'::regnamespace
+    and (p.prorettype = 'trigger'::regtype or p.proname like '%\\_sound')
 $fn$`
 
 const madeGuards = (s: string): string => `
