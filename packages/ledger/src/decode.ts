@@ -1,11 +1,18 @@
 import type { AccountResult } from './accounts.ts'
-import type { HoldResult, RejectionDetail, ReleaseResult, TransferResult } from './outcomes.ts'
+import type {
+  HoldResult,
+  JournalResult,
+  RejectionDetail,
+  ReleaseResult,
+  TransferResult,
+} from './outcomes.ts'
 import type {
   Account,
   Balance,
   BalanceAt,
   Entry,
   Hold,
+  Journal,
   Lookup,
   Statement,
   Transfer,
@@ -48,6 +55,8 @@ export function decodeTransfer(json: Json): Transfer {
     metadata: json.metadata,
     holdId: json.holdId,
     reversesId: json.reversesId,
+    journalId: json.journalId,
+    leg: json.leg,
     debitSeq: BigInt(json.debitSeq),
     creditSeq: BigInt(json.creditSeq),
     debitBalanceMinor: BigInt(json.debitBalanceMinor),
@@ -118,6 +127,39 @@ export function decodeTransferResult(value: unknown): TransferResult {
   return decodeRefusal(json) ?? { outcome: json.outcome, transfer: decodeTransfer(json.transfer) }
 }
 
+export function decodeJournal(json: Json): Journal {
+  return {
+    kind: 'journal',
+    id: json.id,
+    code: json.code,
+    metadata: json.metadata,
+    effectiveAt: new Date(json.effectiveAt),
+    createdAt: new Date(json.createdAt),
+    transfers: json.transfers.map(decodeTransfer),
+  }
+}
+
+/** A leg that cannot be written is answered as a transfer of its own would be, with its index. */
+export function decodeJournalResult(value: unknown): JournalResult {
+  const json = value as Json
+  if ('leg' in json) return refusedLeg(json.leg, decodeTransferResult(json.answer))
+  if (json.outcome === 'conflict') {
+    return { outcome: 'conflict', differs: json.differs, existing: decodeJournal(json.existing) }
+  }
+  return { outcome: json.outcome, journal: decodeJournal(json.journal) }
+}
+
+function refusedLeg(leg: number, answer: TransferResult): JournalResult {
+  if (answer.outcome === 'rejected') return { ...answer, detail: { ...answer.detail, leg } }
+  if (answer.outcome === 'conflict') {
+    const differs = answer.differs.map((field) => `transfers[${leg}].${field}`)
+    return { ...answer, differs }
+  }
+  // The very same transfer, but by itself or in another journal: only its id is in the way.
+  const { transfer } = answer as Extract<TransferResult, { outcome: 'replayed' }>
+  return { outcome: 'conflict', differs: [`transfers[${leg}].id`], existing: transfer }
+}
+
 export function decodeHoldResult(value: unknown): HoldResult {
   const json = value as Json
   return decodeRefusal(json) ?? { outcome: json.outcome, hold: decodeHold(json.hold) }
@@ -157,6 +199,7 @@ export function decodeLookup(value: unknown): Lookup | null {
     const reversedMinor = BigInt(json.reversedMinor)
     return { kind: 'hold', hold: decodeHold(json.hold), captures, reversedMinor }
   }
+  if (json.kind === 'journal') return { kind: 'journal', journal: decodeJournal(json.journal) }
   return { kind: 'tombstone', id: json.id, releasedAt: new Date(json.releasedAt) }
 }
 

@@ -1,10 +1,11 @@
 import { LedgerError } from './errors.ts'
 import type { Executor } from './executor.ts'
 import { decodeMany, type Item, itemOf, parametersOf } from './items.ts'
+import { type JournalInput, journalOf } from './journal.ts'
 import type { TransferInput } from './moves.ts'
-import type { Busy, TransferResult, Unknown } from './outcomes.ts'
+import type { Busy, JournalResult, TransferResult, Unknown } from './outcomes.ts'
 import { call } from './sql/call.ts'
-import { MANY_TYPES } from './sql/post-many.ts'
+import { MANY_TYPES } from './sql/many.ts'
 import { write } from './statement.ts'
 import { within } from './within.ts'
 
@@ -24,6 +25,16 @@ export interface TransferManyOptions {
 
 /** Verbs that move money between many accounts at once. */
 export interface LedgerGroups {
+  /**
+   * Transfers that stand or fall together: all legs are posted, in their order, or none is. Debits
+   * equal credits in every currency, because they do in every leg; an exchange is four legs through
+   * an account of yours in each currency.
+   *
+   * The first leg that cannot be posted decides the answer: `rejected` for its reason, with its
+   * index in `detail.leg`, or `conflict` where its id is in use. The same journal again is
+   * `replayed`. The journal and its legs are kept as such: `lookup` finds it by its id.
+   */
+  journal(db: Executor, journal: JournalInput): Promise<JournalResult>
   /**
    * Many transfers with the round trips and the commit of a few. Result *i* belongs to item *i*,
    * and is what {@link LedgerMoves.transfer} would have answered if the items had been sent one
@@ -53,6 +64,7 @@ export interface LedgerGroups {
 export function groupsOf(s: string): LedgerGroups {
   const post = postItems(s)
   return {
+    journal: journalOf(s),
     async transferMany(db, transfers, options = {}) {
       const chunk = within('chunk', options.chunk ?? CHUNK_DEFAULT, CHUNK_MAX)
       if (!Array.isArray(transfers) || transfers.length > ITEMS_MAX) {

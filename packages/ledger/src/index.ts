@@ -25,6 +25,7 @@ export type {
 export type { Currency, CurrencyResult, LedgerCurrencies } from './currencies.ts'
 export type { Executor } from './executor.ts'
 export type { LedgerGroups, TransferManyOptions } from './groups.ts'
+export type { JournalInput } from './journal.ts'
 export type { Ledger, LedgerOptions } from './ledger.ts'
 export type {
   CaptureInput,
@@ -41,6 +42,7 @@ export type {
   BusyCause,
   Conflict,
   HoldResult,
+  JournalResult,
   Outcome,
   Rejected,
   RejectionDetail,
@@ -59,6 +61,7 @@ export type {
   EntryPage,
   Hold,
   HoldState,
+  Journal,
   Lookup,
   Metadata,
   Side,

@@ -108,6 +108,8 @@ export function decodeMany(value: unknown, items: readonly Item[]): TransferResu
       metadata: item.metadata === null ? null : JSON.parse(item.metadata),
       holdId: null,
       reversesId: null,
+      journalId: null,
+      leg: null,
       debitSeq: BigInt(debitSeqs[index] as string),
       creditSeq: BigInt(creditSeqs[index] as string),
       debitBalanceMinor: BigInt(debitBalances[index] as string),

@@ -1,4 +1,4 @@
-import type { Hold, Transfer } from './records.ts'
+import type { Hold, Journal, Transfer } from './records.ts'
 
 /** How a call ended. Only faults that must abort a transaction are thrown instead. */
 export type Outcome = 'created' | 'replayed' | 'conflict' | 'rejected' | 'busy' | 'unknown'
@@ -74,6 +74,8 @@ export interface RejectionDetail {
   readonly currency?: string
   /** `hold_*` and `already_captured`: the hold as it is now; absent for a tombstone. */
   readonly hold?: Hold
+  /** Of a journal: the index of the leg that was refused. */
+  readonly leg?: number
 }
 
 /** The request was refused and nothing was written. */
@@ -126,6 +128,17 @@ export interface Unknown {
 export type TransferResult =
   | { readonly outcome: 'created' | 'replayed'; readonly transfer: Transfer }
   | Conflict<Transfer | Hold>
+  | Rejected
+  | Busy
+  | Unknown
+
+/**
+ * Answer of {@link Ledger.journal}. A `conflict` names fields of legs as `transfers[2].amountMinor`;
+ * what exists is the journal that has this id, or what an id of a leg names.
+ */
+export type JournalResult =
+  | { readonly outcome: 'created' | 'replayed'; readonly journal: Journal }
+  | Conflict<Journal | Transfer | Hold>
   | Rejected
   | Busy
   | Unknown

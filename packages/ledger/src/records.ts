@@ -39,6 +39,10 @@ export interface Transfer {
   readonly holdId: string | null
   /** The row that this gives back, in part or whole; null for every other kind. */
   readonly reversesId: string | null
+  /** The journal that this is a leg of; null: it stands for itself. */
+  readonly journalId: string | null
+  /** Its index among the legs of that journal. */
+  readonly leg: number | null
   /** Position of this row among the debit account's rows: 1, 2, 3 … without gaps. */
   readonly debitSeq: bigint
   /** Position of this row among the credit account's rows. */
@@ -51,6 +55,18 @@ export interface Transfer {
   readonly effectiveAt: Date
   /** When it was recorded, by PostgreSQL's clock. Never runs back along either account's rows. */
   readonly createdAt: Date
+}
+
+/** Transfers that stand or fall together. It never changes. */
+export interface Journal {
+  readonly kind: 'journal'
+  readonly id: string
+  readonly code: string | null
+  readonly metadata: Metadata | null
+  readonly effectiveAt: Date
+  readonly createdAt: Date
+  /** Its legs, in their order. */
+  readonly transfers: readonly Transfer[]
 }
 
 /**
@@ -97,6 +113,7 @@ export type Lookup =
       readonly reversedMinor: bigint
     }
   | { readonly kind: 'tombstone'; readonly id: string; readonly releasedAt: Date }
+  | { readonly kind: 'journal'; readonly journal: Journal }
 
 /** The numbers of one account in one snapshot, all in minor units. */
 export interface Balance {

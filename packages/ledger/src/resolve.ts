@@ -2,7 +2,7 @@ import { decodeLookup } from './decode.ts'
 import { LedgerError } from './errors.ts'
 import type { Executor } from './executor.ts'
 import { faultOf } from './pg-errors.ts'
-import type { Hold, Lookup, Transfer } from './records.ts'
+import type { Hold, Journal, Lookup, Transfer } from './records.ts'
 import { read } from './statement.ts'
 import { type Fate, fateOf, isMark } from './transaction-fate.ts'
 import { isUuid } from './validate.ts'
@@ -18,7 +18,7 @@ export interface ResolveInput {
 /**
  * Answer of {@link LedgerUnits.resolve}.
  *
- * What the id names: `posted`, `held`, `captured`, `released` and `expired` are facts; all but
+ * What the id names: `posted`, `journal_posted`, `held`, `captured`, `released` and `expired` are facts; all but
  * `held` are final.
  *
  * What became of the transaction, when the id names nothing (or none was given): `committed` and
@@ -34,6 +34,7 @@ export interface ResolveInput {
 export type Resolution =
   /** A transfer, or a capture that was given an id of its own. */
   | { readonly state: 'posted'; readonly transfer: Transfer }
+  | { readonly state: 'journal_posted'; readonly journal: Journal }
   | {
       /** A hold: open, captured (whole or by a final capture), released or past its time. */
       readonly state: 'held' | 'captured' | 'released' | 'expired'
@@ -84,6 +85,7 @@ async function askFate(db: Executor, xid: string): Promise<Fate> {
 }
 
 function stateOf(named: Lookup): Resolution {
+  if (named.kind === 'journal') return { state: 'journal_posted', journal: named.journal }
   if (named.kind === 'transfer') return { state: 'posted', transfer: named.transfer }
   if (named.kind === 'tombstone') return { state: 'released', hold: null, captures: [] }
   const { hold, captures } = named

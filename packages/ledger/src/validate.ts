@@ -1,6 +1,7 @@
 import { isDate } from 'node:util/types'
 import type { AccountInput } from './accounts.ts'
 import type { Currency } from './currencies.ts'
+import type { JournalInput } from './journal.ts'
 import type {
   CaptureInput,
   HoldInput,
@@ -21,6 +22,7 @@ export const EXPONENT_MAX: number = 18
 export const EXPIRES_IN_MS_MAX: number = 3_650 * 24 * 3_600_000
 
 const METADATA_BYTES_MAX = 16_384
+const LEGS_MAX = 1_000
 const YEAR_10000 = 253_402_300_800_000
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const CURRENCY = /^[A-Z][A-Z0-9]{2,11}$/
@@ -93,6 +95,18 @@ function refuseMovement(input: Untyped<MovementInput>): Rejected | null {
 function refuseCode(code: unknown): Rejected | null {
   if (code === undefined || code === null) return null
   return typeof code === 'string' && CODE.test(code) ? null : refuse('code_invalid', 'code')
+}
+
+/** The first thing wrong with the shape of a journal, its legs apart, or null. */
+export function refuseJournal(input: Untyped<JournalInput>): Rejected | null {
+  if (!isUuid(input.id)) return refuse('id_invalid', 'id')
+  const { transfers } = input
+  if (!Array.isArray(transfers) || transfers.length < 1 || transfers.length > LEGS_MAX) {
+    return refuse('legs_invalid', 'transfers')
+  }
+  return (
+    refuseCode(input.code) ?? refuseMetadata(input.metadata) ?? refuseEffectiveAt(input.effectiveAt)
+  )
 }
 
 /** The first thing wrong with the shape of a hold, or null. */

@@ -30,7 +30,7 @@ const refund = (transferId: string, amountMinor?: bigint) => ({
 
 const reversedOf = async (id: string) => {
   const found = await fx.ledger.lookup(fx.db, id)
-  return found === null || found.kind === 'tombstone' ? null : found.reversedMinor
+  return found !== null && 'reversedMinor' in found ? found.reversedMinor : null
 }
 
 describe('reverse', () => {

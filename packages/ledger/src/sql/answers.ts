@@ -3,7 +3,7 @@
  * would lose digits on its way through JSON.parse.
  */
 export function answers(s: string): readonly string[] {
-  return [rejected(s), transferJson(s), holdJson(s), conflict(s), accountJson(s)]
+  return [rejected(s), transferJson(s), journalJson(s), holdJson(s), conflict(s), accountJson(s)]
 }
 
 const rejected = (s: string): string => `
@@ -19,10 +19,20 @@ language sql stable as $fn$
     'debitAccountId', t.debit_id, 'creditAccountId', t.credit_id,
     'amountMinor', t.amount_minor::text, 'currency', t.currency, 'code', t.code,
     'metadata', t.metadata, 'holdId', t.hold_id, 'reversesId', t.reverses_id,
+    'journalId', t.journal_id, 'leg', t.leg,
     'effectiveAt', coalesce(t.effective_at, t.created_at),
     'debitSeq', t.debit_seq::text, 'creditSeq', t.credit_seq::text,
     'debitBalanceMinor', t.debit_balance_minor::text,
     'creditBalanceMinor', t.credit_balance_minor::text, 'createdAt', t.created_at)
+$fn$`
+
+const journalJson = (s: string): string => `
+create or replace function ${s}.journal_json(j ${s}.journal) returns json
+language sql stable as $fn$
+  select json_build_object('kind', 'journal', 'id', j.id, 'code', j.code, 'metadata', j.metadata,
+    'effectiveAt', coalesce(j.effective_at, j.created_at), 'createdAt', j.created_at,
+    'transfers', (select coalesce(json_agg(${s}.transfer_json(t) order by t.leg), '[]')
+      from ${s}.transfer t where t.journal_id = j.id))
 $fn$`
 
 // A hold past its time is shown as expired whether or not anything has settled it.

@@ -9,7 +9,9 @@ import { expiredMinorFunction } from './expired-minor.ts'
 import { history } from './history.ts'
 import { holdFunction } from './hold.ts'
 import { knownCaptureFunction } from './known-capture.ts'
+import { journalFunction } from './journal.ts'
 import { knownHoldFunction } from './known-hold.ts'
+import { knownJournalFunction } from './known-journal.ts'
 import { knownOtherwiseFunction } from './known-otherwise.ts'
 import { knownReversalFunction } from './known-reversal.ts'
 import { knownTransferFunction } from './known-transfer.ts'
@@ -46,8 +48,10 @@ export function functions(s: string): readonly string[] {
     knownReversalFunction(s),
     createAccountFunction(s),
     transferFunction(s),
+    knownJournalFunction(s),
     postManyFunction(s),
     transferManyFunction(s),
+    journalFunction(s),
     holdFunction(s),
     captureFunction(s),
     releaseFunction(s),

@@ -1,37 +1,8 @@
 import { decideAll, knownItem } from './decide-all.ts'
 import { lockRows } from './lock-rows.ts'
+import { MANY_ARGUMENTS, MANY_PARAMETERS } from './many.ts'
 import { micros } from './payload.ts'
 import { writeAccounts, writeRows } from './write-rows.ts'
-
-/** Parameters of every function that posts many items. Arrays have one element an item. */
-export const MANY_PARAMETERS = `
-  -- Distinct, in order of id; the sides of items are places in this list.
-  p_accounts uuid[],
-  p_ids uuid[],
-  -- Of an item whose id comes more than once: the place of the first that has it. Null: no such.
-  p_firsts integer[],
-  p_debits integer[], p_credits integer[], p_amounts bigint[], p_currencies text[],
-  -- Null where no item has any.
-  p_codes text[], p_metadata jsonb[], p_effective timestamptz[], p_record boolean[]`
-
-/** Their types, for `call`. */
-export const MANY_TYPES = [
-  'uuid[]',
-  'uuid[]',
-  'integer[]',
-  'integer[]',
-  'integer[]',
-  'bigint[]',
-  'text[]',
-  'text[]',
-  'jsonb[]',
-  'timestamptz[]',
-  'boolean[]',
-] as const
-
-/** Their names, to pass them on. */
-export const MANY_ARGUMENTS = `p_accounts, p_ids, p_firsts, p_debits, p_credits, p_amounts,
-    p_currencies, p_codes, p_metadata, p_effective, p_record`
 
 /**
  * Posts many transfers in the order given, each decided as a single one is; a journal (`p_journal`
@@ -63,6 +34,12 @@ begin
     if v_round > cardinality(p_ids) + 1 then
       raise exception 'an id of a batch is taken and names nothing';
     end if;${lockRows(s)}
+    if p_journal.id is not null then
+      v_answer := ${s}.known_journal(p_journal, ${MANY_ARGUMENTS});
+      if v_answer is not null then
+        return v_answer;
+      end if;
+    end if;
     v_now_micros := ${micros('v_now')};${decideAll(s)}
     begin${writeRows(s)}
       exit;

@@ -31,7 +31,9 @@ language sql stable ${definer} as $fn$
     (select json_build_object('kind', 'transfer', 'transfer', ${s}.transfer_json(t),
         'reversedMinor', coalesce(r.reversed_minor, 0)::text)
       from ${s}.transfer t left join ${s}.reversal_total r on r.transfer_id = t.id
-      where t.id = p_id))
+      where t.id = p_id),
+    (select json_build_object('kind', 'journal', 'journal', ${s}.journal_json(j))
+      from ${s}.journal j where j.id = p_id))
 $fn$`
 
 // The clock is the later of the server's and the account's horizon, as it is for the decisions.

@@ -1,5 +1,5 @@
 import { definer } from './definer.ts'
-import { MANY_ARGUMENTS, MANY_PARAMETERS } from './post-many.ts'
+import { MANY_ARGUMENTS, MANY_PARAMETERS } from './many.ts'
 
 /** Transfers that stand each for itself. Locks and reasons: see `post_many`. */
 export const transferManyFunction = (s: string): string => `

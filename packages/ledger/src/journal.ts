@@ -1,0 +1,67 @@
+import { decodeJournalResult } from './decode.ts'
+import type { Executor } from './executor.ts'
+import { type Item, itemOf, parametersOf } from './items.ts'
+import { timeText, type TransferInput } from './moves.ts'
+import type { JournalResult, Rejected } from './outcomes.ts'
+import type { Metadata } from './records.ts'
+import { call } from './sql/call.ts'
+import { MANY_TYPES } from './sql/many.ts'
+import { write } from './statement.ts'
+import { metadataText, refuseJournal } from './validate.ts'
+
+/** Request of {@link LedgerGroups.journal}. */
+export interface JournalInput {
+  /**
+   * UUID of the whole, made and stored by the caller before the call. Journals have ids of their
+   * own: it need not differ from those of transfers, but {@link LedgerReads.lookup} shows a transfer
+   * or hold of the same id first.
+   */
+  readonly id: string
+  /**
+   * The legs, 1 … 1,000, applied in this order. Their ids are those of transfers, and no two are
+   * the same. A leg without an `effectiveAt` has that of the journal.
+   */
+  readonly transfers: readonly TransferInput[]
+  /** Your name for this sort of journal, as of a transfer. Legs do not inherit it. */
+  readonly code?: string | null
+  /** Of the whole, beside that of each leg; at most 16 KiB as JSON. */
+  readonly metadata?: Metadata | null
+  /** When it counts, as of a transfer. @defaultValue the time at which it is recorded */
+  readonly effectiveAt?: Date | null
+}
+
+/** {@link LedgerGroups.journal} on a schema. */
+export function journalOf(
+  s: string,
+): (db: Executor, journal: JournalInput) => Promise<JournalResult> {
+  const statement = call(s, 'journal', 'uuid', 'text', 'jsonb', 'timestamptz', ...MANY_TYPES)
+  return async (db, journal) => {
+    const refusal = refuseJournal(journal)
+    if (refusal !== null) return refusal
+    const legs = legsOf(journal)
+    if ('outcome' in legs) return legs
+    const own = [
+      journal.code ?? null,
+      metadataText(journal.metadata),
+      timeText(journal.effectiveAt),
+    ]
+    const parameters = [journal.id, ...own, ...parametersOf(legs)]
+    return write(db, journal.id, statement, parameters, decodeJournalResult)
+  }
+}
+
+/** The legs as items, or what is wrong with the shape of one. */
+function legsOf({ transfers, effectiveAt }: JournalInput): Item[] | Rejected {
+  const legs: Item[] = []
+  const ids = new Set<string>()
+  for (const [leg, transfer] of transfers.entries()) {
+    const item = itemOf({ ...transfer, effectiveAt: transfer?.effectiveAt ?? effectiveAt ?? null })
+    if ('outcome' in item) return { ...item, detail: { ...item.detail, leg } }
+    if (ids.has(item.id)) {
+      return { outcome: 'rejected', reason: 'legs_invalid', detail: { field: 'id', leg } }
+    }
+    ids.add(item.id)
+    legs.push(item)
+  }
+  return legs
+}
