@@ -3,6 +3,7 @@ import { auditOf } from './audit.ts'
 import { checkpointsOf } from './checkpoint.ts'
 import { currenciesOf } from './currencies.ts'
 import { groupsOf } from './groups.ts'
+import { exportsOf } from './export.ts'
 import type { Ledger, LedgerOptions } from './ledger.ts'
 import { movesOf } from './moves.ts'
 import { readsOf } from './reads.ts'
@@ -28,5 +29,6 @@ export function createLedger(options: LedgerOptions = {}): Ledger {
     ...auditOf(schema),
     ...checkpointsOf(schema),
     ...unitsOf(schema),
+    ...exportsOf(schema),
   }
 }

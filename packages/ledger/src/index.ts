@@ -16,6 +16,14 @@ export { ed25519Signer } from './signer.ts'
 export type { CheckpointSigner, PublicKeys } from './signer.ts'
 export type { CheckpointResult, LedgerCheckpoints } from './checkpoint.ts'
 export type { Checkpoint, CheckpointLeaf, CheckpointSignature } from './checkpoint-format.ts'
+export type { ExportOptions, LedgerExports } from './export.ts'
+export { verifyExport } from './verify-export.ts'
+export type {
+  ExportFinding,
+  ExportFindingKind,
+  ExportVerification,
+  VerifyExportOptions,
+} from './verify-export.ts'
 export type {
   CheckpointFinding,
   CheckpointFindingKind,

@@ -1,5 +1,6 @@
 import type { LedgerAccounts } from './accounts.ts'
 import type { LedgerAudit } from './audit.ts'
+import type { LedgerExports } from './export.ts'
 import type { LedgerCheckpoints } from './checkpoint.ts'
 import type { LedgerCurrencies } from './currencies.ts'
 import type { LedgerGroups } from './groups.ts'
@@ -26,7 +27,14 @@ export interface LedgerOptions {
  * or it can deadlock with another (PostgreSQL ends one of them, nothing is half done).
  */
 export interface Ledger
-  extends LedgerMoves, LedgerGroups, LedgerReads, LedgerAudit, LedgerCheckpoints, LedgerUnits {
+  extends
+    LedgerMoves,
+    LedgerGroups,
+    LedgerReads,
+    LedgerAudit,
+    LedgerCheckpoints,
+    LedgerExports,
+    LedgerUnits {
   readonly schema: string
   readonly accounts: LedgerAccounts
   readonly currencies: LedgerCurrencies

@@ -1,10 +1,13 @@
 /* The examples work as they stand, and the README shows exactly them. */
-import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { createTestDatabase } from '@payflow/testkit'
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createTestDatabase, temporaryFolder } from '@payflow/testkit'
 import { describe, expect, test } from 'vitest'
+import { checkExport, exportJournal } from '../examples/export-and-check.ts'
 import { connect, firstTransfer } from '../examples/first-transfer.ts'
 import { payOrder } from '../examples/pay-an-order.ts'
+import { ed25519Signer } from '../src/index.ts'
 import { openFixture } from './support/fixture.ts'
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
@@ -53,6 +56,28 @@ describe('examples', () => {
     expect(await payOrder(fx.db, fx.ledger, order)).toBe('conflict')
     const { rows } = await fx.database.pool.query('select paid from orders')
     expect(rows).toEqual([{ paid: false }])
+    await fx.close()
+  })
+
+  test('export-and-check goes on where it left off, and an auditor needs only the file', async () => {
+    const fx = await openFixture()
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+    const signer = ed25519Signer({ keyId: '2026', privateKey })
+    const folder = temporaryFolder('export')
+    const night = async (n: number, after: number) => {
+      await fx.wallet(100n)
+      return exportJournal(fx.db, fx.ledger, { signer, after, file: join(folder, `${n}.ndjson`) })
+    }
+    const first = await night(1, 0)
+    const second = await night(2, first?.no ?? 0)
+    const keys = { '2026': String(publicKey.export({ type: 'spki', format: 'pem' })) }
+    const checked = await checkExport(join(folder, '1.ndjson'), keys)
+    expect(checked).toMatchObject({ clean: true, transfers: 1, last: first })
+    const rest = await checkExport(join(folder, '2.ndjson'), keys, checked.last ?? undefined)
+    expect(rest).toMatchObject({ clean: true, transfers: 1, last: second })
+    const forged = readFileSync(join(folder, '1.ndjson'), 'utf8').replace('"100"', '"900"')
+    writeFileSync(join(folder, 'forged.ndjson'), forged)
+    expect(await checkExport(join(folder, 'forged.ndjson'), keys)).toMatchObject({ clean: false })
     await fx.close()
   })
 
