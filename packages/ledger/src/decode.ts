@@ -57,6 +57,8 @@ export function decodeTransfer(json: Json): Transfer {
     reversesId: json.reversesId,
     journalId: json.journalId,
     leg: json.leg,
+    debitShard: json.debitShard,
+    creditShard: json.creditShard,
     debitSeq: BigInt(json.debitSeq),
     creditSeq: BigInt(json.creditSeq),
     debitBalanceMinor: BigInt(json.debitBalanceMinor),

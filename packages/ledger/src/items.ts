@@ -110,6 +110,8 @@ export function decodeMany(value: unknown, items: readonly Item[]): TransferResu
       reversesId: null,
       journalId: null,
       leg: null,
+      debitShard: 0, // only exact accounts can be in a batch so far
+      creditShard: 0,
       debitSeq: BigInt(debitSeqs[index] as string),
       creditSeq: BigInt(creditSeqs[index] as string),
       debitBalanceMinor: BigInt(debitBalances[index] as string),

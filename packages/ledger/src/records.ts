@@ -43,13 +43,23 @@ export interface Transfer {
   readonly journalId: string | null
   /** Its index among the legs of that journal. */
   readonly leg: number | null
-  /** Position of this row among the debit account's rows: 1, 2, 3 … without gaps. */
+  /** Part of the debit account that this row is on: 1 … n of a sharded account, else 0. */
+  readonly debitShard: number
+  /** Part of the credit account that this row is on. */
+  readonly creditShard: number
+  /**
+   * Position of this row among the debit account's rows, or those of the one part of a sharded
+   * account: 1, 2, 3 … without gaps.
+   */
   readonly debitSeq: bigint
-  /** Position of this row among the credit account's rows. */
+  /** Position of this row among the credit account's rows, or those of the one part. */
   readonly creditSeq: bigint
-  /** Balance of the debit account after this row, on its normal side. */
+  /**
+   * Balance of the debit account after this row, on its normal side; of a sharded account that of
+   * the one part, which can be below zero where the account is not.
+   */
   readonly debitBalanceMinor: bigint
-  /** Balance of the credit account after this row, on its normal side. */
+  /** Balance of the credit account after this row, or of the one part, on its normal side. */
   readonly creditBalanceMinor: bigint
   /** When it counts; `createdAt`, unless the request said otherwise. */
   readonly effectiveAt: Date
@@ -137,7 +147,7 @@ export interface Balance {
   readonly availableMinor: bigint
   readonly floorMinor: bigint | null
   readonly ceilingMinor: bigint | null
-  /** Number of journal rows of this account, and the `seq` of the last one. */
+  /** Number of journal rows of this account; of an exact one, the `seq` of the last row. */
   readonly seq: bigint
 }
 

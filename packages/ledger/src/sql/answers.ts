@@ -21,6 +21,7 @@ language sql stable as $fn$
     'metadata', t.metadata, 'holdId', t.hold_id, 'reversesId', t.reverses_id,
     'journalId', t.journal_id, 'leg', t.leg,
     'effectiveAt', coalesce(t.effective_at, t.created_at),
+    'debitShard', t.debit_shard, 'creditShard', t.credit_shard,
     'debitSeq', t.debit_seq::text, 'creditSeq', t.credit_seq::text,
     'debitBalanceMinor', t.debit_balance_minor::text,
     'creditBalanceMinor', t.credit_balance_minor::text, 'createdAt', t.created_at)
@@ -64,5 +65,5 @@ language sql stable as $fn$
   select json_build_object('id', a.id, 'currency', a.currency, 'kind', a.kind,
     'normalSide', case when a.debit_normal then 'debit' else 'credit' end,
     'floorMinor', a.floor_minor::text, 'ceilingMinor', a.ceiling_minor::text,
-    'metadata', a.metadata, 'createdAt', a.created_at)
+    'shards', a.shards, 'metadata', a.metadata, 'createdAt', a.created_at)
 $fn$`

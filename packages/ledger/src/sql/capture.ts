@@ -1,5 +1,5 @@
 import { definer } from './definer.ts'
-import { lockPair } from './lock-pair.ts'
+import { lockHold } from './lock-pair.ts'
 import { moved } from './moved.ts'
 import { advanced, postRow } from './post-row.ts'
 import { readSeal } from './read-seal.ts'
@@ -37,7 +37,7 @@ begin
     v_refusal := ${s}.rejected('hold_not_found', null);
   elsif v_hold.tombstone then
     v_refusal := ${s}.rejected('hold_released', null);
-  else${lockPair(s, 'v_hold.debit_id', 'v_hold.credit_id')}
+  else${lockHold(s)}
     select * into v_hold from ${s}.hold where id = p_hold_id;${readSeal(s)}
     v_now := greatest(clock_timestamp(), v_debit.recorded_at, v_credit.recorded_at,
       v_debit.expiry_horizon, v_credit.expiry_horizon, v_sealed_until);

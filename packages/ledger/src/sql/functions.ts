@@ -8,6 +8,7 @@ import { expireHoldsFunction } from './expire-holds.ts'
 import { expiredMinorFunction } from './expired-minor.ts'
 import { history } from './history.ts'
 import { holdFunction } from './hold.ts'
+import { keepHorizonFunction } from './keep-horizon.ts'
 import { knownCaptureFunction } from './known-capture.ts'
 import { journalFunction } from './journal.ts'
 import { knownHoldFunction } from './known-hold.ts'
@@ -18,6 +19,8 @@ import { knownTransferFunction } from './known-transfer.ts'
 import { limitRefusalFunction } from './limit-refusal.ts'
 import { lockAccountsFunction } from './lock-accounts.ts'
 import { postManyFunction } from './post-many.ts'
+import { lockPartFunction } from './lock-pair.ts'
+import { lockShardFunction } from './lock-shard.ts'
 import { reads } from './reads.ts'
 import { refusalFunction } from './refusal.ts'
 import { releaseFunction } from './release.ts'
@@ -27,6 +30,7 @@ import { settleHoldFunction } from './settle-hold.ts'
 import { transferManyFunction } from './transfer-many.ts'
 import { transferFunction } from './transfer.ts'
 import { verification } from './verification.ts'
+import { wholeFunction } from './whole.ts'
 
 /**
  * Every function, each before its first user. PostgreSQL lets everybody execute a new function, so
@@ -37,6 +41,10 @@ export function functions(s: string): readonly string[] {
     ...answers(s),
     expiredMinorFunction(s),
     accountRefusalFunction(s),
+    lockShardFunction(s),
+    lockPartFunction(s),
+    wholeFunction(s),
+    keepHorizonFunction(s),
     limitRefusalFunction(s),
     refusalFunction(s),
     captureRefusalFunction(s),

@@ -22,7 +22,7 @@ declare
   v_refusal json;
   v_now timestamptz;
   v_horizon timestamptz;
-begin${lockPair(s, 'p_debit_id', 'p_credit_id')}
+begin${lockPair(s, 'p_debit_id', 'p_credit_id', 'p_id')}
   v_now := greatest(clock_timestamp(), v_debit.expiry_horizon, v_credit.expiry_horizon);
 
   if ${withinLimits} is not true then
@@ -32,18 +32,21 @@ begin${lockPair(s, 'p_debit_id', 'p_credit_id')}
   end if;
 
   if v_refusal is null then
-    insert into ${s}.hold (id, state, debit_id, credit_id, amount_minor, currency, code, metadata,
-      expires_in_ms, expires_at)
-    select p_id, 'open', p_debit_id, p_credit_id, p_amount_minor, p_currency, p_code,
-      p_metadata, p_expires_in_ms, v_now + p_expires_in_ms * interval '1 millisecond'
+    insert into ${s}.hold (id, state, debit_id, debit_shard, credit_id, credit_shard,
+      amount_minor, currency, code, metadata, expires_in_ms, expires_at)
+    select p_id, 'open', p_debit_id, v_debit.shard, p_credit_id, v_credit.shard,
+      p_amount_minor, p_currency, p_code, p_metadata, p_expires_in_ms, v_now + p_expires_in_ms * interval '1 millisecond'
     where not exists (select from ${s}.transfer where id = p_id)
     on conflict (id) do nothing
     returning * into v_hold;
     if found then
       update ${s}.account set
-        ${moved('pending', '+', 'p_amount_minor', 'p_debit_id', 'p_credit_id')},
+        ${moved('pending', '+', 'p_amount_minor', 'v_debit.id', 'v_credit.id')},
         expiry_horizon = greatest(expiry_horizon, v_horizon)
-      where id in (p_debit_id, p_credit_id);
+      where id in (v_debit.id, v_credit.id);
+      if v_horizon is not null and (v_debit.limited or v_credit.limited) then
+        perform ${s}.keep_horizon(p_debit_id, p_credit_id, v_horizon);
+      end if;
       return json_build_object('outcome', 'created', 'hold', ${s}.hold_json(v_hold, v_now));
     end if;
   end if;

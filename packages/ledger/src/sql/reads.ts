@@ -11,7 +11,7 @@ export function reads(s: string): readonly string[] {
 const getAccount = (s: string): string => `
 create or replace function ${s}.get_account(p_id uuid) returns json
 language sql stable ${definer} as $fn$
-  select ${s}.account_json(a) from ${s}.account a where a.id = p_id
+  select ${s}.account_json(a) from ${s}.account a where a.id = p_id and a.shard = 0
 $fn$`
 
 // A hold comes first: the capture of a whole hold has the hold's id.
@@ -36,28 +36,32 @@ language sql stable ${definer} as $fn$
       from ${s}.journal j where j.id = p_id))
 $fn$`
 
-// The clock is the later of the server's and the account's horizon, as it is for the decisions.
+// The clock is the later of the server's and the account's horizon, as it is for the decisions. The
+// row of a sharded account has no money of its own: adding it to the parts changes nothing.
 const balance = (s: string): string => `
 create or replace function ${s}.balance(p_id uuid) returns json
 language sql stable ${definer} as $fn$
   select json_build_object('accountId', a.id, 'currency', a.currency, 'exponent', c.exponent,
     'kind', a.kind, 'normalSide', case when a.debit_normal then 'debit' else 'credit' end,
-    'postedDebitsMinor', a.posted_debits_minor::text,
-    'postedCreditsMinor', a.posted_credits_minor::text,
+    'postedDebitsMinor', r.posted_debits::text, 'postedCreditsMinor', r.posted_credits::text,
     'pendingDebitsMinor', p.debits::text, 'pendingCreditsMinor', p.credits::text,
     'balanceMinor', b.balance::text,
     'availableMinor', (b.balance - case when a.debit_normal then p.credits else p.debits end)::text,
-    'floorMinor', a.floor_minor::text, 'ceilingMinor', a.ceiling_minor::text, 'seq', a.seq::text)
+    'floorMinor', a.floor_minor::text, 'ceilingMinor', a.ceiling_minor::text, 'seq', r.seq::text)
   from ${s}.account a
   join ${s}.currency c on c.code = a.currency
-  cross join lateral (select greatest(clock_timestamp(), a.expiry_horizon) as now) t
+  cross join lateral (select sum(posted_debits_minor) as posted_debits,
+      sum(posted_credits_minor) as posted_credits, sum(pending_debits_minor) as pending_debits,
+      sum(pending_credits_minor) as pending_credits, sum(seq) as seq,
+      greatest(clock_timestamp(), max(expiry_horizon)) as now
+    from (select a.* union all select part.* from ${s}.account part
+      where a.shards > 0 and part.part_of = a.id) rows) r
   cross join lateral (select
-    a.pending_debits_minor - ${s}.expired_minor(a.id, true, t.now) as debits,
-    a.pending_credits_minor - ${s}.expired_minor(a.id, false, t.now) as credits) p
-  cross join lateral (select case when a.debit_normal
-    then a.posted_debits_minor - a.posted_credits_minor
-    else a.posted_credits_minor - a.posted_debits_minor end as balance) b
-  where a.id = p_id
+    r.pending_debits - ${s}.expired_minor(a.id, true, r.now) as debits,
+    r.pending_credits - ${s}.expired_minor(a.id, false, r.now) as credits) p
+  cross join lateral (select case when a.debit_normal then r.posted_debits - r.posted_credits
+    else r.posted_credits - r.posted_debits end as balance) b
+  where a.id = p_id and a.shard = 0
 $fn$`
 
 const entries = (s: string): string => `
@@ -71,7 +75,7 @@ const trialBalance = (s: string): string => `
 create or replace function ${s}.trial_balance() returns json
 language sql stable ${definer} as $fn$
   with line as (
-    select currency, kind, count(*) as accounts,
+    select currency, kind, count(*) filter (where shard = 0) as accounts,
       sum(posted_debits_minor) as debits, sum(posted_credits_minor) as credits
     from ${s}.account group by currency, kind),
   total as (

@@ -1,7 +1,8 @@
 /**
  * Why `p_amount_minor` may not go from `p_debit` to `p_credit` at `p_now`, or null when it may.
  *
- * Takes no lock: the caller holds both account rows. The order of the tests is the documented
+ * Takes no lock: the caller holds both account rows, or of a sharded account the part to post on,
+ * and all parts where it has limits. The order of the tests is the documented
  * precedence.
  */
 export const refusalFunction = (s: string): string => `
@@ -23,7 +24,15 @@ begin
       json_build_object('accountId', p_credit_id, 'currency', p_credit.currency));
   elsif p_effective_at < p_sealed_until then
     return ${s}.rejected('period_sealed', json_build_object('sealedUntil', p_sealed_until));
-  elsif p_amount_minor > 9223372036854775807
+  end if;
+
+  if p_debit.limited then
+    p_debit := ${s}.whole(p_debit);
+  end if;
+  if p_credit.limited then
+    p_credit := ${s}.whole(p_credit);
+  end if;
+  if p_amount_minor > 9223372036854775807
     - p_debit.posted_debits_minor - p_debit.pending_debits_minor
   then
     return ${s}.rejected('overflow', json_build_object('accountId', p_debit_id));

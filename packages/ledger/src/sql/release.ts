@@ -1,5 +1,5 @@
 import { definer } from './definer.ts'
-import { lockPair } from './lock-pair.ts'
+import { lockHold } from './lock-pair.ts'
 
 /**
  * Makes sure that an id never posts, or says that it has.
@@ -48,7 +48,7 @@ begin
   elsif v_hold.tombstone then
     return json_build_object('outcome', 'replayed', 'state', 'released', 'hold', null);
   end if;
-${lockPair(s, 'v_hold.debit_id', 'v_hold.credit_id')}
+${lockHold(s)}
   select * into v_hold from ${s}.hold where id = p_hold_id;
   v_now := greatest(clock_timestamp(), v_debit.expiry_horizon, v_credit.expiry_horizon);
   if v_hold.state = 'captured' then

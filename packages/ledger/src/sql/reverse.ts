@@ -31,7 +31,7 @@ declare
   v_payload bytea;
 begin
   select * into v_original from ${s}.transfer where id = p_transfer_id;
-  if v_original.kind in ('transfer', 'capture') then${lockPair(s, 'v_original.credit_id', 'v_original.debit_id')}
+  if v_original.kind in ('transfer', 'capture') then${lockPair(s, 'v_original.credit_id', 'v_original.debit_id', 'p_id')}
     perform from ${s}.transfer where id = p_transfer_id for no key update;
 ${readSeal(s)}
     v_now := greatest(clock_timestamp(), v_debit.recorded_at, v_credit.recorded_at,
@@ -72,6 +72,9 @@ ${postRow(s, `not exists (select from ${s}.hold where id = p_id)`)}
         ${advanced},
         expiry_horizon = greatest(expiry_horizon, v_now)
       where id in (v_debit.id, v_credit.id);
+      if v_debit.limited or v_credit.limited then
+        perform ${s}.keep_horizon(v_original.credit_id, v_original.debit_id, v_now);
+      end if;
       return json_build_object('outcome', 'created', 'transfer', ${s}.transfer_json(v_transfer));
     end if;
   end if;

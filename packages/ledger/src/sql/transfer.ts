@@ -28,7 +28,7 @@ declare
   v_now timestamptz;
   v_horizon timestamptz;
   v_payload bytea;
-begin${lockPair(s, 'p_debit_id', 'p_credit_id')}${readSeal(s)}
+begin${lockPair(s, 'p_debit_id', 'p_credit_id', 'p_id')}${readSeal(s)}
   v_now := greatest(clock_timestamp(), v_debit.recorded_at, v_credit.recorded_at,
     v_debit.expiry_horizon, v_credit.expiry_horizon, v_sealed_until);
   if (${withinLimits}
@@ -56,6 +56,9 @@ ${postRow(s, `not exists (select from ${s}.hold where id = p_id)`)}
         ${advanced},
         expiry_horizon = greatest(expiry_horizon, v_horizon)
       where id in (v_debit.id, v_credit.id);
+      if v_horizon is not null and (v_debit.limited or v_credit.limited) then
+        perform ${s}.keep_horizon(p_debit_id, p_credit_id, v_horizon);
+      end if;
       return json_build_object('outcome', 'created',
         'transfer', ${s}.transfer_json(v_transfer));
     end if;
