@@ -11,6 +11,8 @@
  * - `LEDGER_MIGRATION_CHANGED`: the database has run another text of a migration than this package
  *   has: a released migration was edited, or this is another build.
  * - `LEDGER_SCHEMA_NEWER`: a newer version of the package has migrated the database.
+ * - `LEDGER_ROLES_NEEDED`: the role that migrates may not create the ledger's roles, or not become
+ *   the owner; the message has the SQL that somebody else has to run.
  * - `LEDGER_INVALID_OPTION`: an option or query argument outside its documented range.
  * - `LEDGER_DATABASE`: any other error of PostgreSQL, in `cause`.
  */
@@ -22,6 +24,7 @@ export type LedgerErrorCode =
   | 'LEDGER_MIGRATION_FAILED'
   | 'LEDGER_MIGRATION_CHANGED'
   | 'LEDGER_SCHEMA_NEWER'
+  | 'LEDGER_ROLES_NEEDED'
   | 'LEDGER_INVALID_OPTION'
   | 'LEDGER_DATABASE'
 

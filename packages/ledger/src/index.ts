@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { createLedger } from './create-ledger.ts'
+export { applyLedgerRoles } from './migrations/apply-ledger-roles.ts'
 export { migrateLedger } from './migrations/migrate-ledger.ts'
 export { createLedgerMigrations } from './migrations/provider.ts'
 export { formatDecimal, minor, parseDecimal } from './minor.ts'
@@ -82,8 +83,6 @@ export type {
   TrialBalanceLine,
   TrialBalanceTotal,
 } from './records.ts'
-export type { MigrateLedgerOptions } from './migrations/migrate-ledger.ts'
-export type { LedgerMigrationOptions } from './migrations/provider.ts'
 export type {
   Finding,
   FindingKind,
@@ -93,6 +92,9 @@ export type {
   VerifyProgress,
 } from './verify.ts'
 export type { AmountMinor, Minor } from './minor.ts'
+export type { LedgerRolesOptions } from './migrations/apply-ledger-roles.ts'
+export type { LedgerMigrationOptions, MigrateLedgerOptions } from './migrations/options.ts'
+export type { LedgerRoles } from './migrations/role-names.ts'
 export type { PoolPort } from './pool.ts'
 export type { Resolution, ResolveInput } from './resolve.ts'
 export type { RunOptions, RunResult, RunUnknown } from './run.ts'

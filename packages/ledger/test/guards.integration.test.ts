@@ -4,7 +4,6 @@
  */
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Executor } from '../src/index.ts'
 import { type Fixture, movement, openFixture } from './support/fixture.ts'
 
 let fx: Fixture
@@ -96,51 +95,5 @@ describe('append-only', () => {
     await expect(sql.raw(oneSided).execute(fx.db)).rejects.toMatchObject({
       constraint: 'transfer_whole_or_without_money',
     })
-  })
-
-  test('LEDGER-26 a role with only the documented grants can pay and cannot touch a table', async () => {
-    const role = `app_${fx.database.name}`
-    await sql.raw(`create role ${role}`).execute(fx.db)
-    await sql.raw(`grant usage on schema ledger to ${role}`).execute(fx.db)
-    await sql.raw(`grant execute on all functions in schema ledger to ${role}`).execute(fx.db)
-    const asApp = <T>(act: (trx: Executor) => Promise<T>) =>
-      fx.db.transaction().execute(async (trx) => {
-        await sql.raw(`set local role ${role}`).execute(trx)
-        return act(trx)
-      })
-    try {
-      const paid = await asApp((trx) => fx.ledger.transfer(trx, movement(from, to)))
-      expect(paid.outcome).toBe('created')
-      expect((await asApp((trx) => fx.ledger.verify(trx))).clean).toBe(true)
-      for (const statement of [
-        'update ledger.account set floor_minor = null',
-        'update ledger.currency set exponent = 2',
-        'delete from ledger.transfer',
-        'select from ledger.transfer',
-      ]) {
-        const touched = asApp((trx) => sql.raw(statement).execute(trx))
-        await expect(touched).rejects.toMatchObject({ code: '42501' })
-      }
-    } finally {
-      await sql.raw(`drop owned by ${role}; drop role ${role}`).execute(fx.db)
-    }
-  })
-
-  test('LEDGER-26 a role without grants can neither call nor read', async () => {
-    const role = `stranger_${fx.database.name}`
-    await sql.raw(`create role ${role}`).execute(fx.db)
-    try {
-      for (const right of [
-        `has_schema_privilege('${role}', 'ledger', 'usage')`,
-        `has_table_privilege('${role}', 'ledger.transfer', 'select')`,
-        `has_function_privilege('${role}', 'ledger.release(uuid)', 'execute')`,
-        `has_function_privilege('${role}', 'ledger.expire_holds(integer)', 'execute')`,
-      ]) {
-        const { rows } = await sql.raw<{ has: boolean }>(`select ${right} as has`).execute(fx.db)
-        expect([right, rows[0]?.has]).toEqual([right, false])
-      }
-    } finally {
-      await sql.raw(`drop role ${role}`).execute(fx.db)
-    }
   })
 })

@@ -42,7 +42,7 @@ describe('migrateLedger', () => {
   })
 
   test('two ledgers live side by side in schemas of their own', async () => {
-    await migrateLedger(database.db, { schema: 'second' })
+    await migrateLedger(database.db, { schema: 'second', roles: 'none' })
     const [first, second] = [createLedger(), createLedger({ schema: 'second' })]
     const account = { id: randomUUID(), currency: 'USD', kind: 'asset' } as const
     expect((await second.accounts.create(database.db, account)).outcome).toBe('created')

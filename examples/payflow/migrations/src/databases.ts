@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'kysely'
-import { migrateLedger } from '@payflow/ledger'
+import { migrateLedger, type LedgerRoles } from '@payflow/ledger'
 import { migrateQueue } from '@payflow/queue'
 import { applyScripts } from './app-migrator.ts'
 import { users } from './auth/0001-users.ts'
@@ -18,9 +18,15 @@ export async function migrateAuth(db: Kysely<any>): Promise<void> {
   await applyScripts(db, { '0001-users': users })
 }
 
-/** Brings the ledger and the tables of wallet-service to the newest version. */
-export async function migrateWallet(db: Kysely<any>): Promise<void> {
-  await migrateLedger(db)
+/**
+ * Brings the ledger and the tables of wallet-service to the newest version. The ledger grants its
+ * own roles what they may do; without any it belongs to who migrates, which is enough for a test.
+ */
+export async function migrateWallet(
+  db: Kysely<any>,
+  roles: LedgerRoles | 'none' = 'none',
+): Promise<void> {
+  await migrateLedger(db, { roles })
   await applyScripts(db, { '0001-wallets': wallets })
 }
 
@@ -37,7 +43,9 @@ export async function migrateNotification(db: Kysely<any>): Promise<void> {
 }
 
 /** Brings the tables of one service to the newest version, whichever it is. */
-export const migrations: Readonly<Record<DatabaseName, (db: Kysely<any>) => Promise<void>>> = {
+export const migrations: Readonly<
+  Record<DatabaseName, (db: Kysely<any>, ledgerRoles: LedgerRoles) => Promise<void>>
+> = {
   auth: migrateAuth,
   wallet: migrateWallet,
   transaction: migrateTransaction,
@@ -58,12 +66,8 @@ const grants: Readonly<Record<DatabaseName, readonly string[]>> = {
     'grant select, insert, update on public.refresh_tokens to $role',
     'grant select, insert, update on public.wallet_provisioning to $role',
   ],
-  wallet: [
-    // The ledger's functions run with its owner's rights; its tables stay out of reach.
-    'grant usage on schema ledger to $role',
-    'grant execute on all functions in schema ledger to $role',
-    'grant select, insert on public.wallets to $role',
-  ],
+  // And what the ledger's own migration grants to the role of its application.
+  wallet: ['grant select, insert on public.wallets to $role'],
   transaction: [
     ...queueGrants,
     'grant select, insert, update on public.payment_claims to $role',

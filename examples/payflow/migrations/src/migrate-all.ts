@@ -20,7 +20,8 @@ const LOCK = 7_202_611_221
 
 /**
  * Creates the four databases and their roles, or brings them up to date. Each role reaches its own
- * database and no other. Safe to repeat, to interrupt, and to run twice at once: the second run
+ * database and no other. `<prefix>_auditor`, which cannot log in, is for people: a login that is
+ * made a member of it may read and verify the ledger and move nothing. Safe to repeat, to interrupt, and to run twice at once: the second run
  * waits for the first.
  *
  * @throws PostgreSQL's error when a statement fails. What was done until then stays and is found
@@ -35,8 +36,9 @@ export async function migrateAll(options: MigrateAllOptions): Promise<void> {
     // Held by the session until it ends, however it ends.
     await sql`select pg_advisory_lock(${LOCK})`.execute(admin)
     await closeMaintenanceDatabases(admin)
-    const owner = `${prefix}_owner`
+    const [owner, auditor] = [`${prefix}_owner`, `${prefix}_auditor`]
     await createOwner(admin, owner)
+    await createGroup(admin, auditor)
     for (const name of DATABASES) {
       const database = `${prefix}_${name}`
       await createRole(admin, database, passwords[name])
@@ -47,9 +49,10 @@ export async function migrateAll(options: MigrateAllOptions): Promise<void> {
         options: `-c role=${owner}`,
       }
       await withConnection(connection, async (db) => {
-        await migrations[name](db)
+        await migrations[name](db, { owner, app: database, auditor })
         await grantRole(db, name, database)
       })
+      if (name === 'wallet') await letIn(admin, database, auditor)
       onProgress(`${database}: ${created ? 'created and ' : ''}up to date`)
     }
   })
@@ -60,13 +63,17 @@ export async function migrateAll(options: MigrateAllOptions): Promise<void> {
  * its rights: with a superuser's they would be a way to more than the ledger.
  */
 async function createOwner(admin: Kysely<any>, owner: string): Promise<void> {
-  const known = await sql`select from pg_roles where rolname = ${owner}`.execute(admin)
-  if (known.rows.length === 0) await sql`create role ${sql.id(owner)} nologin`.execute(admin)
+  await createGroup(admin, owner)
   const member = await sql<{ yes: boolean }>`
     select pg_has_role(current_user, ${owner}, 'member') as yes`.execute(admin)
   if (member.rows[0]?.yes !== true) {
     await sql`grant ${sql.id(owner)} to current_user`.execute(admin)
   }
+}
+
+async function createGroup(admin: Kysely<any>, role: string): Promise<void> {
+  const known = await sql`select from pg_roles where rolname = ${role}`.execute(admin)
+  if (known.rows.length === 0) await sql`create role ${sql.id(role)} nologin`.execute(admin)
 }
 
 async function createRole(admin: Kysely<any>, role: string, password: string): Promise<void> {
@@ -88,8 +95,12 @@ async function createDatabase(
     await sql`create database ${name} owner ${sql.id(owner)}`.execute(admin)
   }
   await sql`revoke all on database ${name} from public`.execute(admin)
-  await sql`grant connect on database ${name} to ${name}`.execute(admin)
+  await letIn(admin, database, database)
   return known.rows.length === 0
+}
+
+async function letIn(admin: Kysely<any>, database: string, role: string): Promise<void> {
+  await sql`grant connect on database ${sql.id(database)} to ${sql.id(role)}`.execute(admin)
 }
 
 /**

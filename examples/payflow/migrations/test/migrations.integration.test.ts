@@ -56,6 +56,7 @@ afterAll(async () => {
     await query(adminUrl, `drop role if exists ${prefix}_${name}`)
   }
   await query(adminUrl, `drop role if exists ${prefix}_owner`)
+  await query(adminUrl, `drop role if exists ${prefix}_auditor`)
 })
 
 describe('migrations', () => {
@@ -85,6 +86,7 @@ describe('migrations', () => {
     ['auth', 'create table public.mine (id int)'],
     ['wallet', 'select * from ledger.account'],
     ['wallet', 'update ledger.account set posted_credits_minor = 1'],
+    ['wallet', "select ledger.rejected('mine', null)"],
     ['transaction', 'delete from public.payments'],
     ['transaction', 'create schema mine'],
     ['transaction', 'create temporary table mine (id int)'],
@@ -113,6 +115,24 @@ describe('migrations', () => {
          where r.rolsuper and n.nspname in ('public', 'ledger', 'queue')`,
       )
       expect(owned).toEqual([])
+    }
+  })
+
+  test('let an auditor read the ledger and move nothing', async () => {
+    const auditor = `${prefix}_auditor_login`
+    await query(
+      adminUrl,
+      `create role ${auditor} login password '${password}' in role ${prefix}_auditor`,
+    )
+    const url = new URL(roleUrl('wallet'))
+    url.username = auditor
+    try {
+      const [trial] = await query(url.href, 'select ledger.trial_balance() as answer')
+      expect(trial).toMatchObject({ answer: { balanced: true } })
+      const release = query(url.href, 'select ledger.release(gen_random_uuid())')
+      await expect(release).rejects.toThrow('permission denied for function')
+    } finally {
+      await query(adminUrl, `drop role ${auditor}`)
     }
   })
 

@@ -1,19 +1,11 @@
 import type { Kysely } from 'kysely'
 import { LedgerError } from '../errors.ts'
-import { schemaName } from '../schema-name.ts'
-import { apply, inTransaction } from './apply.ts'
+import { actAsOwner } from './act-as-owner.ts'
+import { apply, inTransaction, planOf } from './apply.ts'
+import { lockMigrations } from './lock-migrations.ts'
 import { MIGRATIONS } from './numbered.ts'
-import type { LedgerMigrationOptions } from './provider.ts'
+import type { MigrateLedgerOptions } from './options.ts'
 import { newer, openRecord, run } from './record.ts'
-
-/** Options of {@link migrateLedger}. */
-export type MigrateLedgerOptions = LedgerMigrationOptions
-
-/**
- * The lock that Kysely's Migrator takes: also the first release of this package, which migrated with
- * one, waits for us and we for it.
- */
-const LOCK = '3853314791062309107'
 
 /**
  * Brings the ledger's schema up to date, in one transaction: all of it or nothing. Safe to call from
@@ -25,23 +17,27 @@ const LOCK = '3853314791062309107'
  * `statement_timeout` of the connection apply; a migration they end leaves the old schema at work.
  *
  * @throws {@link LedgerError} with code `LEDGER_MIGRATION_FAILED` (nothing of the run remains),
- * `LEDGER_MIGRATION_CHANGED` or `LEDGER_SCHEMA_NEWER` (nothing was run).
+ * `LEDGER_MIGRATION_CHANGED`, `LEDGER_SCHEMA_NEWER`, `LEDGER_ROLES_NEEDED` (nothing was run),
+ * `LEDGER_INVALID_OPTION`.
  */
 export async function migrateLedger(
   db: Kysely<any>,
   options: MigrateLedgerOptions = {},
 ): Promise<void> {
-  const s = schemaName(options.schema)
+  const plan = planOf(options)
+  const { s } = plan
   let name = '(none begun)'
   try {
     await inTransaction(db, async (trx) => {
-      await lock(trx)
-      const recorded = await openRecord(trx, s)
-      const noted = await openNotes(trx, s)
+      await lockMigrations(trx)
+      const { done, noted } = await actAsOwner(trx, s, async () => ({
+        done: await openRecord(trx, s),
+        noted: await openNotes(trx, s),
+      }))
       for (const migration of MIGRATIONS) {
         name = migration.name
-        if (!recorded.has(name) && !noted.has(name)) await apply(trx, s, migration)
-        if (!noted.has(name)) await run(trx, note(s), [name])
+        if (!done.has(name) && !noted.has(name)) await apply(trx, plan, migration)
+        if (!noted.has(name)) await actAsOwner(trx, s, () => run(trx, note(s), [name]))
       }
     })
   } catch (cause) {
@@ -50,17 +46,6 @@ export async function migrateLedger(
     const message = `Migration ${name} of schema ${s} failed: ${reason}`
     throw new LedgerError('LEDGER_MIGRATION_FAILED', message, { cause })
   }
-}
-
-/** Waits for other migrations however long they take: the caller's `lock_timeout` is for tables. */
-async function lock(trx: Kysely<any>): Promise<void> {
-  const { rows } = await run<{ before: string }>(
-    trx,
-    "select current_setting('lock_timeout') as before",
-  )
-  await run(trx, 'set local lock_timeout = 0')
-  await run(trx, `select pg_advisory_xact_lock(${LOCK})`)
-  await run(trx, "select set_config('lock_timeout', $1, true)", [rows[0]?.before])
 }
 
 /**
