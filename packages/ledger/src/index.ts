@@ -33,6 +33,7 @@ export type {
   VerifyCheckpointsOptions,
 } from './verify-checkpoints.ts'
 export type { Currency, CurrencyResult, LedgerCurrencies } from './currencies.ts'
+export type { Batcher, BatcherOptions } from './batcher.ts'
 export type { Executor } from './executor.ts'
 export type { LedgerGroups, TransferManyOptions } from './groups.ts'
 export type { JournalInput } from './journal.ts'

@@ -101,6 +101,7 @@ export type BusyCause =
   | 'deadlock'
   | 'serialization'
   | 'pool_timeout'
+  | 'queue_full' // of a batcher: nothing was sent
   | 'unavailable'
 
 /**
