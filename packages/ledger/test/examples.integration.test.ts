@@ -6,7 +6,9 @@ import { createTestDatabase, temporaryFolder } from '@payflow/testkit'
 import { describe, expect, test } from 'vitest'
 import { checkExport, exportJournal } from '../examples/export-and-check.ts'
 import { connect, firstTransfer } from '../examples/first-transfer.ts'
+import { moveBalances } from '../examples/move-balances.ts'
 import { payOrder } from '../examples/pay-an-order.ts'
+import { refund, sell } from '../examples/sell-and-refund.ts'
 import { ed25519Signer } from '../src/index.ts'
 import { openFixture } from './support/fixture.ts'
 
@@ -59,6 +61,49 @@ describe('examples', () => {
     await fx.close()
   })
 
+  test('sell-and-refund takes a fee with the price, and never gives back more than it took', async () => {
+    const fx = await openFixture()
+    const [buyerId, sellerId, feesId] = [
+      await fx.wallet(1_000n),
+      await fx.wallet(),
+      await fx.wallet(),
+    ]
+    const ids = { id: randomUUID(), paymentId: randomUUID(), feeId: randomUUID() }
+    const sale = { ...ids, buyerId, sellerId, feesId, priceMinor: 900n, feeMinor: 30n }
+    expect(await sell(fx.db, fx.ledger, sale)).toBe('created')
+    expect(await sell(fx.db, fx.ledger, sale)).toBe('replayed')
+    const again = { id: randomUUID(), paymentId: randomUUID(), feeId: randomUUID() }
+    expect(await sell(fx.db, fx.ledger, { ...sale, ...again })).toBe('insufficient_funds in leg 0')
+    const { paymentId } = sale
+    const part = { id: randomUUID(), paymentId, amountMinor: 500n }
+    expect(await refund(fx.db, fx.ledger, part)).toBe('created')
+    const more = { id: randomUUID(), paymentId, amountMinor: 500n }
+    expect(await refund(fx.db, fx.ledger, more)).toBe('exceeds_original')
+    expect(await fx.balanceMinor(buyerId)).toBe(600n)
+    expect(await fx.balanceMinor(sellerId)).toBe(370n)
+    await fx.closeSound()
+  })
+
+  test('move-balances brings every cent over once, stopped half-way and called again', async () => {
+    const fx = await openFixture()
+    const { pool } = fx.database
+    await pool.query(`create table wallets (user_id uuid primary key, cents bigint,
+      opening_id uuid default gen_random_uuid(), moved_at timestamptz)`)
+    const users = [randomUUID(), randomUUID(), randomUUID()].toSorted()
+    const [first, second, third] = users as [string, string, string]
+    await pool.query(
+      'insert into wallets (user_id, cents) values ($1, 500), ($2, 0), ($3, -1)',
+      users,
+    )
+    const opening = await fx.account({ kind: 'equity' })
+    await expect(moveBalances(fx.db, fx.ledger, opening)).rejects.toThrow(`${third}: rejected`)
+    await pool.query('update wallets set cents = 7 where user_id = $1', [third])
+    expect(await moveBalances(fx.db, fx.ledger, opening)).toBe(1)
+    expect(await moveBalances(fx.db, fx.ledger, opening)).toBe(0)
+    expect(await Promise.all([first, second, third].map(fx.balanceMinor))).toEqual([500n, 0n, 7n])
+    await fx.closeSound()
+  })
+
   test('export-and-check goes on where it left off, and an auditor needs only the file', async () => {
     const fx = await openFixture()
     const { privateKey, publicKey } = generateKeyPairSync('ed25519')
@@ -81,10 +126,14 @@ describe('examples', () => {
     await fx.close()
   })
 
-  test.each(['first-transfer', 'pay-an-order'])('the README shows %s as it is', (name) => {
-    const source = read(`examples/${name}.ts`)
-    const region = /\/\/ #region main\n(.*?)\n *\/\/ #endregion/s.exec(source)?.[1] ?? ''
-    expect(region).not.toBe('')
-    expect(read('README.md')).toContain(region.replaceAll(/^ {2}/gm, ''))
-  })
+  test.each(['first-transfer', 'pay-an-order', 'sell-and-refund', 'move-balances'])(
+    'the README shows %s as it is',
+    (name) => {
+      const source = read(`examples/${name}.ts`)
+      const region = /\n( *)\/\/ #region main\n(.*?)\n *\/\/ #endregion/s.exec(source)
+      const [, indent = '', text = ''] = region ?? []
+      expect(text).not.toBe('')
+      expect(read('README.md')).toContain(text.replaceAll(new RegExp(`^${indent}`, 'gm'), ''))
+    },
+  )
 })
