@@ -41,6 +41,19 @@ for (const { id, tests, reason } of hazards.values()) {
   if (tests.length > 0 && reason !== '') faults.push(`${id} has a test, and a reason for none`)
 }
 
+// A part of the guarantees that is written is complete: no hazard of it is left out.
+const guarantees = readFileSync('docs/guarantees.md', 'utf8')
+const written = new Set(guarantees.match(/\b(?:LEDGER|IDEM|QUEUE|REV)-\d\d\b/g))
+const parts = new Set([...written].map((id) => id.slice(0, id.indexOf('-'))))
+for (const id of hazards.keys()) {
+  if (parts.has(id.slice(0, id.indexOf('-'))) && !written.has(id)) {
+    faults.push(`docs/guarantees.md does not name ${id}`)
+  }
+}
+for (const id of written) {
+  if (!hazards.has(id)) faults.push(`docs/guarantees.md names ${id}, which docs/hazards.md lacks`)
+}
+
 if (process.argv.includes('--json')) {
   console.log(JSON.stringify([...hazards.values()], undefined, 2))
 } else if (!process.argv.includes('--quiet')) {
