@@ -14,6 +14,7 @@ import type {
   Hold,
   Journal,
   Lookup,
+  Rejection,
   Statement,
   Transfer,
   TrialBalance,
@@ -101,8 +102,33 @@ function decodeDetail(json: Json): RejectionDetail {
     if (field in detail) detail[field] = BigInt(detail[field])
   }
   if ('hold' in detail) detail.hold = decodeHold(detail.hold)
+  if ('rejectedAt' in detail) detail.rejectedAt = new Date(detail.rejectedAt)
   if ('sealedUntil' in detail) detail.sealedUntil = new Date(detail.sealedUntil)
   return detail
+}
+
+function decodeRejection(json: Json): Rejection {
+  return {
+    kind: 'rejection',
+    id: json.id,
+    verb: json.verb,
+    debitAccountId: json.debitAccountId,
+    creditAccountId: json.creditAccountId,
+    amountMinor: BigInt(json.amountMinor),
+    currency: json.currency,
+    code: json.code,
+    metadata: json.metadata,
+    effectiveAt: date(json.effectiveAt),
+    expiresInMs: json.expiresInMs,
+    reason: json.reason,
+    detail: json.detail === null ? null : decodeDetail(json.detail),
+    rejectedAt: new Date(json.rejectedAt),
+  }
+}
+
+function decodeExisting(json: Json): Transfer | Hold | Rejection {
+  if (json.kind === 'hold') return decodeHold(json)
+  return json.kind === 'rejection' ? decodeRejection(json) : decodeTransfer(json)
 }
 
 /** Rejections and conflicts, which all verbs share; null for an answer of the verb's own. */
@@ -118,7 +144,7 @@ function decodeRefusal(
     return {
       outcome: 'conflict',
       differs: json.differs,
-      existing: existing.kind === 'hold' ? decodeHold(existing) : decodeTransfer(existing),
+      existing: decodeExisting(existing),
     }
   }
   return null
@@ -200,6 +226,9 @@ export function decodeLookup(value: unknown): Lookup | null {
     const captures = json.captures.map(decodeTransfer)
     const reversedMinor = BigInt(json.reversedMinor)
     return { kind: 'hold', hold: decodeHold(json.hold), captures, reversedMinor }
+  }
+  if (json.kind === 'rejection') {
+    return { kind: 'rejection', rejection: decodeRejection(json.rejection) }
   }
   if (json.kind === 'journal') return { kind: 'journal', journal: decodeJournal(json.journal) }
   return { kind: 'tombstone', id: json.id, releasedAt: new Date(json.releasedAt) }

@@ -43,6 +43,7 @@ export type {
   HoldInput,
   LedgerMoves,
   MovementInput,
+  OnReject,
   ReverseInput,
   TransferInput,
 } from './moves.ts'
@@ -75,6 +76,7 @@ export type {
   Journal,
   Lookup,
   Metadata,
+  Rejection,
   Side,
   Statement,
   StatementPeriod,

@@ -1,4 +1,5 @@
 import { decodeHoldResult, decodeReleaseResult, decodeTransferResult } from './decode.ts'
+import { LedgerError } from './errors.ts'
 import type { Executor } from './executor.ts'
 import type { AmountMinor } from './minor.ts'
 import type { HoldResult, ReleaseResult, TransferResult } from './outcomes.ts'
@@ -16,6 +17,7 @@ import {
 import { within } from './within.ts'
 
 const EXPIRE_MAX = 10_000
+const ON_REJECT: readonly unknown[] = [undefined, 'forget', 'record']
 const MOVEMENT = ['uuid', 'uuid', 'uuid', 'bigint', 'text', 'text', 'jsonb']
 
 /** What a transfer and a hold have in common. `C`: its currency, where the type knows it. */
@@ -35,7 +37,19 @@ export interface MovementInput<C extends string = string> {
   readonly code?: string | null
   /** Kept with the row and part of what a replay is compared with; at most 16 KiB as JSON. */
   readonly metadata?: Metadata | null
+  /**
+   * `forget`: a refused request leaves nothing behind, and the same one may succeed when it is sent
+   * again (funds may have arrived in between). `record`: the refusal is written down under the id,
+   * which then answers `previously_rejected` for ever. Of a refusal by shape (group 1 of
+   * {@link RejectionReason}) nothing is ever kept; and inside a transaction that rolls back, neither
+   * is a refusal.
+   * @defaultValue `'forget'`
+   */
+  readonly onReject?: OnReject
 }
+
+/** What becomes of the id of a request that is refused by the state of its accounts. */
+export type OnReject = 'forget' | 'record'
 
 /** Request of {@link LedgerMoves.transfer}. */
 export interface TransferInput<C extends string = string> extends MovementInput<C> {
@@ -147,6 +161,13 @@ export interface LedgerMoves {
 export const timeText = (time: Date | null | undefined): string | null =>
   time?.toISOString() ?? null
 
+/** Whether a refusal is to be written down. */
+export function isRecorded(onReject: OnReject | undefined): boolean {
+  if (ON_REJECT.includes(onReject)) return onReject === 'record'
+  const message = `onReject must be 'forget' or 'record': ${String(onReject)}`
+  throw new LedgerError('LEDGER_INVALID_OPTION', message)
+}
+
 /** The verbs of {@link LedgerMoves} on a schema. */
 export function movesOf(s: string): LedgerMoves {
   const calls = {
@@ -162,7 +183,7 @@ export function movesOf(s: string): LedgerMoves {
       const refusal = refuseTransfer(t)
       if (refusal !== null) return refusal
       const what = [t.amountMinor, t.currency, t.code ?? null, metadataText(t.metadata)]
-      const when = [timeText(t.effectiveAt), false]
+      const when = [timeText(t.effectiveAt), isRecorded(t.onReject)]
       const parameters = [t.id, t.debitAccountId, t.creditAccountId, ...what, ...when]
       return write(db, t.id, calls.transfer, parameters, decodeTransferResult)
     },
@@ -170,7 +191,7 @@ export function movesOf(s: string): LedgerMoves {
       const refusal = refuseHold(h)
       if (refusal !== null) return refusal
       const what = [h.amountMinor, h.currency, h.code ?? null, metadataText(h.metadata)]
-      const ends = [h.expiresInMs ?? null, false]
+      const ends = [h.expiresInMs ?? null, isRecorded(h.onReject)]
       const parameters = [h.id, h.debitAccountId, h.creditAccountId, ...what, ...ends]
       return write(db, h.id, calls.hold, parameters, decodeHoldResult)
     },

@@ -1,4 +1,4 @@
-import type { Hold, Journal, Transfer } from './records.ts'
+import type { Hold, Journal, Rejection, Transfer } from './records.ts'
 
 /** How a call ended. Only faults that must abort a transaction are thrown instead. */
 export type Outcome = 'created' | 'replayed' | 'conflict' | 'rejected' | 'busy' | 'unknown'
@@ -70,6 +70,10 @@ export interface RejectionDetail {
   readonly remainingMinor?: bigint
   /** `period_sealed`: the earliest time that can still be given. */
   readonly sealedUntil?: Date
+  /** `previously_rejected`: why it was refused then. */
+  readonly reason?: RejectionReason
+  /** `previously_rejected`: when it was refused. */
+  readonly rejectedAt?: Date
   /** `currency_mismatch`: the currency of the account. */
   readonly currency?: string
   /** `hold_*` and `already_captured`: the hold as it is now; absent for a tombstone. */
@@ -128,7 +132,7 @@ export interface Unknown {
 /** Answer of {@link Ledger.transfer}, {@link Ledger.capture} and {@link Ledger.reverse}. */
 export type TransferResult =
   | { readonly outcome: 'created' | 'replayed'; readonly transfer: Transfer }
-  | Conflict<Transfer | Hold>
+  | Conflict<Transfer | Hold | Rejection>
   | Rejected
   | Busy
   | Unknown
@@ -139,7 +143,7 @@ export type TransferResult =
  */
 export type JournalResult =
   | { readonly outcome: 'created' | 'replayed'; readonly journal: Journal }
-  | Conflict<Journal | Transfer | Hold>
+  | Conflict<Journal | Transfer | Hold | Rejection>
   | Rejected
   | Busy
   | Unknown
@@ -150,7 +154,7 @@ export type JournalResult =
  */
 export type HoldResult =
   | { readonly outcome: 'created' | 'replayed'; readonly hold: Hold }
-  | Conflict<Transfer | Hold>
+  | Conflict<Transfer | Hold | Rejection>
   | Rejected
   | Busy
   | Unknown

@@ -1,3 +1,5 @@
+import type { RejectionDetail, RejectionReason } from './outcomes.ts'
+
 /** A JSON object, kept as `jsonb`. Numbers beyond 2^53 in it lose digits: write them as text. */
 export type Metadata = { readonly [key: string]: unknown }
 
@@ -107,6 +109,25 @@ export interface Hold {
   readonly settledAt: Date | null
 }
 
+/** A refusal that was written down (`onReject: 'record'`), with its request. Its id never posts. */
+export interface Rejection {
+  readonly kind: 'rejection'
+  readonly id: string
+  readonly verb: 'transfer' | 'hold'
+  readonly debitAccountId: string
+  readonly creditAccountId: string
+  readonly amountMinor: bigint
+  readonly currency: string
+  readonly code: string | null
+  readonly metadata: Metadata | null
+  /** As requested; null: now. */
+  readonly effectiveAt: Date | null
+  readonly expiresInMs: number | null
+  readonly reason: RejectionReason
+  readonly detail: RejectionDetail | null
+  readonly rejectedAt: Date
+}
+
 /** What an id names. A `tombstone` is an id released before it was ever used: it can never post. */
 export type Lookup =
   | {
@@ -122,6 +143,7 @@ export type Lookup =
       /** Sum of the reversals of all its captures so far. */
       readonly reversedMinor: bigint
     }
+  | { readonly kind: 'rejection'; readonly rejection: Rejection }
   | { readonly kind: 'tombstone'; readonly id: string; readonly releasedAt: Date }
   | { readonly kind: 'journal'; readonly journal: Journal }
 

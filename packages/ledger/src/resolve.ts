@@ -2,7 +2,7 @@ import { decodeLookup } from './decode.ts'
 import { LedgerError } from './errors.ts'
 import type { Executor } from './executor.ts'
 import { faultOf } from './pg-errors.ts'
-import type { Hold, Journal, Lookup, Transfer } from './records.ts'
+import type { Hold, Journal, Lookup, Rejection, Transfer } from './records.ts'
 import { read } from './statement.ts'
 import { type Fate, fateOf, isMark } from './transaction-fate.ts'
 import { isUuid } from './validate.ts'
@@ -18,7 +18,7 @@ export interface ResolveInput {
 /**
  * Answer of {@link LedgerUnits.resolve}.
  *
- * What the id names: `posted`, `journal_posted`, `held`, `captured`, `released` and `expired` are facts; all but
+ * What the id names: `posted`, `journal_posted`, `held`, `captured`, `released`, `expired` and `rejected` are facts; all but
  * `held` are final.
  *
  * What became of the transaction, when the id names nothing (or none was given): `committed` and
@@ -43,6 +43,8 @@ export type Resolution =
       /** What it has posted so far. */
       readonly captures: readonly Transfer[]
     }
+  /** A refusal that was written down: it never posts. */
+  | { readonly state: 'rejected'; readonly rejection: Rejection }
   | { readonly state: 'committed' | 'aborted' | 'in_progress' }
   | { readonly state: 'not_found' | 'undetermined' }
 
@@ -87,6 +89,7 @@ async function askFate(db: Executor, xid: string): Promise<Fate> {
 function stateOf(named: Lookup): Resolution {
   if (named.kind === 'journal') return { state: 'journal_posted', journal: named.journal }
   if (named.kind === 'transfer') return { state: 'posted', transfer: named.transfer }
+  if (named.kind === 'rejection') return { state: 'rejected', rejection: named.rejection }
   if (named.kind === 'tombstone') return { state: 'released', hold: null, captures: [] }
   const { hold, captures } = named
   return { state: hold.state === 'open' ? 'held' : hold.state, hold, captures }

@@ -3,7 +3,16 @@
  * would lose digits on its way through JSON.parse.
  */
 export function answers(s: string): readonly string[] {
-  return [rejected(s), transferJson(s), journalJson(s), holdJson(s), conflict(s), accountJson(s)]
+  return [
+    rejected(s),
+    rejectionJson(s),
+    transferJson(s),
+    journalJson(s),
+    holdJson(s),
+    previouslyRejected(s),
+    conflict(s),
+    accountJson(s),
+  ]
 }
 
 const rejected = (s: string): string => `
@@ -12,10 +21,30 @@ returns json language sql immutable as $fn$
   select json_build_object('outcome', 'rejected', 'reason', p_reason, 'detail', p_detail)
 $fn$`
 
+// Of a refusal that was written down, as `remember_rejection` did.
+const rejectionJson = (s: string): string => `
+create or replace function ${s}.rejection_json(t ${s}.transfer) returns json
+language sql stable as $fn$
+  select json_build_object('kind', t.kind, 'id', t.id, 'verb', t.rejection->'verb',
+    'debitAccountId', t.debit_id, 'creditAccountId', t.credit_id,
+    'amountMinor', t.amount_minor::text, 'currency', t.currency, 'code', t.code,
+    'metadata', t.metadata, 'effectiveAt', t.effective_at,
+    'expiresInMs', t.rejection->'expiresInMs',
+    'reason', t.rejection->'reason', 'detail', t.rejection->'detail', 'rejectedAt', t.created_at)
+$fn$`
+
+const previouslyRejected = (s: string): string => `
+create or replace function ${s}.previously_rejected(t ${s}.transfer) returns json
+language sql stable as $fn$
+  select ${s}.rejected('previously_rejected', json_build_object(
+    'reason', t.rejection->'reason', 'rejectedAt', t.created_at))
+$fn$`
+
 const transferJson = (s: string): string => `
 create or replace function ${s}.transfer_json(t ${s}.transfer) returns json
 language sql stable as $fn$
-  select json_build_object('kind', t.kind, 'id', t.id,
+  select case when t.kind = 'rejection' then ${s}.rejection_json(t)
+    else json_build_object('kind', t.kind, 'id', t.id,
     'debitAccountId', t.debit_id, 'creditAccountId', t.credit_id,
     'amountMinor', t.amount_minor::text, 'currency', t.currency, 'code', t.code,
     'metadata', t.metadata, 'holdId', t.hold_id, 'reversesId', t.reverses_id,
@@ -24,7 +53,7 @@ language sql stable as $fn$
     'debitShard', t.debit_shard, 'creditShard', t.credit_shard,
     'debitSeq', t.debit_seq::text, 'creditSeq', t.credit_seq::text,
     'debitBalanceMinor', t.debit_balance_minor::text,
-    'creditBalanceMinor', t.credit_balance_minor::text, 'createdAt', t.created_at)
+    'creditBalanceMinor', t.credit_balance_minor::text, 'createdAt', t.created_at) end
 $fn$`
 
 const journalJson = (s: string): string => `

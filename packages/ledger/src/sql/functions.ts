@@ -24,6 +24,7 @@ import { lockShardFunction } from './lock-shard.ts'
 import { reads } from './reads.ts'
 import { refusalFunction } from './refusal.ts'
 import { releaseFunction } from './release.ts'
+import { rememberRejectionFunction } from './remember-rejection.ts'
 import { reverseFunction } from './reverse.ts'
 import { sealing } from './sealing.ts'
 import { settleHoldFunction } from './settle-hold.ts'
@@ -54,6 +55,7 @@ export function functions(s: string): readonly string[] {
     knownHoldFunction(s),
     knownCaptureFunction(s),
     knownReversalFunction(s),
+    rememberRejectionFunction(s),
     createAccountFunction(s),
     transferFunction(s),
     knownJournalFunction(s),

@@ -10,7 +10,10 @@ import { withinLimits } from './within-limits.ts'
  * capture can never be refused for one. Their two locks together guard the hold itself; nothing
  * else locks it. The clock is read after the locks: a wait does not make a hold shorter.
  */
-export const holdFunction = (s: string): string => `
+export const holdFunction = (s: string): string => {
+  const known = `${s}.known_hold(p_id, p_debit_id, p_credit_id, p_amount_minor, p_currency,
+    p_code, p_metadata, p_expires_in_ms, v_now)`
+  return `
 create or replace function ${s}.hold(
   p_id uuid, p_debit_id uuid, p_credit_id uuid, p_amount_minor bigint, p_currency text,
   p_code text, p_metadata jsonb, p_expires_in_ms bigint, p_record_rejection boolean
@@ -20,6 +23,7 @@ declare
   v_credit ${s}.account;
   v_hold ${s}.hold;
   v_refusal json;
+  v_known json;
   v_now timestamptz;
   v_horizon timestamptz;
 begin${lockPair(s, 'p_debit_id', 'p_credit_id', 'p_id')}
@@ -51,9 +55,14 @@ begin${lockPair(s, 'p_debit_id', 'p_credit_id', 'p_id')}
     end if;
   end if;
 
-  return coalesce(
-    ${s}.known_hold(p_id, p_debit_id, p_credit_id, p_amount_minor, p_currency, p_code,
-      p_metadata, p_expires_in_ms, v_now),
-    v_refusal);
+  v_known := ${known};
+  if v_known is null and p_record_rejection and not ${s}.remember_rejection('hold', p_id,
+    p_debit_id, p_credit_id, p_amount_minor, p_currency, p_code, p_metadata, null, p_expires_in_ms,
+    v_refusal, v_now)
+  then
+    v_known := ${known};
+  end if;
+  return coalesce(v_known, v_refusal);
 end
 $fn$`
+}

@@ -12,16 +12,27 @@ create or replace function ${s}.known_hold(
 declare
   v_transfer ${s}.transfer;
   v_hold ${s}.hold;
+  v_existing json;
   v_differs text[];
 begin
   select * into v_hold from ${s}.hold where id = p_id;
   if not found then
     select * into v_transfer from ${s}.transfer where id = p_id;
-    if v_transfer.hold_id is distinct from p_id then
+    if v_transfer.hold_id = p_id then
+      -- The hold and its capture came between the two reads; it is visible now.
+      select * into strict v_hold from ${s}.hold where id = p_id;
+    elsif v_transfer.rejection->>'verb' = 'hold' then
+      v_existing := ${s}.transfer_json(v_transfer);
+      v_hold.debit_id := v_transfer.debit_id;
+      v_hold.credit_id := v_transfer.credit_id;
+      v_hold.amount_minor := v_transfer.amount_minor;
+      v_hold.currency := v_transfer.currency;
+      v_hold.code := v_transfer.code;
+      v_hold.metadata := v_transfer.metadata;
+      v_hold.expires_in_ms := (v_transfer.rejection->>'expiresInMs')::bigint;
+    else
       return ${s}.known_otherwise(p_id, false);
     end if;
-    -- The hold and its capture came between the two reads; it is visible now.
-    select * into strict v_hold from ${s}.hold where id = p_id;
   end if;
   if v_hold.tombstone then
     return ${s}.rejected('hold_released', null);
@@ -35,7 +46,9 @@ begin
     case when v_hold.metadata is distinct from p_metadata then 'metadata' end,
     case when v_hold.expires_in_ms is distinct from p_expires_in_ms then 'expiresInMs' end], null);
   if cardinality(v_differs) > 0 then
-    return ${s}.conflict(${s}.hold_json(v_hold, p_now), v_differs);
+    return ${s}.conflict(coalesce(v_existing, ${s}.hold_json(v_hold, p_now)), v_differs);
+  elsif v_existing is not null then
+    return ${s}.previously_rejected(v_transfer);
   end if;
   if v_hold.state = 'open' and v_hold.expires_at <= p_now then
     v_hold := ${s}.settle_hold(v_hold, 'expired', p_now);

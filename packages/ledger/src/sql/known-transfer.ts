@@ -11,7 +11,8 @@ declare
   v_transfer ${s}.transfer;
   v_differs text[];
 begin
-  select * into v_transfer from ${s}.transfer where id = p_id and kind = 'transfer';
+  select * into v_transfer from ${s}.transfer where id = p_id
+    and (kind = 'transfer' or rejection->>'verb' = 'transfer');
   if not found then
     return ${s}.known_otherwise(p_id, false);
   end if;
@@ -26,6 +27,8 @@ begin
     ], null);
   if cardinality(v_differs) > 0 then
     return ${s}.conflict(${s}.transfer_json(v_transfer), v_differs);
+  elsif v_transfer.kind = 'rejection' then
+    return ${s}.previously_rejected(v_transfer);
   end if;
   return json_build_object('outcome', 'replayed', 'transfer', ${s}.transfer_json(v_transfer));
 end

@@ -28,8 +28,10 @@ language sql stable ${definer} as $fn$
             from ${s}.transfer t join ${s}.reversal_total r on r.transfer_id = t.id
             where t.hold_id = h.id)) end
       from ${s}.hold h where h.id = p_id),
-    (select json_build_object('kind', 'transfer', 'transfer', ${s}.transfer_json(t),
-        'reversedMinor', coalesce(r.reversed_minor, 0)::text)
+    (select case when t.kind = 'rejection'
+        then json_build_object('kind', 'rejection', 'rejection', ${s}.transfer_json(t))
+        else json_build_object('kind', 'transfer', 'transfer', ${s}.transfer_json(t),
+          'reversedMinor', coalesce(r.reversed_minor, 0)::text) end
       from ${s}.transfer t left join ${s}.reversal_total r on r.transfer_id = t.id
       where t.id = p_id),
     (select json_build_object('kind', 'journal', 'journal', ${s}.journal_json(j))

@@ -5,7 +5,7 @@ import { lockHold } from './lock-pair.ts'
  * Makes sure that an id never posts, or says that it has.
  *
  * A known hold: its accounts are locked as in `capture`, which is what makes the two exclude each
- * other. An id never seen: a tombstone row in both tables an id can arrive in; their primary keys
+ * other. An id never seen, or of a refusal that was written down: a tombstone row in both tables an id can arrive in; their primary keys
  * make a hold or transfer of that id which is in flight wait for us, or us for it. If a hold wins
  * that race, the block's savepoint takes our journal tombstone back and the second round finds the
  * hold.
@@ -26,19 +26,19 @@ begin
     begin
       insert into ${s}.transfer (id, kind) values (p_hold_id, 'tombstone')
         on conflict (id) do nothing;
-      if found then
-        insert into ${s}.hold (id, state, tombstone, settled_at)
-          values (p_hold_id, 'released', true, clock_timestamp()) on conflict (id) do nothing;
-        if found then
-          return json_build_object('outcome', 'created', 'state', 'released', 'hold', null);
+      if not found then
+        select * into strict v_transfer from ${s}.transfer where id = p_hold_id;
+        if v_transfer.kind not in ('tombstone', 'rejection') then
+          return json_build_object('outcome', 'rejected', 'reason', 'already_captured',
+            'transfer', ${s}.transfer_json(v_transfer));
         end if;
-        raise exception 'a hold arrived' using errcode = 'LG001';
       end if;
-      select * into strict v_transfer from ${s}.transfer where id = p_hold_id;
-      if v_transfer.kind <> 'tombstone' then
-        return json_build_object('outcome', 'rejected', 'reason', 'already_captured',
-          'transfer', ${s}.transfer_json(v_transfer));
+      insert into ${s}.hold (id, state, tombstone, settled_at)
+        values (p_hold_id, 'released', true, clock_timestamp()) on conflict (id) do nothing;
+      if found then
+        return json_build_object('outcome', 'created', 'state', 'released', 'hold', null);
       end if;
+      raise exception 'a hold arrived' using errcode = 'LG001';
     exception when sqlstate 'LG001' then
       null;
     end;

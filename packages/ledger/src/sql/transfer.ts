@@ -14,7 +14,10 @@ import { withinLimits } from './within-limits.ts'
  * losing the id to a concurrent call on *other* accounts (the unique index waits for it) leaves
  * nothing to undo.
  */
-export const transferFunction = (s: string): string => `
+export const transferFunction = (s: string): string => {
+  const known = `${s}.known_transfer(p_id, p_debit_id, p_credit_id, p_amount_minor, p_currency,
+    p_code, p_metadata, p_effective_at)`
+  return `
 create or replace function ${s}.transfer(
   p_id uuid, p_debit_id uuid, p_credit_id uuid, p_amount_minor bigint, p_currency text,
   p_code text, p_metadata jsonb, p_effective_at timestamptz, p_record_rejection boolean
@@ -24,6 +27,7 @@ declare
   v_credit ${s}.account;
   v_transfer ${s}.transfer;
   v_refusal json;
+  v_known json;
   v_sealed_until timestamptz;
   v_now timestamptz;
   v_horizon timestamptz;
@@ -64,9 +68,14 @@ ${postRow(s, `not exists (select from ${s}.hold where id = p_id)`)}
     end if;
   end if;
 
-  return coalesce(
-    ${s}.known_transfer(p_id, p_debit_id, p_credit_id, p_amount_minor, p_currency, p_code,
-      p_metadata, p_effective_at),
-    v_refusal);
+  v_known := ${known};
+  if v_known is null and p_record_rejection and not ${s}.remember_rejection('transfer', p_id,
+    p_debit_id, p_credit_id, p_amount_minor, p_currency, p_code, p_metadata, p_effective_at, null,
+    v_refusal, v_now)
+  then
+    v_known := ${known};
+  end if;
+  return coalesce(v_known, v_refusal);
 end
 $fn$`
+}

@@ -53,7 +53,7 @@ const checks = (s: string): readonly Check[] => [
     expected: 'h.id',
     actual: 'null',
     from: `batch h where h.tombstone and not exists (
-        select from ${s}.transfer t where t.id = h.id and t.kind = 'tombstone')`,
+        select from ${s}.transfer t where t.id = h.id and t.kind in ('tombstone', 'rejection'))`,
   },
   ...(['debit', 'credit'] as const).map((side) => ({
     finding: 'account_missing',
