@@ -31,6 +31,7 @@ import { settleHoldFunction } from './settle-hold.ts'
 import { transferManyFunction } from './transfer-many.ts'
 import { transferFunction } from './transfer.ts'
 import { verification } from './verification.ts'
+import { views } from './views.ts'
 import { wholeFunction } from './whole.ts'
 
 /**
@@ -69,6 +70,7 @@ export function functions(s: string): readonly string[] {
     expireHoldsFunction(s),
     lockAccountsFunction(s),
     ...currencyFunctions(s),
+    ...views(s),
     ...history(s),
     ...reads(s),
     ...sealing(s),

@@ -1,4 +1,4 @@
-import { guardFunctions } from './guards.ts'
+import { presentGuardsFunction } from './guards.ts'
 import { verifyAccountsFunction } from './verify-accounts.ts'
 import { verifyGroups } from './verify-groups.ts'
 import { verifyHoldsFunction } from './verify-holds.ts'
@@ -7,7 +7,7 @@ import { verifyWholeFunction } from './verify-whole.ts'
 
 /** Functions of `verify`, one for each of its stages. */
 export const verification = (s: string): readonly string[] => [
-  ...guardFunctions(s),
+  presentGuardsFunction(s),
   verifyAccountsFunction(s),
   verifyTransfersFunction(s),
   verifyHoldsFunction(s),

@@ -1,4 +1,5 @@
 import { type Check, findings, listed, verifier } from './findings.ts'
+import { guardsMade } from './guards.ts'
 
 /**
  * Checks what only the whole ledger can show, in one snapshot: the trial balance, parts without an
@@ -58,6 +59,9 @@ const checks = (s: string): readonly Check[] => [
     field: `'guard'`,
     expected: `'in force'`,
     actual: `'absent, changed or switched off'`,
-    from: `(select ${s}.made_guards() as guard except select ${s}.present_guards()) made`,
+    from: `(select unnest(array[${guardsMade(s)
+      .map((guard) => `'${guard}'`)
+      .join(', ')}]) as guard
+      except select ${s}.present_guards()) made`,
   },
 ]

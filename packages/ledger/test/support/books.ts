@@ -3,7 +3,10 @@ import { sql } from 'kysely'
 import type { Executor } from '../../src/index.ts'
 import { type Fixture, movement, openFixture } from './fixture.ts'
 
-/** A small ledger to tamper with: two wallets, two transfers, a hold captured in part. */
+/**
+ * A small ledger to tamper with: two wallets, two transfers, a hold captured in part, an account of
+ * three parts with 2 on the first, 3 on the second and nothing on the last.
+ */
 export interface Books {
   readonly fx: Fixture
   readonly from: string
@@ -12,6 +15,7 @@ export interface Books {
   /** The transfer right after it, between the same two. */
   readonly nextId: string
   readonly holdId: string
+  readonly sharded: string
   /** Changes rows with the triggers off, as only a superuser can, lets look, and rolls back. */
   tampered<T>(statements: readonly string[], look: (trx: Executor) => Promise<T>): Promise<T>
 }
@@ -26,6 +30,16 @@ export async function openBooks(): Promise<Books> {
   await fx.ledger.transfer(fx.db, next)
   await fx.ledger.hold(fx.db, hold)
   await fx.ledger.capture(fx.db, { id: randomUUID(), holdId: hold.id, amountMinor: 10n })
+  const sharded = randomUUID()
+  await sql`select ledger.create_account(${sharded}::uuid, 'USD', 'liability', null, null, null,
+    3)`.execute(fx.db)
+  for (const [last, amount] of [
+    ['00', 2n],
+    ['01', 3n],
+  ] as const) {
+    const id = randomUUID().slice(0, -2) + last // the last byte chooses the part
+    await fx.ledger.transfer(fx.db, { ...movement(fx.sourceId, sharded, amount), id })
+  }
   return {
     fx,
     from,
@@ -33,6 +47,7 @@ export async function openBooks(): Promise<Books> {
     transferId: transfer.id,
     nextId: next.id,
     holdId: hold.id,
+    sharded,
     async tampered(statements, look) {
       const rolledBack = new Error('rolled back')
       let seen: { readonly answer: Awaited<ReturnType<typeof look>> } | undefined
