@@ -8,6 +8,7 @@ import type {
 } from './outcomes.ts'
 import type {
   Account,
+  AccountChange,
   Balance,
   BalanceAt,
   Entry,
@@ -39,9 +40,25 @@ export function decodeAccount(json: Json): Account {
     normalSide: json.normalSide,
     floorMinor: amount(json.floorMinor),
     ceilingMinor: amount(json.ceilingMinor),
+    hot: json.shards === 0 ? 'exact' : `sharded:${json.shards}`,
+    frozen: json.frozen,
+    closedAt: date(json.closedAt),
     metadata: json.metadata,
     createdAt: new Date(json.createdAt),
   }
+}
+
+export function decodeAccountChanges(value: unknown): AccountChange[] {
+  return (value as Json[]).map((json) => ({
+    no: json.no,
+    change: json.change,
+    floorMinor: amount(json.floorMinor),
+    ceilingMinor: amount(json.ceilingMinor),
+    frozen: json.frozen,
+    closed: json.closed,
+    reason: json.reason,
+    createdAt: new Date(json.createdAt),
+  }))
 }
 
 export function decodeTransfer(json: Json): Transfer {
@@ -94,6 +111,7 @@ const AMOUNTS_OF_DETAIL = [
   'floorMinor',
   'ceilingMinor',
   'remainingMinor',
+  'balanceMinor',
 ] as const
 
 function decodeDetail(json: Json): RejectionDetail {

@@ -12,7 +12,16 @@ export { surviveConnectionLoss } from './pool.ts'
 export { preparedStatements } from './prepared-statements.ts'
 export { LedgerError } from './errors.ts'
 export type { LedgerErrorCode } from './errors.ts'
-export type { AccountInput, AccountResult, LedgerAccounts } from './accounts.ts'
+export type {
+  AccountChangeResult,
+  AccountInput,
+  AccountResult,
+  CloseInput,
+  FreezeInput,
+  HistoryQuery,
+  LedgerAccounts,
+  LimitsInput,
+} from './accounts.ts'
 export type { LedgerAudit } from './audit.ts'
 export { ed25519Signer } from './signer.ts'
 export type { CheckpointSigner, PublicKeys } from './signer.ts'
@@ -65,14 +74,17 @@ export type {
 } from './outcomes.ts'
 export type {
   Account,
+  AccountChange,
   AccountKind,
   Balance,
   BalanceAt,
   BalanceAxis,
   Entry,
   EntryPage,
+  Frozen,
   Hold,
   HoldState,
+  HotPolicy,
   Journal,
   Lookup,
   Metadata,

@@ -66,6 +66,8 @@ export interface RejectionDetail {
   readonly floorMinor?: bigint
   /** `limit_exceeded`: the ceiling of the account. */
   readonly ceilingMinor?: bigint
+  /** `balance_not_zero`: the balance. */
+  readonly balanceMinor?: bigint
   /** `exceeds_hold`, `exceeds_original`: how much can still be captured or reversed. */
   readonly remainingMinor?: bigint
   /** `period_sealed`: the earliest time that can still be given. */

@@ -9,7 +9,19 @@ export type AccountKind = 'asset' | 'liability' | 'equity' | 'income' | 'expense
 /** Side on which an account's balance grows. */
 export type Side = 'debit' | 'credit'
 
-/** An account as it was created. */
+/**
+ * How an account bears many movements at once. `exact`: one row, one after the other. `sharded:n`:
+ * n parts (2 … 64), so that n movements pass at once; each has its place among the rows of its part.
+ */
+export type HotPolicy = 'exact' | `sharded:${number}`
+
+/** Which directions of an account are blocked. */
+export interface Frozen {
+  readonly debits: boolean
+  readonly credits: boolean
+}
+
+/** An account and what has been decided about it. */
 export interface Account {
   readonly id: string
   readonly currency: string
@@ -19,7 +31,26 @@ export interface Account {
   readonly floorMinor: bigint | null
   /** Highest balance that a debit or credit may leave, minor units; null: no ceiling. */
   readonly ceilingMinor: bigint | null
+  readonly hot: HotPolicy
+  /** Blocked directions; both of a closed account. */
+  readonly frozen: Frozen
+  /** Null: it is open. Once closed, it stays closed. */
+  readonly closedAt: Date | null
   readonly metadata: Metadata | null
+  readonly createdAt: Date
+}
+
+/** One line of an account's history: what was decided, and how the account was from then on. */
+export interface AccountChange {
+  /** 1, 2, 3 … without gaps; 1 is `created`, or `migrated` for one from before there was a history. */
+  readonly no: number
+  readonly change: 'created' | 'migrated' | 'limits' | 'frozen' | 'unfrozen' | 'closed'
+  readonly floorMinor: bigint | null
+  readonly ceilingMinor: bigint | null
+  readonly frozen: Frozen
+  readonly closed: boolean
+  /** What was given as a reason. */
+  readonly reason: string | null
   readonly createdAt: Date
 }
 

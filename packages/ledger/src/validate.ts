@@ -1,5 +1,5 @@
 import { isDate } from 'node:util/types'
-import type { AccountInput } from './accounts.ts'
+import type { AccountInput, LimitsInput } from './accounts.ts'
 import type { Currency } from './currencies.ts'
 import type { JournalInput } from './journal.ts'
 import type {
@@ -21,6 +21,8 @@ export const EXPONENT_MAX: number = 18
 /** Ten years: anything longer is rather a unit mistaken than a hold. */
 export const EXPIRES_IN_MS_MAX: number = 3_650 * 24 * 3_600_000
 
+const [SHARDS_MIN, SHARDS_MAX] = [2, 64]
+const REASON_MAX = 1_000
 const METADATA_BYTES_MAX = 16_384
 const LEGS_MAX = 1_000
 const YEAR_10000 = 253_402_300_800_000
@@ -161,19 +163,39 @@ export function refuseAccount(input: Untyped<AccountInput>): Rejected | null {
   if (!KINDS.has(input.kind as string)) return refuse('kind_invalid', 'kind')
   const refusal = refuseMetadata(input.metadata)
   if (refusal !== null) return refusal
-  const { floorMinor, ceilingMinor } = input
-  const floor = floorMinor ?? null
-  if (floor !== null && !(typeof floor === 'bigint' && floor <= 0n && floor >= -AMOUNT_MAX)) {
-    return refuse('limits_invalid', 'floorMinor')
-  }
-  const ceiling = ceilingMinor ?? null
-  if (
-    ceiling !== null &&
-    !(typeof ceiling === 'bigint' && ceiling >= 0n && ceiling <= AMOUNT_MAX)
-  ) {
+  // A new account has 0, and 0 must be allowed.
+  if (!isLimit(input.floorMinor, -AMOUNT_MAX, 0n)) return refuse('limits_invalid', 'floorMinor')
+  if (!isLimit(input.ceilingMinor, 0n, AMOUNT_MAX)) {
     return refuse('limits_invalid', 'ceilingMinor')
   }
-  return null
+  return shardsOf(input.hot) === undefined ? refuse('shards_invalid', 'hot') : null
+}
+
+const isLimit = (value: unknown, least: bigint, most: bigint): boolean =>
+  value === undefined ||
+  value === null ||
+  (typeof value === 'bigint' && value >= least && value <= most)
+
+/** Number of parts that a policy asks for, 0 for an exact account; undefined when it is none. */
+export function shardsOf(hot: unknown): number | undefined {
+  if (hot === undefined || hot === 'exact') return 0
+  const [, digits] = (typeof hot === 'string' && /^sharded:([1-9]\d?)$/.exec(hot)) || []
+  const shards = Number(digits)
+  return shards >= SHARDS_MIN && shards <= SHARDS_MAX ? shards : undefined
+}
+
+/** The first thing wrong with the shape of a change of an account, or null. */
+export function refuseChange(input: Untyped<LimitsInput>): Rejected | null {
+  if (!isUuid(input.id)) return refuse('id_invalid', 'id')
+  for (const field of ['floorMinor', 'ceilingMinor'] as const) {
+    if (!isLimit(input[field], -AMOUNT_MAX, AMOUNT_MAX)) return refuse('limits_invalid', field)
+  }
+  const { reason } = input
+  if (reason === undefined || reason === null) return null
+  if (typeof reason !== 'string' || NOT_STORABLE.test(JSON.stringify(reason))) {
+    return refuse('metadata_invalid', 'reason')
+  }
+  return reason.length > REASON_MAX ? refuse('metadata_too_large', 'reason') : null
 }
 
 /** The first thing wrong with the shape of a currency, or null. */

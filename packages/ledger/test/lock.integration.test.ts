@@ -19,8 +19,11 @@ const ROUNDS = 200
 
 describe('lock', () => {
   test(`LEDGER-02 several transfers in opposite orders never deadlock behind it, ${ROUNDS} times`, async () => {
-    const wallets = await Promise.all(times(6, () => fx.wallet(1_000_000n)))
-    const pairs = times(5, (i) => [wallets[i]!, wallets[i + 1]!] as const)
+    const wallets = await Promise.all(
+      times(4, (i) => fx.wallet(1_000_000n, { hot: i === 1 ? 'sharded:2' : 'exact' })),
+    )
+    const [a, b, c, d] = wallets as [string, string, string, string]
+    const pairs = [[a, b] as const, [c, d] as const]
     const round = (backwards: boolean) =>
       fx.ledger.run(
         fx.db,
@@ -28,8 +31,8 @@ describe('lock', () => {
           await sql`set local deadlock_timeout = '20ms'`.execute(trx)
           const { notFound } = await fx.ledger.lock(trx, wallets)
           expect(notFound).toEqual([])
-          for (const [a, b] of backwards ? pairs.toReversed() : pairs) {
-            const [debit, credit] = backwards ? [b, a] : [a, b]
+          for (const pair of backwards ? pairs.toReversed() : pairs) {
+            const [debit, credit] = backwards ? [pair[1], pair[0]] : pair
             const { outcome } = await fx.ledger.transfer(trx, movement(debit, credit, 1n))
             expect(outcome).toBe('created')
           }
@@ -45,7 +48,7 @@ describe('lock', () => {
     const singles = times(4, async (client) => {
       const results = []
       for (let i = 0; i < ROUNDS / 4; i += 1) {
-        const pair = pairs[(client + i) % 5]!
+        const pair = pairs[(client + i) % 2]!
         const [debit, credit] = i % 2 === 0 ? pair : pair.toReversed()
         const back = movement(credit!, debit!, 1n)
         results.push(await fx.ledger.transfer(fx.db, movement(debit!, credit!, 1n)))
@@ -56,7 +59,7 @@ describe('lock', () => {
     const results = await Promise.all([...clients, ...singles])
     expect(tally(results.flat())).toEqual({ committed: 2 * ROUNDS, created: 2 * ROUNDS })
     const balances = await Promise.all(wallets.map((wallet) => fx.balanceMinor(wallet)))
-    expect(balances).toEqual(times(6, () => 1_000_000n))
+    expect(balances).toEqual(times(4, () => 1_000_000n))
   })
 
   test('holds every account named until the transaction ends, and no other', async () => {
@@ -72,6 +75,25 @@ describe('lock', () => {
       expect(await fx.balanceMinor(a!)).toBe(100n) // reads wait for nobody
     })
     expect(await blocked).toMatchObject({ outcome: 'created' })
+  })
+
+  test('holds every part of a sharded account', async () => {
+    const [hot, other] = [await fx.account({ hot: 'sharded:4' }), await fx.account()]
+    await fx.db.transaction().execute(async (trx) => {
+      await fx.ledger.lock(trx, [hot])
+      const passed = await Promise.all(
+        times(16, (i) =>
+          fx.ledger.run(fx.db, async (late) => {
+            await sql`set local lock_timeout = 30`.execute(late)
+            // The last digit of an id decides on which part it is.
+            const id = randomUUID().slice(0, -1) + i.toString(16)
+            return fx.ledger.transfer(late, { ...movement(other, hot, 1n), id })
+          }),
+        ),
+      )
+      expect(tally(passed)).toEqual({ 'busy: lock_timeout': 16 })
+    })
+    expect((await fx.ledger.transfer(fx.db, movement(other, hot))).outcome).toBe('created')
   })
 
   test('names the ids that are no account, and locks the others', async () => {

@@ -32,9 +32,10 @@ const accountRules: readonly Rule[] = [
     `least(r.posted_debits_minor, r.posted_credits_minor, r.pending_debits_minor,
     r.pending_credits_minor, r.seq) >= 0`,
   ],
-  // Back-stop. The functions also count open holds; a CHECK cannot, because holds expire.
-  ['account_above_floor', `r.floor_minor <= ${balance}`],
-  ['account_below_ceiling', `r.ceiling_minor >= ${balance}`],
+  // Back-stop. The functions also count open holds; a CHECK cannot, because holds expire. Nor can it
+  // add up the parts of a sharded account.
+  ['account_above_floor', `r.shards > 0 or r.floor_minor <= ${balance}`],
+  ['account_below_ceiling', `r.shards > 0 or r.ceiling_minor >= ${balance}`],
   [
     'account_shards_range',
     `r.shards between 0 and 64 and r.shard between 0 and 64 and (r.shard = 0 or r.shards = 0)

@@ -94,5 +94,7 @@ language sql stable as $fn$
   select json_build_object('id', a.id, 'currency', a.currency, 'kind', a.kind,
     'normalSide', case when a.debit_normal then 'debit' else 'credit' end,
     'floorMinor', a.floor_minor::text, 'ceilingMinor', a.ceiling_minor::text,
-    'shards', a.shards, 'metadata', a.metadata, 'createdAt', a.created_at)
+    'shards', a.shards,
+    'frozen', json_build_object('debits', a.debits_blocked, 'credits', a.credits_blocked),
+    'closedAt', a.closed_at, 'metadata', a.metadata, 'createdAt', a.created_at)
 $fn$`

@@ -4,6 +4,9 @@ import { definer } from './definer.ts'
  * Creates an account, or says what the id already names. No lock is needed: the primary key makes a
  * concurrent twin wait, and what it wrote is compared in a new snapshot. With `p_shards`, the row
  * of the account gets as many parts, which nobody can know before this commits.
+ *
+ * Limits are compared with those that it was created with, the first line of its history: a call
+ * that is sent again long afterwards is still the same call.
  */
 export const createAccountFunction = (s: string): string => `
 create or replace function ${s}.create_account(
@@ -12,6 +15,7 @@ create or replace function ${s}.create_account(
 ) returns json language plpgsql volatile ${definer} as $fn$
 declare
   v_account ${s}.account;
+  v_first ${s}.account_change;
   v_differs text[];
 begin
   insert into ${s}.account (id, currency, kind, floor_minor, ceiling_minor, metadata, shards)
@@ -34,11 +38,12 @@ begin
   if not found then
     return ${s}.rejected('currency_unknown', json_build_object('currency', p_currency));
   end if;
+  select * into v_first from ${s}.account_change where account_id = p_id and no = 1;
   v_differs := array_remove(array[
     case when v_account.currency <> p_currency then 'currency' end,
     case when v_account.kind <> p_kind then 'kind' end,
-    case when v_account.floor_minor is distinct from p_floor_minor then 'floorMinor' end,
-    case when v_account.ceiling_minor is distinct from p_ceiling_minor then 'ceilingMinor' end,
+    case when v_first.floor_minor is distinct from p_floor_minor then 'floorMinor' end,
+    case when v_first.ceiling_minor is distinct from p_ceiling_minor then 'ceilingMinor' end,
     case when v_account.metadata is distinct from p_metadata then 'metadata' end,
     case when v_account.shards <> p_shards then 'hot' end], null);
   if cardinality(v_differs) = 0 then

@@ -1,11 +1,15 @@
+import { accountChangesFunction } from './account-changes.ts'
 import { accountRefusalFunction } from './account-refusal.ts'
 import { answers } from './answers.ts'
 import { captureRefusalFunction } from './capture-refusal.ts'
 import { captureFunction } from './capture.ts'
+import { changeAccountFunction } from './change-account.ts'
+import { closeAccountFunction } from './close-account.ts'
 import { createAccountFunction } from './create-account.ts'
 import { currencyFunctions } from './currencies.ts'
 import { expireHoldsFunction } from './expire-holds.ts'
 import { expiredMinorFunction } from './expired-minor.ts'
+import { freezeAccountFunction } from './freeze-account.ts'
 import { history } from './history.ts'
 import { holdFunction } from './hold.ts'
 import { keepHorizonFunction } from './keep-horizon.ts'
@@ -21,12 +25,14 @@ import { lockAccountsFunction } from './lock-accounts.ts'
 import { postManyFunction } from './post-many.ts'
 import { lockPartFunction } from './lock-pair.ts'
 import { lockShardFunction } from './lock-shard.ts'
+import { lockWholeFunction } from './lock-whole.ts'
 import { reads } from './reads.ts'
 import { refusalFunction } from './refusal.ts'
 import { releaseFunction } from './release.ts'
 import { rememberRejectionFunction } from './remember-rejection.ts'
 import { reverseFunction } from './reverse.ts'
 import { sealing } from './sealing.ts'
+import { setLimitsFunction } from './set-limits.ts'
 import { settleHoldFunction } from './settle-hold.ts'
 import { transferManyFunction } from './transfer-many.ts'
 import { transferFunction } from './transfer.ts'
@@ -69,6 +75,12 @@ export function functions(s: string): readonly string[] {
     reverseFunction(s),
     expireHoldsFunction(s),
     lockAccountsFunction(s),
+    lockWholeFunction(s),
+    changeAccountFunction(s),
+    freezeAccountFunction(s),
+    closeAccountFunction(s),
+    setLimitsFunction(s),
+    accountChangesFunction(s),
     ...currencyFunctions(s),
     ...views(s),
     ...history(s),
