@@ -17,10 +17,11 @@ export function tablesOf0003(s: string): readonly string[] {
     dropFunctions(s),
     ...account(s),
     ...transfer(s),
+    ...chainBackfill(s),
+    ...transferIndexes(s),
     ...hold(s),
     ...grouped(s),
     ...audit(s),
-    ...chainBackfill(s),
     ...rules(s),
     ...guardsOf0003(s),
   ]
@@ -80,6 +81,9 @@ const transfer = (s: string): readonly string[] => [
   add column credit_hash bytea`,
   `drop index ${s}.transfer_debit_seq`,
   `drop index ${s}.transfer_credit_seq`,
+]
+
+const transferIndexes = (s: string): readonly string[] => [
   `create unique index transfer_debit_seq on ${s}.transfer (debit_id, debit_shard, debit_seq)`,
   `create unique index transfer_credit_seq on ${s}.transfer (credit_id, credit_shard, credit_seq)`,
   `create index transfer_debit_effective on ${s}.transfer (debit_id, effective_at)

@@ -36,16 +36,21 @@ export function testRoles(): TestRoles {
   }
 }
 
-/** A Kysely of the database for the login. Destroy it before the database. */
-export function connectAs(
-  { url }: TestDatabase,
-  login: string,
-  config: pg.PoolConfig = {},
-): Kysely<any> & AsyncDisposable {
+/** The address of the database for the login. */
+export function urlAs({ url }: TestDatabase, login: string): string {
   const address = new URL(url)
   address.username = login
   address.password = PASSWORD
-  const pool = new pg.Pool({ connectionString: address.href, max: 2, ...config })
+  return address.href
+}
+
+/** A Kysely of the database for the login. Destroy it before the database. */
+export function connectAs(
+  database: TestDatabase,
+  login: string,
+  config: pg.PoolConfig = {},
+): Kysely<any> & AsyncDisposable {
+  const pool = new pg.Pool({ connectionString: urlAs(database, login), max: 2, ...config })
   pool.on('error', () => undefined)
   return new Kysely<any>({ dialect: new PostgresDialect({ pool }) })
 }
