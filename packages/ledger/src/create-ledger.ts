@@ -6,6 +6,7 @@ import { groupsOf } from './groups.ts'
 import { exportsOf } from './export.ts'
 import type { Ledger, LedgerOptions } from './ledger.ts'
 import { movesOf } from './moves.ts'
+import { periodsOf } from './period.ts'
 import { readsOf } from './reads.ts'
 import { schemaName } from './schema-name.ts'
 import { unitsOf } from './units.ts'
@@ -30,5 +31,6 @@ export function createLedger(options: LedgerOptions = {}): Ledger {
     ...checkpointsOf(schema),
     ...unitsOf(schema),
     ...exportsOf(schema),
+    ...periodsOf(schema),
   }
 }

@@ -28,6 +28,16 @@ export type { CheckpointSigner, PublicKeys } from './signer.ts'
 export type { CheckpointResult, LedgerCheckpoints } from './checkpoint.ts'
 export type { Checkpoint, CheckpointLeaf, CheckpointSignature } from './checkpoint-format.ts'
 export type { ExportOptions, LedgerExports } from './export.ts'
+export type {
+  LedgerPeriods,
+  PeriodFinding,
+  PeriodVerification,
+  SealedPeriod,
+  SealedTotal,
+  SealInput,
+  SealRejectionReason,
+  SealResult,
+} from './period.ts'
 export { verifyExport } from './verify-export.ts'
 export type {
   ExportFinding,

@@ -1,6 +1,7 @@
 import type { LedgerAccounts } from './accounts.ts'
 import type { LedgerAudit } from './audit.ts'
 import type { LedgerExports } from './export.ts'
+import type { LedgerPeriods } from './period.ts'
 import type { LedgerCheckpoints } from './checkpoint.ts'
 import type { LedgerCurrencies } from './currencies.ts'
 import type { LedgerGroups } from './groups.ts'
@@ -33,6 +34,7 @@ export interface Ledger
     LedgerReads,
     LedgerAudit,
     LedgerCheckpoints,
+    LedgerPeriods,
     LedgerExports,
     LedgerUnits {
   readonly schema: string

@@ -40,6 +40,10 @@ type Untyped<T> = { readonly [K in keyof T]?: unknown }
 export const isUuid = (value: unknown): value is string =>
   typeof value === 'string' && UUID.test(value)
 
+/** A date of the years 1970 to 9999, which PostgreSQL reads as it was meant. */
+export const isTime = (value: unknown): value is Date =>
+  isDate(value) && value.getTime() >= 0 && value.getTime() < YEAR_10000
+
 const isAmount = (value: unknown): boolean =>
   typeof value === 'bigint' && value > 0n && value <= AMOUNT_MAX
 
@@ -70,9 +74,8 @@ function refuseMetadata(metadata: unknown): Rejected | null {
 }
 
 function refuseEffectiveAt(effectiveAt: unknown): Rejected | null {
-  if (effectiveAt === undefined || effectiveAt === null) return null
-  const ms = isDate(effectiveAt) ? effectiveAt.getTime() : Number.NaN
-  return ms >= 0 && ms < YEAR_10000 ? null : refuse('effective_at_invalid', 'effectiveAt')
+  if (effectiveAt === undefined || effectiveAt === null || isTime(effectiveAt)) return null
+  return refuse('effective_at_invalid', 'effectiveAt')
 }
 
 /** The first thing wrong with the shape of a transfer, or null. */

@@ -90,6 +90,10 @@ const transferIndexes = (s: string): readonly string[] => [
     where effective_at is not null`,
   `create index transfer_credit_effective on ${s}.transfer (credit_id, effective_at)
     where effective_at is not null`,
+  // What a period holds, to be summed up when it is sealed: recorded times follow the order of the
+  // pages, so a summary of each is enough.
+  `create index transfer_recorded on ${s}.transfer using brin (created_at) with (autosummarize = on)`,
+  `create index transfer_effective on ${s}.transfer (effective_at) where effective_at is not null`,
   `create index transfer_of_original on ${s}.transfer (reverses_id) where reverses_id is not null`,
   `create unique index transfer_of_journal on ${s}.transfer (journal_id, leg)
     where journal_id is not null`,
@@ -130,7 +134,9 @@ const audit = (s: string): readonly string[] => [
   `create table ${s}.book (
   only_row boolean constraint book_pkey primary key default true
     constraint book_has_one_row check (only_row),
-  sealed_until timestamptz not null
+  sealed_until timestamptz not null,
+  -- When that was decided: every row of a sealed period was recorded by then.
+  sealed_at timestamptz
 )`,
   `insert into ${s}.book (sealed_until) values ('-infinity')`,
   `create table ${s}.sealed_period (
