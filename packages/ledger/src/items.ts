@@ -88,6 +88,9 @@ interface ManyJson {
   readonly creditSeqs: string
   readonly debitBalancesMinor: string
   readonly creditBalancesMinor: string
+  /** Null: all accounts are exact. */
+  readonly debitShards: string | null
+  readonly creditShards: string | null
   /** By index of the item. */
   readonly others: { readonly [index: string]: unknown } | null
 }
@@ -97,6 +100,8 @@ export function decodeMany(value: unknown, items: readonly Item[]): TransferResu
   const json = value as ManyJson
   const debitSeqs = json.debitSeqs.split(',')
   const creditSeqs = json.creditSeqs.split(',')
+  const debitShards = json.debitShards?.split(',')
+  const creditShards = json.creditShards?.split(',')
   const debitBalances = json.debitBalancesMinor.split(',')
   const creditBalances = json.creditBalancesMinor.split(',')
   return items.map((item, index): TransferResult => {
@@ -110,8 +115,8 @@ export function decodeMany(value: unknown, items: readonly Item[]): TransferResu
       reversesId: null,
       journalId: null,
       leg: null,
-      debitShard: 0, // only exact accounts can be in a batch so far
-      creditShard: 0,
+      debitShard: Number(debitShards?.[index] ?? 0),
+      creditShard: Number(creditShards?.[index] ?? 0),
       debitSeq: BigInt(debitSeqs[index] as string),
       creditSeq: BigInt(creditSeqs[index] as string),
       debitBalanceMinor: BigInt(debitBalances[index] as string),

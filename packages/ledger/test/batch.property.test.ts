@@ -9,7 +9,7 @@ import { waitFor } from '@payflow/testkit'
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { AccountInput, TransferInput } from '../src/index.ts'
+import type { AccountInput, TransferInput, TransferResult } from '../src/index.ts'
 import { brokenLinks } from './support/chain.ts'
 import { type Fixture, movement, openFixture, times } from './support/fixture.ts'
 
@@ -25,13 +25,16 @@ beforeAll(async () => {
 afterAll(() => fx.closeSound())
 
 /** The accounts of a world; items name them by number. One number more names none. */
-const ACCOUNTS: readonly Partial<AccountInput>[] = [
+const ACCOUNTS: readonly (Partial<AccountInput> & { readonly shards?: number })[] = [
   { kind: 'asset' },
   { kind: 'liability', floorMinor: 0n },
   { kind: 'liability', floorMinor: -50n, ceilingMinor: 250n },
   { kind: 'asset', floorMinor: 0n, ceilingMinor: 300n },
   { kind: 'income', ceilingMinor: 120n },
   { kind: 'liability', currency: 'EUR' },
+  { kind: 'liability', shards: 3 },
+  { kind: 'liability', floorMinor: 0n, ceilingMinor: 260n, shards: 4 },
+  { kind: 'asset', floorMinor: -40n, shards: 2 },
 ]
 
 interface ItemSpec {
@@ -73,13 +76,26 @@ interface World {
   plain(value: unknown): unknown
 }
 
+async function create({ shards = 0, ...rest }: (typeof ACCOUNTS)[number]): Promise<string> {
+  if (shards === 0) return fx.account(rest)
+  const id = randomUUID()
+  await sql`select ledger.create_account(${id}::uuid, 'USD', ${rest.kind}, ${rest.floorMinor}::bigint,
+    ${rest.ceilingMinor}::bigint, null, ${shards}::integer)`.execute(fx.db)
+  return id
+}
+
 /** Accounts with money and holds; three ids in use: a transfer, a hold, a tombstone. */
 async function world(): Promise<World> {
   const accounts: string[] = []
-  for (const each of ACCOUNTS) accounts.push(await fx.account(each))
-  // The last two are not for items.
-  const ids = times(IDS + 2, () => randomUUID())
+  for (const each of ACCOUNTS) accounts.push(await create(each))
+  // The last four are not for items. The last byte says which part of a sharded account is meant.
+  const ids = times(IDS + 4, (n) => randomUUID().slice(0, -2) + n.toString(16).padStart(2, '0'))
   const [asset, wallet, line, drawer] = accounts as [string, string, string, string]
+  const shared = accounts[7] as string
+  const lapsing = {
+    ...movement(shared, asset, 60n, { expiresInMs: 1 }),
+    id: ids[IDS + 3] as string,
+  }
   const expiring = { ...movement(wallet, line, 70n, { expiresInMs: 1 }), id: ids[IDS] as string }
   const prepared = [
     await fx.ledger.transfer(fx.db, { ...movement(asset, wallet, 150n), id: ids[0] as string }),
@@ -88,13 +104,18 @@ async function world(): Promise<World> {
       id: ids[IDS + 1] as string,
     }),
     await fx.ledger.hold(fx.db, { ...movement(wallet, line, 30n), id: ids[1] as string }),
+    await fx.ledger.transfer(fx.db, {
+      ...movement(asset, shared, 90n),
+      id: ids[IDS + 2] as string,
+    }),
     await fx.ledger.hold(fx.db, expiring),
+    await fx.ledger.hold(fx.db, lapsing),
     await fx.ledger.release(fx.db, { holdId: ids[2] as string }),
   ]
-  expect(prepared.map(({ outcome }) => outcome)).toEqual(times(5, () => 'created'))
+  expect(prepared.map(({ outcome }) => outcome)).toEqual(times(7, () => 'created'))
   await waitFor(
     async () => {
-      const found = await fx.ledger.lookup(fx.db, expiring.id)
+      const found = await fx.ledger.lookup(fx.db, lapsing.id) // the later one
       return found?.kind === 'hold' && found.hold.state === 'expired'
     },
     { intervalMs: 1 },
@@ -137,22 +158,25 @@ async function stored({ accounts, plain }: World): Promise<unknown> {
       t.effective_at as "effectiveAt", t.rejection
     from ledger.transfer t
     where debit_id = any (${accounts}::uuid[])
-    order by array_position(${accounts}::uuid[], debit_id), debit_seq`.execute(fx.db)
+    order by array_position(${accounts}::uuid[], debit_id), debit_shard, debit_seq`.execute(fx.db)
   const balances = []
   for (const id of accounts) balances.push(await fx.ledger.balance(fx.db, id))
   const { rows: untimely } = await sql`select a.id from ledger.account a
-    where a.id = any (${accounts}::uuid[]) and a.seq > 0 and a.recorded_at is distinct from
-      (select max(created_at) from ledger.transfer t where a.id in (t.debit_id, t.credit_id))`.execute(
-    fx.db,
-  )
+    where coalesce(a.part_of, a.id) = any (${accounts}::uuid[]) and a.seq > 0
+      and a.recorded_at is distinct from (select max(created_at) from ledger.transfer t
+        where (coalesce(a.part_of, a.id), a.shard)
+          in ((t.debit_id, t.debit_shard), (t.credit_id, t.credit_shard)))`.execute(fx.db)
   return plain({ rows, balances, untimely })
 }
 
 /** Accounts that remember an instant by which they judged a hold expired. */
 async function horizons({ accounts, plain }: World): Promise<unknown[]> {
-  const { rows } = await sql<{ id: string }>`select id from ledger.account
-    where id = any (${accounts}::uuid[]) and expiry_horizon is not null`.execute(fx.db)
-  return rows.map(({ id }) => plain(id))
+  const { rows } = await sql`select coalesce(part_of, id) as id, shard
+    from ledger.account
+    where coalesce(part_of, id) = any (${accounts}::uuid[]) and expiry_horizon is not null`.execute(
+    fx.db,
+  )
+  return rows.map((row) => plain(row))
 }
 
 const batch = fc.array(item, { minLength: 1, maxLength: 40 })
@@ -181,4 +205,56 @@ test('LEDGER-21 a batch is answered and stored as its items one by one', async (
   )
   expect(await brokenLinks(fx.db)).toEqual([])
   expect((await fx.ledger.verify(fx.db)).findings).toEqual([])
+})
+
+/** What a journal answers whose legs end like this one by one. */
+function refusedAs(results: readonly TransferResult[]): unknown {
+  const leg = results.findIndex(({ outcome }) => outcome !== 'created')
+  const first = results[leg]
+  if (first?.outcome === 'rejected') return { ...first, detail: { ...first.detail, leg } }
+  if (first?.outcome === 'conflict') {
+    return { ...first, differs: first.differs.map((field) => `transfers[${leg}].${field}`) }
+  }
+  if (first?.outcome !== 'replayed') return null
+  return { outcome: 'conflict', differs: [`transfers[${leg}].id`], existing: first.transfer }
+}
+
+test('LEDGER-20 a journal is posted as its legs one by one, or not at all', async () => {
+  // A leg without a shape is refused before any other.
+  const shaped = item.filter((leg) => leg.debit !== leg.credit && leg.amountMinor > 0n)
+  const legs = fc.uniqueArray(shaped, { minLength: 1, maxLength: 8, selector: ({ id }) => id })
+  const seen = new Set<string>()
+  await fc.assert(
+    fc.asyncProperty(legs, async (specs) => {
+      const [together, alone] = [await world(), await world()]
+      const transfers = specs.map((spec) => together.request(spec))
+      const answer = await fx.ledger.journal(fx.db, { id: randomUUID(), transfers })
+      seen.add(answer.outcome)
+      const results: TransferResult[] = []
+      const undo = new Error('undo')
+      const singles = fx.db.transaction().execute(async (trx) => {
+        for (const spec of specs) {
+          const result = await fx.ledger.transfer(trx, alone.request(spec))
+          results.push(result)
+          if (result.outcome !== 'created') throw undo
+        }
+      })
+      await singles.catch((error: unknown) => expect(error).toBe(undo))
+      const refused = refusedAs(results)
+      if (answer.outcome === 'created') {
+        const posted = answer.journal.transfers.map((transfer) => ({
+          outcome: 'created',
+          transfer: { ...transfer, journalId: null, leg: null },
+        }))
+        expect(together.plain(posted)).toEqual(alone.plain(results))
+      }
+      expect(together.plain(answer.outcome === 'created' ? null : answer)).toEqual(
+        alone.plain(refused),
+      )
+      expect(await stored(together)).toEqual(await stored(alone))
+    }),
+    { numRuns: 60 },
+  )
+  expect([...seen]).toEqual(expect.arrayContaining(['created', 'rejected']))
+  expect(await brokenLinks(fx.db)).toEqual([])
 })

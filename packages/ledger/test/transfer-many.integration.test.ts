@@ -282,6 +282,74 @@ describe('batches at once', () => {
   )
 })
 
+describe('batches of sharded accounts', () => {
+  const sharded = async (shards: number, floorMinor: bigint | null) => {
+    const id = randomUUID()
+    await sql`select ledger.create_account(${id}::uuid, 'USD', 'liability', ${floorMinor}::bigint,
+      null, null, ${shards}::integer)`.execute(fx.db)
+    return id
+  }
+
+  test('LEDGER-30 post on the part that the id says, and count the whole against its limits', async () => {
+    const [a, b] = [await fx.wallet(100n), await sharded(4, 0n)]
+    const request = (from: string, to: string, part: number, amountMinor: bigint) => ({
+      ...movement(from, to, amountMinor),
+      id: `${randomUUID().slice(0, -2)}0${part}`,
+    })
+    const requests = [
+      request(a, b, 0, 60n),
+      request(b, a, 1, 61n),
+      request(b, a, 1, 50n),
+      request(b, a, 2, 11n),
+      request(b, a, 6, 10n),
+    ]
+    const results = await fx.ledger.transferMany(fx.db, requests)
+    expect(results).toMatchObject([
+      { transfer: { creditShard: 1, debitShard: 0, creditSeq: 1n, creditBalanceMinor: 60n } },
+      { reason: 'insufficient_funds', detail: { accountId: b, availableMinor: 60n } },
+      { transfer: { debitShard: 2, debitSeq: 1n, debitBalanceMinor: -50n } },
+      { reason: 'insufficient_funds', detail: { accountId: b, availableMinor: 10n } },
+      { transfer: { debitShard: 3, debitSeq: 1n, debitBalanceMinor: -10n } },
+    ])
+    expect([await fx.balanceMinor(a), await fx.balanceMinor(b)]).toEqual([100n, 0n])
+    const again = await fx.ledger.transferMany(fx.db, requests)
+    expect(tally(again)).toEqual({ replayed: 3, 'rejected: insufficient_funds': 2 })
+    expect(again[2]).toMatchObject({ transfer: { debitShard: 2, debitBalanceMinor: -50n } })
+  })
+
+  test('LEDGER-30 never deadlock with single calls and holds, nor pass a limit', async () => {
+    const accounts = [
+      await sharded(3, null),
+      await sharded(5, 0n),
+      await sharded(2, 0n),
+      await fx.wallet(1_000n),
+      await fx.wallet(1_000n),
+    ]
+    const [source] = accounts as [string]
+    const funds = accounts.slice(1, 3).map((to) => movement(source, to, 1_000n))
+    expect(tally(await fx.ledger.transferMany(fx.db, funds))).toEqual({ created: 2 })
+    const between = (i: number) =>
+      movement(accounts[i % 5] as string, accounts[(i + 1 + (i % 4)) % 5] as string, 300n)
+    const results = await Promise.all(
+      times(60, async (n) => {
+        const requests = times(15, (i) => between(n + i * (1 + (n % 3))))
+        if (n % 3 === 0) return fx.ledger.transferMany(fx.db, requests, { chunk: 5 })
+        if (n % 3 === 1) return [await fx.ledger.transfer(fx.db, between(n))]
+        const hold = between(n)
+        const held = await fx.ledger.hold(fx.db, hold)
+        return held.outcome === 'created'
+          ? [await fx.ledger.capture(fx.db, { holdId: hold.id })]
+          : []
+      }),
+    )
+    const ends = Object.keys(tally(results.flat())).toSorted()
+    expect(ends).toEqual(['created', 'rejected: insufficient_funds'])
+    const balances = await Promise.all(accounts.map((id) => fx.balanceMinor(id)))
+    expect(balances.reduce((sum, balance) => sum + balance, 0n)).toBe(2_000n)
+    for (const balance of balances.slice(1)) expect(balance).toBeGreaterThanOrEqual(0n)
+  })
+})
+
 describe('faults of a batch', () => {
   test('LEDGER-23 a chunk that is not decided is busy, and so are those behind it, which are not sent', async () => {
     const [a, b, locked] = [await fx.wallet(100n), await fx.wallet(), await fx.wallet(100n)]

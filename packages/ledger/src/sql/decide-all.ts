@@ -32,6 +32,7 @@ export const decideAll = (s: string): string => `
 const forgetDecisions = `
     v_count := 0;
     v_late := '{}';
+    v_wholes := null;
     v_answers := array_fill(null::json, array[cardinality(p_ids)]);
     v_rejections := null;
     v_taken := array_fill(false, array[cardinality(p_ids)]);
@@ -59,13 +60,7 @@ const lookCloser = (s: string): string => `
         end if;
         if v_known[i] then
           v_answer := ${knownItem(s)};
-        else
-          select * into v_debit from ${s}.account where id = v_rows[d];
-          v_debit.posted_debits_minor := v_debits[d];
-          v_debit.posted_credits_minor := v_credits[d];
-          select * into v_credit from ${s}.account where id = v_rows[c];
-          v_credit.posted_debits_minor := v_debits[c];
-          v_credit.posted_credits_minor := v_credits[c];
+        else${asItStands(s, 'v_debit', 'd')}${asItStands(s, 'v_credit', 'c')}
           v_answer := ${s}.refusal(v_debit, v_credit, p_accounts[p_debits[i]],
             p_accounts[p_credits[i]], v_amount, p_currencies[i], p_effective[i], v_sealed_until,
             v_now);
@@ -78,7 +73,27 @@ const lookCloser = (s: string): string => `
           continue;
         end if;
         v_horizons[d] := v_now;
-        v_horizons[c] := v_now;`
+        v_horizons[c] := v_now;
+        if v_debit.shards > 0 or v_credit.shards > 0 then
+          v_wholes := v_wholes || p_accounts[p_debits[i]] || p_accounts[p_credits[i]];
+        end if;`
+
+// The account as `refusal` is to see it: its row, or the whole of a sharded account with limits,
+// whose parts are all here and in one piece; with the counters that the items before this one left.
+const asItStands = (s: string, account: string, row: string): string => `
+          select * into ${account} from ${s}.account where id = v_rows[${row}];
+          if ${account}.limited then
+            ${account} := ${s}.whole(${account});
+            v_place := ${row} - v_shards[${row}];
+            select least(sum(p.debits), 9223372036854775807),
+                least(sum(p.credits), 9223372036854775807)
+              into strict ${account}.posted_debits_minor, ${account}.posted_credits_minor
+              from unnest(v_debits[v_place + 1:v_place + ${account}.shards],
+                v_credits[v_place + 1:v_place + ${account}.shards]) p (debits, credits);
+          else
+            ${account}.posted_debits_minor := v_debits[${row}];
+            ${account}.posted_credits_minor := v_credits[${row}];
+          end if;`
 
 const post = `
       v_debits[d] := v_debits[d] + v_amount;

@@ -48,6 +48,7 @@ begin
     end;
   end loop;
 ${writeAccounts(s)}
+  perform ${s}.keep_horizon(w.id, w.id, v_now) from (select distinct unnest(v_wholes) as id) w;
   foreach i in array v_late loop
     v_answers[i] := ${knownItem(s)};
   end loop;
@@ -58,6 +59,7 @@ $fn$`
 const state = (s: string): string => `
   -- One element for each account row that may move.
   v_rows uuid[];
+  v_owners uuid[];
   v_shards smallint[];
   v_currency text[];
   v_debit_normal boolean[];
@@ -66,9 +68,16 @@ const state = (s: string): string => `
   -- Most and least that debits less credits may come to by a debit and by a credit.
   v_high bigint[];
   v_low bigint[];
+  v_used bigint[];
+  v_times timestamptz[];
   v_seqs bigint[];
   v_heads bytea[];
   v_horizons timestamptz[];
+  -- One element for each account, where they are not all exact: its (first) row, and its parts.
+  v_places integer[];
+  v_parts integer[];
+  -- Accounts for which holds of a whole sharded account were counted as expired.
+  v_wholes uuid[];
   -- One element for each item: its two account rows, and what was decided.
   v_debit_rows integer[];
   v_credit_rows integer[];
@@ -93,15 +102,18 @@ const state = (s: string): string => `
   v_credit ${s}.account;
   v_payload bytea;
   -- Of the whole.
-  v_most numeric;
   v_roomy boolean;
   v_sealed_until timestamptz;
   v_now timestamptz;
   v_now_micros text;
   v_count integer;
   v_written integer;
-  v_places integer[];
+  v_place integer;
   i integer;`
+
+const shards = (rows: string): string => `case when v_parts is not null then
+      (select string_agg(coalesce(v_shards[i.row_no], 0)::text, ',' order by i.place)
+        from unnest(${rows}) with ordinality i (row_no, place)) end`
 
 // Only what the server decided: what a caller sent, the caller has. Amounts as text, as everywhere.
 const ANSWER = `json_build_object('createdAt', v_now,
@@ -109,5 +121,6 @@ const ANSWER = `json_build_object('createdAt', v_now,
     'creditSeqs', array_to_string(v_credit_seqs, ',', ''),
     'debitBalancesMinor', array_to_string(v_debit_balances, ',', ''),
     'creditBalancesMinor', array_to_string(v_credit_balances, ',', ''),
+    'debitShards', ${shards('v_debit_rows')}, 'creditShards', ${shards('v_credit_rows')},
     'others', (select json_object_agg(a.place - 1, a.answer)
       from unnest(v_answers) with ordinality a (answer, place) where a.answer is not null))`
