@@ -55,7 +55,7 @@ export type { Currency, CurrencyResult, LedgerCurrencies } from './currencies.ts
 export type { Batcher, BatcherOptions } from './batcher.ts'
 export type { Executor } from './executor.ts'
 export type { LedgerGroups, TransferManyOptions } from './groups.ts'
-export type { JournalInput } from './journal.ts'
+export type { JournalInput, Leg } from './journal.ts'
 export type { Ledger, LedgerOptions } from './ledger.ts'
 export type {
   CaptureInput,

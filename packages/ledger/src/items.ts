@@ -1,5 +1,5 @@
 import { decodeTransferResult } from './decode.ts'
-import { timeText, type TransferInput } from './moves.ts'
+import { isRecorded, timeText, type TransferInput } from './moves.ts'
 import type { Rejected, TransferResult } from './outcomes.ts'
 import type { Transfer } from './records.ts'
 import { metadataText, refuseTransfer } from './validate.ts'
@@ -16,9 +16,15 @@ export interface Item {
   readonly metadata: string | null
   /** ISO 8601. */
   readonly effectiveAt: string | null
+  /** Whether a refusal is to be written down. */
+  readonly recorded: boolean
 }
 
-/** The request as an item, or what is wrong with its shape. */
+/**
+ * The request as an item, or what is wrong with its shape.
+ *
+ * @throws {@link LedgerError} for an `onReject` that is none.
+ */
 export function itemOf(input: TransferInput): Item | Rejected {
   const transfer = Object(input) as TransferInput // a hole in a list has no id, either
   const refusal = refuseTransfer(transfer)
@@ -33,6 +39,7 @@ export function itemOf(input: TransferInput): Item | Rejected {
     code: transfer.code ?? null,
     metadata: metadataText(transfer.metadata) ?? null,
     effectiveAt: timeText(transfer.effectiveAt),
+    recorded: isRecorded(transfer.onReject),
   }
 }
 
@@ -52,7 +59,7 @@ export function parametersOf(items: readonly Item[]): (string | null)[] {
     sparse(items.map((item) => quoted(item.code))),
     sparse(items.map((item) => quoted(item.metadata))),
     sparse(items.map((item) => quoted(item.effectiveAt))),
-    null,
+    sparse(items.map(({ recorded }) => (recorded ? 'true' : null))),
   ]
 }
 
@@ -107,8 +114,9 @@ export function decodeMany(value: unknown, items: readonly Item[]): TransferResu
   return items.map((item, index): TransferResult => {
     const other = json.others?.[index]
     if (other !== undefined) return decodeTransferResult(other)
+    const { recorded: _, ...request } = item
     const transfer: Transfer = {
-      ...item,
+      ...request,
       kind: 'transfer',
       metadata: item.metadata === null ? null : JSON.parse(item.metadata),
       holdId: null,

@@ -1,4 +1,5 @@
 import { decodeJournalResult } from './decode.ts'
+import { LedgerError } from './errors.ts'
 import type { Executor } from './executor.ts'
 import { type Item, itemOf, parametersOf } from './items.ts'
 import { timeText, type TransferInput } from './moves.ts'
@@ -8,6 +9,9 @@ import { call } from './sql/call.ts'
 import { MANY_TYPES } from './sql/many.ts'
 import { write } from './statement.ts'
 import { metadataText, refuseJournal } from './validate.ts'
+
+/** A transfer that is part of a journal. */
+export type Leg = Omit<TransferInput, 'onReject'>
 
 /** Request of {@link LedgerGroups.journal}. */
 export interface JournalInput {
@@ -19,9 +23,10 @@ export interface JournalInput {
   readonly id: string
   /**
    * The legs, 1 … 1,000, applied in this order. Their ids are those of transfers, and no two are
-   * the same. A leg without an `effectiveAt` has that of the journal.
+   * the same. A leg without an `effectiveAt` has that of the journal. A refusal is not remembered:
+   * no leg can be `onReject: 'record'`.
    */
-  readonly transfers: readonly TransferInput[]
+  readonly transfers: readonly Leg[]
   /** Your name for this sort of journal, as of a transfer. Legs do not inherit it. */
   readonly code?: string | null
   /** Of the whole, beside that of each leg; at most 16 KiB as JSON. */
@@ -57,6 +62,9 @@ function legsOf({ transfers, effectiveAt }: JournalInput): Item[] | Rejected {
   for (const [leg, transfer] of transfers.entries()) {
     const item = itemOf({ ...transfer, effectiveAt: transfer?.effectiveAt ?? effectiveAt ?? null })
     if ('outcome' in item) return { ...item, detail: { ...item.detail, leg } }
+    if (item.recorded) {
+      throw new LedgerError('LEDGER_INVALID_OPTION', "a leg cannot be onReject: 'record'")
+    }
     if (ids.has(item.id)) {
       return { outcome: 'rejected', reason: 'legs_invalid', detail: { field: 'id', leg } }
     }

@@ -289,6 +289,11 @@ describe('journal', () => {
     )
   })
 
+  test('takes no leg whose refusal is to be remembered', async () => {
+    const leg = { ...movement(randomUUID(), randomUUID()), onReject: 'record' as const }
+    await expect(post(journal([leg]))).rejects.toMatchObject({ code: 'LEDGER_INVALID_OPTION' })
+  })
+
   test('LEDGER-18 a leg is reversed as any transfer is', async () => {
     const [a, b] = await wallets(100n, 0n)
     const request = journal([movement(a, b, 40n), movement(a, b, 20n)])

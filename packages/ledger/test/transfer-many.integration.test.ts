@@ -161,6 +161,35 @@ describe('transferMany', () => {
     ])
   })
 
+  test('LEDGER-09 remembers the refusals it is asked to remember, and of them the first of an id', async () => {
+    const [a, b] = [await fx.wallet(), await fx.wallet(500n)]
+    const recorded = { ...movement(a, b), onReject: 'record' as const }
+    const forgotten = movement(a, b)
+    const results = await fx.ledger.transferMany(fx.db, [
+      recorded,
+      forgotten,
+      movement(b, a, 200n),
+      { ...recorded, onReject: 'forget' },
+      { ...recorded, amountMinor: 1n },
+      forgotten,
+    ])
+    expect(results).toMatchObject([
+      { reason: 'insufficient_funds', detail: { accountId: a, availableMinor: 0n } },
+      { reason: 'insufficient_funds' },
+      { outcome: 'created' },
+      { reason: 'previously_rejected', detail: { reason: 'insufficient_funds' } },
+      { outcome: 'conflict', differs: ['amountMinor'], existing: { kind: 'rejection' } },
+      { outcome: 'created' },
+    ])
+    expect(await fx.ledger.transfer(fx.db, recorded)).toMatchObject({
+      reason: 'previously_rejected',
+    })
+    const unknown = { ...recorded, onReject: 'maybe' as 'record' }
+    await expect(fx.ledger.transferMany(fx.db, [unknown])).rejects.toMatchObject({
+      code: 'LEDGER_INVALID_OPTION',
+    })
+  })
+
   test('counts no hold whose time is up, and remembers that it did', async () => {
     const [a, b] = [await fx.wallet(100n), await fx.wallet()]
     const hold = movement(a, b, 80n, { expiresInMs: 1 })

@@ -1,4 +1,5 @@
 import { micros, payloadFrom } from './payload.ts'
+import { rejection } from './remember-rejection.ts'
 
 /** SQL: the answer to item `i`, whose id is in use. */
 export const knownItem = (s: string): string =>
@@ -34,7 +35,7 @@ const forgetDecisions = `
     v_late := '{}';
     v_wholes := null;
     v_answers := array_fill(null::json, array[cardinality(p_ids)]);
-    v_rejections := null;
+    v_rejections := array_fill(null::jsonb, array[cardinality(p_ids)]);
     v_taken := array_fill(false, array[cardinality(p_ids)]);
     v_kinds := array_fill(null::text, array[cardinality(p_ids)]);
     v_debit_seqs := array_fill(null::bigint, array[cardinality(p_ids)]);
@@ -43,6 +44,11 @@ const forgetDecisions = `
     v_credit_balances := v_debit_seqs;
     v_debit_hashes := array_fill(null::bytea, array[cardinality(p_ids)]);
     v_credit_hashes := v_debit_hashes;`
+
+const takeId = `
+      if p_firsts[i] is not null then
+        v_taken[p_firsts[i]] := true;
+      end if;`
 
 // Nothing unusual about item `i`: a new id, and room on both sides with every open hold counted.
 const fits = `v_roomy and v_known[i] is not true and p_firsts[i] is null
@@ -64,6 +70,11 @@ const lookCloser = (s: string): string => `
           v_answer := ${s}.refusal(v_debit, v_credit, p_accounts[p_debits[i]],
             p_accounts[p_credits[i]], v_amount, p_currencies[i], p_effective[i], v_sealed_until,
             v_now);
+          if p_record[i] and v_answer is not null then
+            v_rejections[i] := ${rejection(`'transfer'::text`, 'v_answer', 'null')};
+            v_kinds[i] := 'rejection';
+            v_count := v_count + 1;${takeId}
+          end if;
         end if;
         if v_answer is not null then
           v_answers[i] := v_answer;
@@ -112,10 +123,7 @@ const post = `
       v_debit_hashes[i] := v_heads[d];
       v_credit_hashes[i] := v_heads[c];
       v_kinds[i] := 'transfer';
-      v_count := v_count + 1;
-      if p_firsts[i] is not null then
-        v_taken[p_firsts[i]] := true;
-      end if;`
+      v_count := v_count + 1;${takeId}`
 
 function payload(): string {
   const columns = {

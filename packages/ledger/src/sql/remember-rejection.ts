@@ -1,3 +1,8 @@
+/** SQL: a refusal as it is written down. */
+export const rejection = (verb: string, refusal: string, expiresInMs: string): string =>
+  `jsonb_build_object('verb', ${verb}, 'reason', ${refusal}->'reason',
+      'detail', ${refusal}->'detail', 'expiresInMs', ${expiresInMs})`
+
 /**
  * Writes a refusal down under the id of its request, for `onReject: 'record'`; false when the id was
  * taken meanwhile, by a call on other accounts. From then on the id answers `previously_rejected`,
@@ -15,8 +20,7 @@ begin
     effective_at, rejection, created_at)
   select p_id, 'rejection', p_debit_id, p_credit_id, p_amount_minor, p_currency, p_code, p_metadata,
     p_effective_at,
-    jsonb_build_object('verb', p_verb, 'reason', p_refusal->'reason', 'detail', p_refusal->'detail',
-      'expiresInMs', p_expires_in_ms),
+    ${rejection('p_verb', 'p_refusal', 'p_expires_in_ms')},
     p_now
   where not exists (select from ${s}.hold where id = p_id)
   on conflict (id) do nothing;

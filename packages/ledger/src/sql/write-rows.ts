@@ -17,8 +17,9 @@ export const writeRows = (s: string): string => `
         amount_minor, currency, code, metadata, journal_id, leg, rejection, debit_seq, credit_seq,
         debit_balance_minor, credit_balance_minor, debit_hash, credit_hash, effective_at,
         created_at)
-      select i.id, i.kind, p_accounts[i.debit], coalesce(v_shards[i.debit_row], 0),
-        p_accounts[i.credit], coalesce(v_shards[i.credit_row], 0),
+      select i.id, i.kind,
+        p_accounts[i.debit], case when i.kind = 'transfer' then v_shards[i.debit_row] else 0 end,
+        p_accounts[i.credit], case when i.kind = 'transfer' then v_shards[i.credit_row] else 0 end,
         i.amount, i.currency, i.code, i.metadata, p_journal.id,
         case when p_journal.id is not null then i.place - 1 end, i.rejection,
         i.debit_seq, i.credit_seq, i.debit_balance, i.credit_balance, i.debit_hash, i.credit_hash,
