@@ -31,7 +31,7 @@ begin
       v_hold.metadata := v_transfer.metadata;
       v_hold.expires_in_ms := (v_transfer.rejection->>'expiresInMs')::bigint;
     else
-      return ${s}.known_otherwise(p_id, false);
+      return ${s}.known_otherwise(p_id, false, 'hold');
     end if;
   end if;
   if v_hold.tombstone then

@@ -14,7 +14,7 @@ begin
   select * into v_transfer from ${s}.transfer where id = p_id
     and (kind = 'transfer' or rejection->>'verb' = 'transfer');
   if not found then
-    return ${s}.known_otherwise(p_id, false);
+    return ${s}.known_otherwise(p_id, false, 'transfer');
   end if;
   v_differs := array_remove(array[
     case when v_transfer.debit_id <> p_debit_id then 'debitAccountId' end,
