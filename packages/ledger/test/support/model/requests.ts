@@ -50,6 +50,25 @@ export interface ReleaseRequest {
   readonly hold: IdName
 }
 
+export interface ReverseRequest {
+  readonly verb: 'reverse'
+  readonly id: IdName
+  readonly original: IdName
+  /** null: what is left. */
+  readonly amount: bigint | null
+  readonly code: string | null
+  readonly metadata: Metadata | null
+  readonly effectiveAt: number | null
+}
+
+/** Transfers in one call, each for itself. */
+export interface ManyRequest {
+  readonly verb: 'many'
+  readonly items: readonly TransferRequest[]
+  /** Items of one statement; null: all. */
+  readonly chunk: number | null
+}
+
 export interface OpenRequest {
   readonly verb: 'open'
   readonly account: AccountName
@@ -60,16 +79,6 @@ export interface OpenRequest {
   readonly metadata: Metadata | null
 }
 
-export interface LookRequest {
-  readonly verb: 'lookup'
-  readonly id: IdName
-}
-
-export interface BalanceRequest {
-  readonly verb: 'balance'
-  readonly account: AccountName
-}
-
 export interface EntriesRequest {
   readonly verb: 'entries'
   readonly account: AccountName
@@ -78,34 +87,57 @@ export interface EntriesRequest {
   readonly newestFirst: boolean
 }
 
+interface LookRequest<Verb extends string> {
+  readonly verb: Verb
+  readonly id: IdName
+}
+
 /** A request that may write. */
 export type WriteRequest =
   | TransferRequest
   | HoldRequest
   | CaptureRequest
   | ReleaseRequest
+  | ReverseRequest
+  | ManyRequest
   | OpenRequest
 
 /** A request that only reads. */
-export type ReadRequest = LookRequest | BalanceRequest | EntriesRequest
+export type ReadRequest =
+  | LookRequest<'lookup'>
+  | LookRequest<'resolve'>
+  | { readonly verb: 'balance'; readonly account: AccountName }
+  /** What counts by then, on the effective axis. */
+  | { readonly verb: 'balance_at'; readonly account: AccountName; readonly asOf: number }
+  | EntriesRequest
 
 export type Request = WriteRequest | ReadRequest
 
-export const isRead = (request: Request): request is ReadRequest =>
-  request.verb === 'lookup' || request.verb === 'balance' || request.verb === 'entries'
+const READS: ReadonlySet<string> = new Set([
+  'lookup',
+  'resolve',
+  'balance',
+  'balance_at',
+  'entries',
+] satisfies ReadRequest['verb'][])
+
+export const isRead = (request: Request): request is ReadRequest => READS.has(request.verb)
 
 /** The ids a request may bring into use, and those it refers to. */
-export function idsOf(request: Request): IdName[] {
+export function idsOf(request: WriteRequest): IdName[] {
   switch (request.verb) {
     case 'transfer':
     case 'hold':
-    case 'lookup':
       return [request.id]
     case 'capture':
       return request.id === null ? [request.hold] : [request.id, request.hold]
     case 'release':
       return [request.hold]
-    default:
+    case 'reverse':
+      return [request.id, request.original]
+    case 'many':
+      return request.items.map(({ id }) => id)
+    case 'open':
       return []
   }
 }

@@ -1,4 +1,4 @@
-import type { AccountKind, Metadata } from '../../../src/index.ts'
+import type { AccountKind, Metadata, TransferKind } from '../../../src/index.ts'
 import type { AccountName, Expires, IdName } from './requests.ts'
 
 /* What the ledger must know, and nothing that can be worked out from it. */
@@ -23,7 +23,7 @@ export interface ModelAccount {
 }
 
 export interface Row {
-  readonly kind: 'transfer' | 'capture'
+  readonly kind: TransferKind
   readonly id: IdName
   readonly debit: AccountName
   readonly credit: AccountName
@@ -32,9 +32,12 @@ export interface Row {
   readonly code: string | null
   readonly metadata: Metadata | null
   readonly effectiveAt: number | null
-  /** Of a capture. `remainder`: it asked for what remained. */
+  /** Of a capture. */
   readonly hold: IdName | null
   readonly final: boolean
+  /** Of a reversal. */
+  readonly reverses: IdName | null
+  /** Of a capture or reversal: it asked for what remained. */
   readonly remainder: boolean
   readonly debitSeq: bigint
   readonly creditSeq: bigint
@@ -119,6 +122,10 @@ export function pendingOf(state: State, side: 'debit' | 'credit', account: Accou
   const held = [...state.holds.values()].filter((hold) => hold[side] === account)
   return sum(held.map(remainingOf))
 }
+
+/** How much of a row was given back so far. */
+export const reversedOf = (state: State, id: IdName): bigint =>
+  sum([...state.rows.values()].filter((row) => row.reverses === id).map((row) => row.amount))
 
 /** Balance less what open holds will take out of it. */
 export const availableOf = (state: State, account: ModelAccount): bigint =>

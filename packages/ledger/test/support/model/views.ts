@@ -32,6 +32,7 @@ export function transferView(state: State, row: Row): View {
     code: row.code,
     metadata: row.metadata,
     holdId: row.hold,
+    reversesId: row.reverses,
     debitSeq: own(row.debit, row.debitSeq),
     creditSeq: own(row.credit, row.creditSeq),
     debitBalanceMinor: own(row.debit, row.debitBalance),
@@ -100,9 +101,11 @@ export function entryViews(state: State, name: string): View[] {
       transferId: row.id,
       kind: row.kind,
       holdId: row.hold,
+      reversesId: row.reverses,
       currency: row.currency,
       code: row.code,
       metadata: row.metadata,
+      effectiveAt: row.effectiveAt,
     })
   }
   return entries

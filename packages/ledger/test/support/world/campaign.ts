@@ -3,10 +3,10 @@ import { inspect } from 'node:util'
 import { type Operation, operation } from './draw.ts'
 import { sequence } from './sequence.ts'
 import { type Lane, openLane, type Stage } from './stage.ts'
-import { playWorld } from './world.ts'
+import { playWorld } from './play.ts'
 
 /** One in so many requests meets a fault. */
-const FAULT_ONE_IN = 8
+const FAULT_ONE_IN = 14
 /** Operations of a world, at most. Half as many at least. */
 const LENGTH_MAX = 160
 
@@ -39,7 +39,7 @@ export async function campaign(stage: Stage, options: CampaignOptions): Promise<
   let isOver = false
   const isEnough = () => isOver || stage.tally.operations >= options.operations
   const play = async (number: number) => {
-    const lane = await openLane(stage.url)
+    const lane = await openLane(stage.url, number)
     for (let round = 0; !isEnough(); round += 1) {
       const seed = seedOf(options.seed, number, round)
       const found = await check(stage, lane, { seed }, options, () => {
@@ -62,7 +62,7 @@ export async function replay(
   options: Pick<CampaignOptions, 'lengthMax'> = {},
 ): Promise<Failure | null> {
   const [seed, path] = where.split('/') as [string, string | undefined]
-  const lane = await openLane(stage.url)
+  const lane = await openLane(stage.url, 0)
   const found = await check(stage, lane, { seed: Number(seed), path: path ?? '0' }, options)
   await lane.close()
   return found

@@ -10,7 +10,12 @@ import type { Names } from './names.ts'
  */
 export function inModelWords(said: unknown, names: Names, model: Model, request: Request): unknown {
   const words = translate(said, names, model) as Record<string, unknown> | null
-  if (words === null || !isAboutOverHold(words, request, model)) return words
+  if (words === null) return null
+  if (request.verb === 'resolve') {
+    const isOver = (words['hold'] as { state?: string } | null | undefined)?.state === 'over'
+    return isOver ? { ...words, state: 'over' } : words
+  }
+  if (!isAboutOverHold(words, request, model)) return words
   const isOver = words['reason'] === 'hold_expired' || words['reason'] === 'hold_released'
   const isDone = request.verb === 'release' && words['state'] === 'released'
   return {
@@ -46,7 +51,7 @@ function translate(value: unknown, names: Names, model: Model): unknown {
 
 /**
  * Where what was said is not what was expected, as one line; null: nowhere. Fields that are not
- * expected may be there; an expected null stands for a number that others change too.
+ * expected may be there; an expected null of such a number stands for a number that others change too.
  */
 export function difference(expected: unknown, said: unknown, path = 'answer'): string | null {
   if (Array.isArray(expected)) {

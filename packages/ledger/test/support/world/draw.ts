@@ -41,11 +41,25 @@ export type Drawn =
       readonly effectiveAt: number | null
     }
   | { readonly do: 'release'; readonly hold: Ref }
+  | {
+      readonly do: 'reverse'
+      readonly id: Ref
+      readonly original: Ref
+      readonly amount: bigint | null
+      readonly code: string | null
+      readonly effectiveAt: number | null
+    }
+  | {
+      readonly do: 'many'
+      readonly items: readonly DrawnMovement[]
+      readonly chunk: number | null
+    }
   | { readonly do: 'open'; readonly account: number; readonly floor: bigint | null }
   /** A request of before, as it was or with one field changed. */
   | { readonly do: 'again'; readonly back: number; readonly change: Change | null }
-  | { readonly do: 'lookup'; readonly id: Ref }
+  | { readonly do: 'lookup' | 'resolve'; readonly id: Ref }
   | { readonly do: 'balance'; readonly account: string }
+  | { readonly do: 'balance_at'; readonly account: string; readonly asOf: number }
   | {
       readonly do: 'entries'
       readonly account: string
@@ -69,25 +83,30 @@ export type Fault =
 
 export type Operation =
   | { readonly kind: 'one'; readonly drawn: Drawn; readonly fault: Fault | null }
-  /** Several requests in one transaction of the caller's. */
-  | {
-      readonly kind: 'unit'
-      readonly drawn: readonly Drawn[]
-      readonly commit: boolean
-      readonly fault: UnitFault | null
-    }
+  | Unit
 
-export type UnitFault = {
+/** Several requests in one transaction, of the caller's own or of `run`. */
+export interface Unit {
+  readonly kind: 'unit'
+  readonly drawn: readonly Drawn[]
+  readonly commit: boolean
+  readonly by: 'transaction' | 'run'
+  /** Begin with `lock`, naming every account. */
+  readonly lock: boolean
+  readonly isolation: 'repeatable read' | 'serializable' | null
+  readonly fault: UnitFault | null
+}
+
+export interface UnitFault {
   /** Before which request; as many as there are, or more: at the end. */
   readonly step: number
   readonly fault: Exclude<Fault, { kind: 'twin' | 'locked' }>
 }
 
-/** The world's own accounts, as `accounts.ts` makes them. */
-export const OWN = ['a0', 'a1', 'a2', 'a3', 'a4', 'a5']
-export const SHARED = ['bank', 'fees']
+const OWN = ['a0', 'a1', 'a2', 'a3', 'a4', 'a5']
+const SHARED = ['bank', 'fees', 'till']
 /** Numbers of ids: one byte of a UUID has room for them. */
-export const IDS = 200
+const IDS = 200
 
 const id = fc.nat({ max: IDS - 1 })
 const refTo = (of: Ref['of'], any: number): fc.Arbitrary<Ref> =>
@@ -98,9 +117,9 @@ const refTo = (of: Ref['of'], any: number): fc.Arbitrary<Ref> =>
 const anyId = fc.record({ of: fc.constant('any' as const), n: id })
 
 const account = fc.oneof(
-  { weight: 16, arbitrary: fc.constantFrom(...OWN) },
-  { weight: 6, arbitrary: fc.constantFrom(...SHARED) },
-  { weight: 1, arbitrary: fc.constantFrom('e0', 'n0', 'n1') },
+  { weight: 36, arbitrary: fc.constantFrom(...OWN) },
+  { weight: 4, arbitrary: fc.constantFrom(...SHARED) },
+  { weight: 2, arbitrary: fc.constantFrom('e0', 'n0', 'n1') },
 )
 const amount = fc.oneof(
   { weight: 5, arbitrary: fc.bigInt({ min: 1n, max: 60n }) },
@@ -146,6 +165,19 @@ const capture = fc.record({
   effectiveAt,
 })
 const release = fc.record({ do: fc.constant('release' as const), hold: refTo('hold', 2) })
+const reverse = fc.record({
+  do: fc.constant('reverse' as const),
+  id: anyId,
+  original: refTo('transfer', 1),
+  amount: fc.option(fc.bigInt({ min: 1n, max: 40n }), { freq: 3 }),
+  code: fc.constantFrom(null, 'refund'),
+  effectiveAt,
+})
+const many = fc.record({
+  do: fc.constant('many' as const),
+  items: fc.array(movement, { minLength: 1, maxLength: 8, size: 'max' }),
+  chunk: seldom(fc.integer({ min: 1, max: 3 }), 4),
+})
 const open = fc.record({
   do: fc.constant('open' as const),
   account: fc.nat({ max: 3 }),
@@ -168,7 +200,12 @@ const again = fc.record({
   ),
 })
 const look: fc.Arbitrary<Drawn> = fc.oneof(
-  fc.record({ do: fc.constant('lookup' as const), id: anyId }),
+  fc.record({ do: fc.constantFrom('lookup' as const, 'resolve' as const), id: anyId }),
+  fc.record({
+    do: fc.constant('balance_at' as const),
+    account,
+    asOf: fc.integer({ min: -3, max: 25 }).map((days) => SEALED_UNTIL + days * day),
+  }),
   fc.record({ do: fc.constant('balance' as const), account }),
   fc.record({
     do: fc.constant('entries' as const),
@@ -183,6 +220,8 @@ const write: fc.Arbitrary<Drawn> = fc.oneof(
   { weight: 10, arbitrary: movement },
   { weight: 5, arbitrary: capture },
   { weight: 2, arbitrary: release },
+  { weight: 3, arbitrary: reverse },
+  { weight: 1, arbitrary: many },
   { weight: 1, arbitrary: open },
   { weight: 4, arbitrary: again },
 )
@@ -252,6 +291,9 @@ export const operation = (faultOneIn: number): fc.Arbitrary<Operation> =>
         kind: fc.constant('unit' as const),
         drawn: fc.array(write, { minLength: 1, maxLength: 4 }),
         commit: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.boolean()),
+        by: fc.constantFrom('transaction' as const, 'run' as const),
+        lock: fc.boolean(),
+        isolation: seldom(fc.constantFrom('repeatable read' as const, 'serializable' as const), 4),
         fault: seldom(unitFault, 3),
       }),
     },

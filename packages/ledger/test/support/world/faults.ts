@@ -1,8 +1,9 @@
 import { waitFor } from '@payflow/testkit'
 import { sql } from 'kysely'
+import type { Executor } from '../../../src/index.ts'
 import type { Model } from '../model/model.ts'
 import type { Answer } from '../model/refusal.ts'
-import type { WriteRequest } from '../model/requests.ts'
+import { idsOf, type WriteRequest } from '../model/requests.ts'
 import { armStrike, disarmStrike } from '../server-faults.ts'
 import { short } from './compare.ts'
 import type { Fault } from './draw.ts'
@@ -24,7 +25,9 @@ const CAUSE: Readonly<Record<string, string>> = {
 }
 
 /** Asks while something goes wrong, and then again until the answer is the model's. */
-export async function playFault(world: World, request: WriteRequest, fault: Fault): Promise<void> {
+export async function playFault(world: World, drawn: WriteRequest, fault: Fault): Promise<void> {
+  // Whole or not at all, which several statements are not.
+  const request = drawn.verb === 'many' ? { ...drawn, chunk: null } : drawn
   switch (fault.kind) {
     case 'twin':
       return playTwin(world, request)
@@ -64,11 +67,11 @@ async function playCut(
   request: WriteRequest,
   fault: Fault & { kind: 'cut' },
 ): Promise<void> {
-  const { proxy } = world.lane
+  const { proxy, wired } = world.lane
   const once = world.model.copy()
   const expected = once.apply(request)
   proxy.arm({ at: fault.at, reset: fault.reset, statement: /^select ledger\./ })
-  const said = await world.ask(request)
+  const said = await world.ask(request, wired.db)
   if (proxy.disarm()) {
     // It never came to a statement: the request was refused for its shape.
     world.model = once
@@ -84,8 +87,17 @@ async function playCut(
     const truth = await learnTruth(world, [request], once)
     if (truth === 'applied') await world.waitForExpiry(request, world.stage.side)
   }
+  await expectResolved(world, request)
   // The same call again tells which.
   await world.askAndCompare(request)
+}
+
+/** `resolve` says what became of the id, as the model has it by now. */
+async function expectResolved(world: World, request: WriteRequest): Promise<void> {
+  const [id] = idsOf(request)
+  if (id === undefined) return
+  const look = { verb: 'resolve', id } as const
+  world.expectSame(world.model.read(look), await world.ask(look, world.stage.side), look)
 }
 
 /** An error of PostgreSQL's own under one of the writes. If there was no such write, no error. */
@@ -102,6 +114,7 @@ async function playStrike(
   if (fault.strike === 'kill' && outcomeOf(said) === 'unknown') {
     world.stage.tally.fault('backend killed under the statement')
     await waitFor(() => lane.pool.totalCount === 0, { intervalMs: 1 })
+    await expectResolved(world, request)
     return world.askAndCompare(request)
   }
   await disarmStrike(lane.db)
@@ -123,7 +136,7 @@ async function settledUntouched(
   said: unknown,
   strikesAll: boolean,
 ): Promise<void> {
-  if (strikesAll && expected.outcome === 'created' && request.verb !== 'open') {
+  if (strikesAll && moves(expected)) {
     throw world.disagreement(request, `written in spite of an error: ${short(said)}`)
   }
   world.model = once
@@ -138,7 +151,8 @@ async function playLocked(
   request: WriteRequest,
   fault: Fault & { kind: 'locked' },
 ): Promise<void> {
-  const { lane, stage } = world
+  const { stage } = world
+  const { wired } = world.lane
   const account = ownAccountOf(world, request)
   if (account === null) return world.askAndCompare(request)
   const once = world.model.copy()
@@ -146,11 +160,13 @@ async function playLocked(
   const said = await stage.side.transaction().execute(async (other) => {
     await sql`select from ledger.account where id = ${world.names.idOf(account)}::uuid
       for no key update`.execute(other)
-    if (fault.ends !== 'kill') return withTimeout(world, fault.ends, () => world.ask(request))
-    return killedWaiting(world, world.ask(request))
+    const asked = () => world.ask(request, wired.db)
+    return fault.ends === 'kill'
+      ? killedWaiting(world, asked())
+      : withTimeout(wired.db, fault.ends, asked)
   })
   if (fault.ends === 'kill' && outcomeOf(said) === 'unknown') {
-    await waitFor(() => lane.pool.totalCount === 0, { intervalMs: 1 })
+    await waitFor(() => wired.pool.totalCount === 0, { intervalMs: 1 })
   } else if (fault.ends !== 'kill' && outcomeOf(said) === 'busy') {
     expectCause(world, request, said, CAUSE[fault.ends] as string)
   } else {
@@ -163,11 +179,11 @@ async function playLocked(
 }
 
 async function withTimeout<T>(
-  { lane }: World,
+  db: Executor,
   name: 'lock_timeout' | 'statement_timeout',
   act: () => Promise<T>,
 ): Promise<T> {
-  const set = (value: string) => sql`select set_config(${name}, ${value}, false)`.execute(lane.db)
+  const set = (value: string) => sql`select set_config(${name}, ${value}, false)`.execute(db)
   await set('15ms')
   const result = await act()
   // On a busy machine this statement can run into the time-out that it takes back.
@@ -207,17 +223,25 @@ async function playDrop(
   request: WriteRequest,
   fault: Fault & { kind: 'drop' },
 ): Promise<void> {
-  world.lane.proxy.dropAll(fault.reset)
-  const said = await world.ask(request)
+  const { proxy, wired } = world.lane
+  await sql`select 1`.execute(wired.db)
+  proxy.dropAll(fault.reset)
+  const said = await world.ask(request, wired.db)
   world.stage.tally.fault('connection lost while idle')
   // The driver noticed in time and took another one, or it did not and the statement went nowhere.
   if (outcomeOf(said) === 'unknown') return world.askAndCompare(request)
   const expected = world.model.apply(request)
   world.expectSame(expected, said, request)
   // A request refused for its shape never met the connection.
-  await waitFor(() => sql`select 1`.execute(world.lane.db), { intervalMs: 1 })
+  await waitFor(() => sql`select 1`.execute(wired.db), { intervalMs: 1 })
   await world.waitForExpiry(request, world.lane.db)
 }
+
+/** Does the answer say that money was moved or reserved just now? */
+const moves = (answer: Answer): boolean =>
+  answer.outcome === 'created'
+    ? 'transfer' in answer || 'hold' in answer
+    : ((answer['results'] ?? []) as Answer[]).some((each) => moves(each))
 
 const outcomeOf = (said: unknown): unknown => (said as { outcome?: unknown } | null)?.outcome
 

@@ -1,5 +1,5 @@
 import type { Model } from '../model/model.ts'
-import type { Request, WriteRequest } from '../model/requests.ts'
+import type { Request, TransferRequest, WriteRequest } from '../model/requests.ts'
 import { AMOUNT_MAX } from '../model/refusal.ts'
 import type { Change, Drawn, DrawnMovement, Ref } from './draw.ts'
 
@@ -22,6 +22,20 @@ export function resolve(drawn: Drawn, model: Model, history: readonly WriteReque
     }
     case 'release':
       return { verb: 'release', hold: nameOf(drawn.hold, model) }
+    case 'reverse':
+      return {
+        verb: 'reverse',
+        id: nameOf(drawn.id, model),
+        original: nameOf(drawn.original, model),
+        amount: drawn.amount,
+        code: drawn.code,
+        metadata: null,
+        effectiveAt: drawn.effectiveAt,
+      }
+    case 'many': {
+      const items = drawn.items.map((item) => movement({ ...item, do: 'transfer' }, model))
+      return { verb: 'many', items: items as TransferRequest[], chunk: drawn.chunk }
+    }
     case 'open':
       return {
         verb: 'open',
@@ -38,7 +52,10 @@ export function resolve(drawn: Drawn, model: Model, history: readonly WriteReque
       return drawn.change === null ? before : changed(before, drawn.change)
     }
     case 'lookup':
-      return { verb: 'lookup', id: nameOf(drawn.id, model) }
+    case 'resolve':
+      return { verb: drawn.do, id: nameOf(drawn.id, model) }
+    case 'balance_at':
+      return { verb: 'balance_at', account: drawn.account, asOf: drawn.asOf }
     case 'balance':
       return { verb: 'balance', account: drawn.account }
     case 'entries': {
@@ -46,6 +63,23 @@ export function resolve(drawn: Drawn, model: Model, history: readonly WriteReque
       return { verb, ...query }
     }
   }
+}
+
+/** The accounts whose locks requests need, as things stand. */
+export function accountsOf({ state }: Model, requests: readonly WriteRequest[]): Set<string> {
+  const found = new Set<string>()
+  for (const request of requests) {
+    const movements = [
+      ...(request.verb === 'many' ? request.items : []),
+      ...('debit' in request ? [request] : []),
+      ...('hold' in request ? [state.holds.get(request.hold)] : []),
+      ...('original' in request ? [state.rows.get(request.original)] : []),
+    ]
+    for (const movement of movements) {
+      if (movement !== undefined) found.add(movement.debit).add(movement.credit)
+    }
+  }
+  return found
 }
 
 function nameOf({ of, n }: Ref, { state }: Model): string {

@@ -1,12 +1,33 @@
-import type { Executor, Ledger } from '../../../src/index.ts'
-import type { Request } from '../model/requests.ts'
+import type { Executor, Ledger, TransferResult } from '../../../src/index.ts'
+import type { Movement, Request, TransferRequest } from '../model/requests.ts'
 import { EXPIRES_IN_MS } from '../model/views.ts'
 import type { Names } from './names.ts'
 
 const time = (ms: number | null) => (ms === null ? {} : { effectiveAt: new Date(ms) })
 
+const movementInput = (names: Names, movement: Movement) => ({
+  id: names.idOf(movement.id),
+  debitAccountId: names.idOf(movement.debit),
+  creditAccountId: names.idOf(movement.credit),
+  amountMinor: movement.amount,
+  currency: movement.currency,
+  code: movement.code,
+  metadata: movement.metadata,
+})
+
+const transferInput = (names: Names, request: TransferRequest) => ({
+  ...movementInput(names, request),
+  ...time(request.effectiveAt),
+})
+
+/** The results of many as one answer: with a fault for all, where one met a fault. */
+function inOne(results: readonly TransferResult[]): unknown {
+  const fault = results.find(({ outcome }) => outcome === 'unknown' || outcome === 'busy')
+  return fault ?? { outcome: 'many', results }
+}
+
 /** Asks the ledger what the request says. */
-export function send(
+export async function send(
   ledger: Ledger,
   db: Executor,
   names: Names,
@@ -15,21 +36,29 @@ export function send(
   const id = (name: string) => names.idOf(name)
   switch (request.verb) {
     case 'transfer':
+      return ledger.transfer(db, transferInput(names, request))
     case 'hold': {
-      const movement = {
+      const expiresInMs = EXPIRES_IN_MS[request.expires]
+      return ledger.hold(db, { ...movementInput(names, request), expiresInMs })
+    }
+    case 'many': {
+      const items = request.items.map((item) => transferInput(names, item))
+      const results = await ledger.transferMany(
+        db,
+        items,
+        request.chunk === null ? {} : { chunk: request.chunk },
+      )
+      return inOne(results)
+    }
+    case 'reverse':
+      return ledger.reverse(db, {
         id: id(request.id),
-        debitAccountId: id(request.debit),
-        creditAccountId: id(request.credit),
-        amountMinor: request.amount,
-        currency: request.currency,
+        transferId: id(request.original),
+        ...(request.amount === null ? {} : { amountMinor: request.amount }),
         code: request.code,
         metadata: request.metadata,
-      }
-      if (request.verb === 'transfer') {
-        return ledger.transfer(db, { ...movement, ...time(request.effectiveAt) })
-      }
-      return ledger.hold(db, { ...movement, expiresInMs: EXPIRES_IN_MS[request.expires] })
-    }
+        ...time(request.effectiveAt),
+      })
     case 'capture':
       return ledger.capture(db, {
         holdId: id(request.hold),
@@ -51,6 +80,12 @@ export function send(
       })
     case 'lookup':
       return ledger.lookup(db, id(request.id))
+    case 'resolve':
+      return ledger.resolve(db, { id: id(request.id) })
+    case 'balance_at': {
+      const query = { asOf: new Date(request.asOf), axis: 'effective' } as const
+      return ledger.balance(db, id(request.account), query)
+    }
     case 'balance':
       return ledger.balance(db, id(request.account))
     case 'entries':

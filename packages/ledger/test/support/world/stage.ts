@@ -19,8 +19,8 @@ export interface Stage {
   readonly ledger: Ledger
   /** Connections without faults, for whoever is not the client of a world. */
   readonly side: Executor
-  /** Ids of the accounts that every world uses, by name. */
-  readonly shared: ReadonlyMap<string, string>
+  /** Ids of shared accounts by name, for one world in so many each. */
+  readonly neighbourhoods: readonly ReadonlyMap<string, string>[]
   readonly tally: Tally
   readonly newModel: () => Model
   readonly unknownIsFailed: boolean
@@ -29,6 +29,11 @@ export interface Stage {
 
 export interface StageOptions {
   readonly sideConnections?: number
+  /**
+   * Wait for the disk at each COMMIT. Needed where the server is crashed.
+   * @defaultValue `false`
+   */
+  readonly isDurable?: boolean
   /** @defaultValue the model; a wrong one shows that the comparison finds what is wrong */
   readonly newModel?: () => Model
   /**
@@ -38,31 +43,41 @@ export interface StageOptions {
   readonly unknownIsFailed?: boolean
 }
 
-const SHARED: Readonly<Record<string, Pick<AccountInput, 'kind' | 'currency'>>> = {
+/** Accounts that worlds share with their neighbours, by the name that they know them by. */
+export const SHARED: Readonly<Record<string, Pick<AccountInput, 'kind' | 'currency'>>> = {
   bank: { kind: 'asset', currency: 'USD' },
   fees: { kind: 'income', currency: 'USD' },
+  till: { kind: 'liability', currency: 'USD' },
+  // Only for transactions that lock accounts in the order in which they happen to need them.
+  x: { kind: 'asset', currency: 'USD' },
+  y: { kind: 'liability', currency: 'USD' },
   euros: { kind: 'asset', currency: 'EUR' },
 }
+
+/** Sets of shared accounts: of 24 worlds, four wait for each other. */
+const NEIGHBOURHOODS = 6
 
 /** Sets the stage in a database that has the ledger and the triggers of the server's faults. */
 export async function openStage(url: string, options: StageOptions = {}): Promise<Stage> {
   const ledger = createLedger()
   const side = openPool(url, options.sideConnections ?? 8)
-  const shared = new Map<string, string>()
-  for (const [name, account] of Object.entries(SHARED)) {
-    const id = randomUUID()
-    const { outcome } = await ledger.accounts.create(side.db, { id, ...account })
-    if (outcome !== 'created') throw new Error(`no account ${name}: ${outcome}`)
-    shared.set(name, id)
+  await configure(side.db, options.isDurable ?? false)
+  const neighbourhoods: Map<string, string>[] = []
+  for (let number = 0; number < NEIGHBOURHOODS; number += 1) {
+    const shared = new Map<string, string>()
+    for (const [name, account] of Object.entries(SHARED)) {
+      const id = randomUUID()
+      const { outcome } = await ledger.accounts.create(side.db, { id, ...account })
+      if (outcome !== 'created') throw new Error(`no account ${name}: ${outcome}`)
+      shared.set(name, id)
+    }
+    neighbourhoods.push(shared)
   }
-  await sql`update ledger.book set sealed_until = to_timestamp(${SEALED_UNTIL / 1_000})`.execute(
-    side.db,
-  )
   return {
     url,
     ledger,
     side: side.db,
-    shared,
+    neighbourhoods,
     tally: new Tally(),
     newModel: options.newModel ?? (() => new Model()),
     unknownIsFailed: options.unknownIsFailed ?? false,
@@ -70,29 +85,56 @@ export async function openStage(url: string, options: StageOptions = {}): Promis
   }
 }
 
-/** The one connection of a client, through a wire that can be cut. */
-export interface Lane {
+/** Settings of the database, for the connections that come from now on. */
+async function configure(db: Executor, isDurable: boolean): Promise<void> {
+  const settings = {
+    // Deadlocks that are asked for are found at once.
+    deadlock_timeout: "''20ms''",
+    ...(isDurable ? {} : { synchronous_commit: 'off' }),
+  }
+  for (const [name, value] of Object.entries(settings)) {
+    await sql`do $do$ begin
+      execute format('alter database %I set ${sql.raw(name)} = ${sql.raw(value)}',
+        current_database());
+    end $do$`.execute(db)
+  }
+  await sql`update ledger.book set sealed_until = to_timestamp(${SEALED_UNTIL / 1_000})`.execute(db)
+}
+
+/**
+ * The connections of a client: one that it uses, and one through a wire that can be cut, which it
+ * uses where the connection is to suffer. (All on one wire would be as true, and half as fast.)
+ */
+export interface Lane extends Connection {
+  readonly number: number
+  readonly wired: Connection
   readonly proxy: FaultProxy
-  readonly db: Executor
-  readonly pool: pg.Pool
   close(): Promise<void>
 }
 
-export async function openLane(url: string): Promise<Lane> {
+/** A pool of one. */
+export interface Connection {
+  readonly db: Executor
+  readonly pool: pg.Pool
+}
+
+export async function openLane(url: string, number: number): Promise<Lane> {
   const proxy = await faultProxy(url)
-  const { db, pool } = openPool(proxy.url, 1)
+  const [straight, wired] = [openPool(url, 1), openPool(proxy.url, 1)]
   return {
+    ...straight,
+    number,
+    wired,
     proxy,
-    db,
-    pool,
     async close() {
-      await db.destroy()
+      await straight.db.destroy()
+      await wired.db.destroy()
       await proxy.close()
     },
   }
 }
 
-function openPool(url: string, max: number): { db: Executor; pool: pg.Pool } {
+function openPool(url: string, max: number): Connection {
   const pool = surviveConnectionLoss(new pg.Pool({ connectionString: url, max }))
   return { db: new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) }), pool }
 }

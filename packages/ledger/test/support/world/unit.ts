@@ -1,142 +1,258 @@
 import { waitFor } from '@payflow/testkit'
 import { sql } from 'kysely'
-import type { Executor } from '../../../src/index.ts'
-import type { Model } from '../model/model.ts'
+import type { Executor, RunResult } from '../../../src/index.ts'
 import { isRead, type WriteRequest } from '../model/requests.ts'
 import { armStrike } from '../server-faults.ts'
-import type { Operation, UnitFault } from './draw.ts'
+import { difference, short } from './compare.ts'
+import type { Unit, UnitFault } from './draw.ts'
 import { isAfterwards } from './faults.ts'
+import { accountsOf } from './resolve.ts'
 import { backendGone, learnTruth } from './truth.ts'
-import type { World } from './world.ts'
+import type { Connection } from './stage.ts'
+import { Disagreement, type World } from './world.ts'
 
-type Unit = Operation & { kind: 'unit' }
+/** Thrown by a callback that wants its transaction rolled back. */
+class Undone extends Error {}
 
 /**
- * Several requests in one transaction of the caller's, which commits or does not. When it fails, the
- * truth is what the fault says it must be, and the whole transaction is tried again.
+ * Several requests in one transaction, which commits or does not. When it fails, the truth is what
+ * the fault says it must be, and the whole of it is tried again.
+ *
+ * @returns how many requests there were
  */
-export async function playUnit(world: World, unit: Unit): Promise<void> {
-  const asked = unit.drawn.map((drawn) => world.resolve(drawn))
-  const requests = oneSharedAccount(
-    world,
-    asked.filter((request) => !isRead(request)),
-  )
-  if (unit.fault === null) return playWhole(world, requests, unit.commit)
-  const before = world.model
-  const failed = await playFailing(world, requests, unit)
-  if (!failed) return
-  const { proxy } = world.lane
-  const after = world.model // as the requests left it, had they been committed
-  world.model = before
-  const { fault, step } = unit.fault
-  if (fault.kind === 'cut' && step >= requests.length && unit.commit) {
-    if (isAfterwards(fault.at)) world.model = after
-    else if (fault.at === 'in_flight') {
-      await backendGone(world, proxy.cutBackendPid)
-      await learnTruth(world, requests, after)
-    }
-  }
-  const isLost = fault.kind !== 'strike' || fault.strike === 'kill'
-  if (isLost) await waitFor(() => world.lane.pool.totalCount === 0, { intervalMs: 1 })
-  await playWhole(world, requests, unit.commit)
+export async function playUnit(world: World, unit: Unit): Promise<number> {
+  const isUnordered = unit.by === 'run' && !unit.lock
+  const asked = unit.drawn.map((drawn) => world.resolve(drawn, isUnordered))
+  const all = asked.filter((request) => !isRead(request)) as WriteRequest[]
+  const requests = unit.lock ? all : isUnordered ? aside(world, all) : oneShared(world, all)
+  if (unit.by === 'run') await playRun(world, unit, requests)
+  else await playTransaction(world, unit, requests)
+  return requests.length
 }
 
 /**
  * Worlds meet on shared accounts, and a transaction that locks two of them in the order in which it
- * happens to need them can deadlock with its neighbour: so it uses one.
+ * happens to need them can deadlock with its neighbour: so it uses one, and leaves the rest out.
  */
-function oneSharedAccount(world: World, requests: readonly WriteRequest[]): WriteRequest[] {
-  const { accounts, holds } = world.model.state
-  const isShared = (name: string) => accounts.get(name)?.shared === true
-  let only: string | null = null
-  return requests.flatMap((request): WriteRequest[] => {
-    if ('hold' in request) {
-      const hold = holds.get(request.hold)
-      const used: string[] = hold === undefined ? [] : [hold.debit, hold.credit].filter(isShared)
-      only ??= used[0] ?? null
-      return used.every((name) => name === only) ? [request] : []
-    }
-    if (!('debit' in request)) return [request]
-    const sides = { debit: request.debit, credit: request.credit }
-    for (const side of ['debit', 'credit'] as const) {
-      if (!isShared(sides[side])) continue
-      only ??= sides[side]
-      sides[side] = only
-    }
-    return [{ ...request, ...sides }]
+function oneShared(world: World, requests: readonly WriteRequest[]): WriteRequest[] {
+  let only: string | undefined
+  return requests.filter((request) => {
+    const shared = sharedOf(world, request)
+    if (shared.length > 1) return false
+    only ??= shared[0]
+    return shared.length === 0 || shared[0] === only
   })
 }
 
-class Undone extends Error {}
-
-async function playWhole(
-  world: World,
-  requests: readonly WriteRequest[],
-  commit: boolean,
-): Promise<void> {
-  const before = world.model
-  world.model = before.copy()
-  try {
-    await world.lane.db.transaction().execute(async (trx) => {
-      for (const request of requests) await world.askAndCompare(request, trx)
-      if (!commit) throw new Undone()
-    })
-  } catch (error) {
-    if (!(error instanceof Undone)) throw error
-    world.model = before
-  }
+/** The same, on accounts where deadlocks disturb nobody who has not asked for them. */
+function aside(world: World, requests: readonly WriteRequest[]): WriteRequest[] {
+  const other: Readonly<Record<string, string>> = { bank: 'x', fees: 'y', till: 'y' }
+  return requests
+    .map((request) =>
+      request.verb === 'transfer'
+        ? {
+            ...request,
+            debit: other[request.debit] ?? request.debit,
+            credit: other[request.credit] ?? request.credit,
+          }
+        : request,
+    )
+    .filter((request) => sharedOf(world, request).every((name) => name === 'x' || name === 'y'))
 }
 
-/** Plays it with the fault. True: it failed; the model is then as if it had been committed. */
-async function playFailing(
+const sharedOf = ({ model }: World, request: WriteRequest): string[] =>
+  [...accountsOf(model, [request])].filter((name) => model.state.accounts.get(name)?.shared)
+
+/** The requests, one after the other; the fault comes before one of them, or at the end. */
+async function askAll(
   world: World,
+  trx: Executor,
+  unit: Unit,
   requests: readonly WriteRequest[],
-  unit: Unit & { fault: UnitFault | null },
-): Promise<boolean> {
-  const { fault, step } = unit.fault as UnitFault
-  const { lane, stage } = world
-  const before: Model = world.model
-  world.model = before.copy()
-  const isAt = (n: number) => n === Math.min(step, requests.length)
-  let disagreement: unknown = null
-  try {
-    await lane.db.transaction().execute(async (trx) => {
-      for (const [n, request] of requests.entries()) {
-        if (isAt(n)) await strikeNow(world, trx, fault, /^select ledger\./)
-        try {
-          await world.askAndCompare(request, trx)
-        } catch (error) {
-          if ((error as Error).name === 'Disagreement') disagreement = error
-          throw error
-        }
-      }
-      if (isAt(requests.length)) await strikeNow(world, trx, fault, /^(commit|rollback)/)
-      if (!unit.commit) throw new Undone()
-    })
-  } catch (error) {
-    if (disagreement !== null) throw disagreement
-    lane.proxy.disarm()
-    if (error instanceof Undone) {
-      world.model = before
-      return false
-    }
-    stage.tally.fault(`in a transaction: ${fault.kind === 'strike' ? fault.strike : fault.kind}`)
-    return true
+  fault: UnitFault | null,
+): Promise<void> {
+  const strikeAt = async (n: number, statement: RegExp) => {
+    if (fault === null || n !== Math.min(fault.step, requests.length)) return
+    await strikeNow(world, trx, fault, statement)
   }
-  lane.proxy.disarm()
-  return false
+  if (unit.lock) await lockAll(world, trx, requests)
+  for (const [n, request] of requests.entries()) {
+    await strikeAt(n, /^select ledger\./)
+    await world.askAndCompare(request, trx)
+  }
+  await strikeAt(requests.length, /^(commit|rollback)/)
+  if (!unit.commit) throw new Undone()
+}
+
+async function lockAll(
+  world: World,
+  trx: Executor,
+  requests: readonly WriteRequest[],
+): Promise<void> {
+  const names = [...accountsOf(world.model, requests)]
+  const { notFound } = await world.stage.ledger.lock(
+    trx,
+    names.map((name) => world.names.idOf(name)),
+  )
+  const missing = names.filter((name) => !world.model.state.accounts.has(name))
+  const found = notFound.map((id) => world.names.nameOf(id) ?? id)
+  if (difference(missing.toSorted(), found.toSorted()) !== null) {
+    throw new Disagreement(`lock: the model misses ${short(missing)}, the ledger ${short(found)}`)
+  }
 }
 
 async function strikeNow(
   world: World,
   trx: Executor,
-  fault: UnitFault['fault'],
+  { fault }: UnitFault,
   statement: RegExp,
 ): Promise<void> {
   if (fault.kind === 'cut') return world.lane.proxy.arm({ ...fault, statement })
   if (fault.kind === 'strike') return armStrike(trx, fault.strike, fault.at, true)
   // The connection of a transaction that has begun: whatever it did is gone.
-  const pids = world.lane.proxy.backendPids
   await sql`select pg_terminate_backend(pid) from pg_stat_activity
-    where pid = any (${pids}::int[])`.execute(world.stage.side)
+    where pid = any (${world.lane.proxy.backendPids}::int[])`.execute(world.stage.side)
+}
+
+async function playTransaction(
+  world: World,
+  unit: Unit,
+  requests: readonly WriteRequest[],
+): Promise<void> {
+  const before = world.model
+  for (let fault = unit.fault; ; fault = null) {
+    world.model = before.copy()
+    const error = await thrownBy(() =>
+      connectionFor(world, fault)
+        .db.transaction()
+        .execute((trx) => askAll(world, trx, unit, requests, fault)),
+    )
+    world.lane.proxy.disarm()
+    if (error === null) return
+    if (error instanceof Undone) {
+      world.model = before
+      return
+    }
+    if (error instanceof Disagreement || fault === null) throw error
+    world.stage.tally.fault(`in a transaction: ${nameOf(fault, requests)}`)
+    const isCommitted = await isCommittedAfter(world, unit, requests, fault, before)
+    await connectionRead(world, fault)
+    // The truth; then all of it again, each request with the id it had.
+    if (isCommitted) return playTransaction(world, { ...unit, fault: null }, requests)
+  }
+}
+
+async function thrownBy(act: () => Promise<unknown>): Promise<unknown> {
+  try {
+    await act()
+    return null
+  } catch (error) {
+    return error
+  }
+}
+
+/** Sets the model to the truth, after a transaction that failed with this fault. */
+async function isCommittedAfter(
+  world: World,
+  unit: Unit,
+  requests: readonly WriteRequest[],
+  { fault, step }: UnitFault,
+  before: World['model'],
+): Promise<boolean> {
+  const after = world.model // as the requests left it, had they been committed
+  world.model = before
+  if (fault.kind !== 'cut' || step < requests.length || !unit.commit) return false
+  if (isAfterwards(fault.at)) {
+    world.model = after
+    return true
+  }
+  if (fault.at !== 'in_flight') return false
+  await backendGone(world, world.lane.proxy.cutBackendPid)
+  return (await learnTruth(world, requests, after)) === 'applied'
+}
+
+/** The driver has noticed that its connection is gone. */
+async function connectionRead(world: World, { fault }: UnitFault): Promise<void> {
+  const isLost = fault.kind !== 'strike' || fault.strike === 'kill'
+  const { pool } = connectionFor(world, { fault, step: 0 })
+  if (isLost) await waitFor(() => pool.totalCount === 0, { intervalMs: 1 })
+}
+
+const connectionFor = ({ lane }: World, fault: UnitFault | null): Connection =>
+  fault === null || fault.fault.kind === 'strike' ? lane : lane.wired
+
+function nameOf({ fault, step }: UnitFault, requests: readonly WriteRequest[]): string {
+  if (fault.kind === 'strike') return fault.strike
+  const isAtCommit = fault.kind === 'cut' && step >= requests.length
+  return isAtCommit ? `COMMIT cut ${fault.at}` : fault.kind
+}
+
+const RUNS_MAX = 50
+
+/** `run` says itself what became of it, and tries again what may be tried again. */
+async function playRun(world: World, unit: Unit, requests: readonly WriteRequest[]): Promise<void> {
+  const { lane, stage } = world
+  const before = world.model
+  let { fault } = unit
+  for (let run = 0; run < RUNS_MAX; run += 1) {
+    const { db } = connectionFor(world, fault)
+    let result: RunResult<void> | null = null
+    let attempts = 0
+    const error = await thrownBy(async () => {
+      result = await stage.ledger.run(
+        db,
+        (trx) => {
+          attempts += 1
+          world.model = before.copy()
+          return askAll(world, trx, unit, requests, attempts === 1 ? fault : null)
+        },
+        { attempts: 20, ...(unit.isolation === null ? {} : { isolation: unit.isolation }) },
+      )
+    })
+    const hasCut = fault?.fault.kind === 'cut' && !lane.proxy.disarm()
+    if (error !== null && !(error instanceof Undone)) throw error
+    if (error !== null || attempts === 0) world.model = before
+    if (error !== null) return
+    const end = result as unknown as RunResult<void>
+    if (fault !== null && (hasCut || attempts > 1 || end.outcome !== 'committed')) {
+      stage.tally.fault(`in run: ${nameOf(fault, requests)}`)
+    } else if (attempts > 1) {
+      stage.tally.fault('in run: a collision with a neighbour')
+    }
+    if (await isRunOver(world, unit, requests, fault, end, before)) return
+    fault = null
+  }
+  throw new Disagreement(`run came to no end in ${RUNS_MAX} times`)
+}
+
+/** Is it committed? If not, the model is as it was before. */
+async function isRunOver(
+  world: World,
+  unit: Unit,
+  requests: readonly WriteRequest[],
+  fault: UnitFault | null,
+  end: RunResult<void>,
+  before: World['model'],
+): Promise<boolean> {
+  if (end.outcome === 'committed') return true
+  const after = world.model
+  world.model = before
+  const isAtCommit = fault?.fault.kind === 'cut' && fault.step >= requests.length
+  const mayBeBusy = (fault !== null && !isAtCommit) || unit.isolation !== null || !unit.lock
+  if (end.outcome === 'busy' && mayBeBusy) {
+    // A connection that was lost may be lost again to the next call, before the driver notices.
+    await waitFor(() => sql`select 1`.execute(world.lane.db), { intervalMs: 1 })
+    await waitFor(() => sql`select 1`.execute(world.lane.wired.db), { intervalMs: 1 })
+    return false
+  }
+  if (end.outcome !== 'unknown') {
+    throw new Disagreement(`run: ${short(end)} for ${short(requests)} with ${short(fault)}`)
+  }
+  const { xid } = end
+  const { state } = await waitFor(async () => {
+    const found = await world.stage.ledger.resolve(world.stage.side, { xid })
+    return found.state === 'in_progress' ? undefined : found
+  })
+  if (state === 'committed') world.model = after
+  return state === 'committed'
 }
