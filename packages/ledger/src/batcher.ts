@@ -43,7 +43,7 @@ export interface Batcher extends AsyncDisposable {
    * @throws {@link LedgerError} as `transfer` does where it would be alone: for an error that is its
    * own, not for that of another transfer of its batch.
    */
-  transfer(transfer: TransferInput): Promise<TransferResult>
+  transfer<C extends string>(transfer: TransferInput<C>): Promise<TransferResult>
   /** Transfers taken and not answered yet: those that wait and those under way. */
   readonly size: number
   /**

@@ -3,7 +3,7 @@ import { LedgerError } from './errors.ts'
 import type { Executor } from './executor.ts'
 import { type Item, itemOf } from './items.ts'
 import { type JournalInput, journalOf } from './journal.ts'
-import type { TransferInput } from './moves.ts'
+import type { TransferInputs } from './moves.ts'
 import type { Busy, JournalResult, TransferResult, Unknown } from './outcomes.ts'
 import { CHUNK_MAX, type Posted, postItems, resultsOf } from './post-items.ts'
 import { within } from './within.ts'
@@ -32,7 +32,10 @@ export interface LedgerGroups {
    * index in `detail.leg`, or `conflict` where its id is in use. The same journal again is
    * `replayed`. The journal and its legs are kept as such: `lookup` finds it by its id.
    */
-  journal(db: Executor, journal: JournalInput): Promise<JournalResult>
+  journal<const Cs extends readonly string[]>(
+    db: Executor,
+    journal: JournalInput<Cs>,
+  ): Promise<JournalResult>
   /**
    * Many transfers with the round trips and the commit of a few. Result *i* belongs to item *i*,
    * and is what {@link LedgerMoves.transfer} would have answered if the items had been sent one
@@ -51,9 +54,9 @@ export interface LedgerGroups {
    * @throws {@link LedgerError} as of `transfer`; with code `LEDGER_INVALID_OPTION` for too many
    * items or a chunk out of range.
    */
-  transferMany(
+  transferMany<const Cs extends readonly string[]>(
     db: Executor,
-    transfers: readonly TransferInput[],
+    transfers: TransferInputs<Cs>,
     options?: TransferManyOptions,
   ): Promise<TransferResult[]>
   /**

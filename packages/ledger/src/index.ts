@@ -65,6 +65,7 @@ export type {
   OnReject,
   ReverseInput,
   TransferInput,
+  TransferInputs,
 } from './moves.ts'
 export type { BalanceAtQuery, EntriesQuery, StatementQuery } from './history.ts'
 export type { LedgerReads } from './reads.ts'

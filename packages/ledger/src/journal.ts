@@ -10,11 +10,11 @@ import { MANY_TYPES } from './sql/many.ts'
 import { write } from './statement.ts'
 import { metadataText, refuseJournal } from './validate.ts'
 
-/** A transfer that is part of a journal. */
-export type Leg = Omit<TransferInput, 'onReject'>
+/** A transfer that is part of a journal. `C`: its currency, where the type knows it. */
+export type Leg<C extends string = string> = Omit<TransferInput<C>, 'onReject'>
 
-/** Request of {@link LedgerGroups.journal}. */
-export interface JournalInput {
+/** Request of {@link LedgerGroups.journal}. `Cs`: the currencies of its legs, as of a transfer. */
+export interface JournalInput<Cs extends readonly string[] = readonly string[]> {
   /**
    * UUID of the whole, made and stored by the caller before the call. Journals have ids of their
    * own: it need not differ from those of transfers, but {@link LedgerReads.lookup} shows a transfer
@@ -26,7 +26,7 @@ export interface JournalInput {
    * the same. A leg without an `effectiveAt` has that of the journal. A refusal is not remembered:
    * no leg can be `onReject: 'record'`.
    */
-  readonly transfers: readonly Leg[]
+  readonly transfers: { readonly [I in keyof Cs]: Leg<Cs[I]> }
   /** Your name for this sort of journal, as of a transfer. Legs do not inherit it. */
   readonly code?: string | null
   /** Of the whole, beside that of each leg; at most 16 KiB as JSON. */

@@ -12,7 +12,9 @@ declare const currencyOf: unique symbol
 export type Minor<C extends string = string> = bigint & { readonly [currencyOf]: C }
 
 /** What a request takes: a plain bigint, or a {@link Minor} of the request's own currency. */
-export type AmountMinor<C extends string = string> = bigint & { readonly [currencyOf]?: C }
+export type AmountMinor<C extends string = string> = string extends C
+  ? bigint
+  : bigint & { readonly [currencyOf]?: C }
 
 const EXPONENTS: ReadonlyMap<string, number> = new Map(CURRENCIES)
 const DECIMAL = /^(-?)(\d{1,40})(?:\.(\d{1,18}))?$/

@@ -60,6 +60,11 @@ export interface TransferInput<C extends string = string> extends MovementInput<
   readonly effectiveAt?: Date | null
 }
 
+/** Several transfers, each with a currency of its own. `Cs`: those, where the type knows them. */
+export type TransferInputs<Cs extends readonly string[] = readonly string[]> = {
+  readonly [I in keyof Cs]: TransferInput<Cs[I]>
+}
+
 /** Request of {@link LedgerMoves.hold}. */
 export interface HoldInput<C extends string = string> extends MovementInput<C> {
   /**

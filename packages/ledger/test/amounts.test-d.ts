@@ -8,6 +8,8 @@ import type { TransferInput } from '../src/index.ts'
 declare const db: Executor
 declare const ledger: Ledger
 declare const currency: string
+declare const requests: TransferInput[]
+declare const anyRequest: TransferInput
 declare const dollarsOrEuros: 'USD' | 'EUR'
 const ids = { id: '', debitAccountId: '', creditAccountId: '' }
 const usd = minor('USD', 100n)
@@ -19,10 +21,29 @@ export const compiled = [
   ledger.transfer(db, { ...ids, amountMinor: usd + usd, currency: 'USD' }),
   ledger.transfer(db, { ...ids, amountMinor: usd, currency }),
   ledger.transfer(db, { ...ids, amountMinor: eur, currency: dollarsOrEuros }),
+  ledger.transfer(db, { ...anyRequest, currency: 'USD' }),
   ledger.capture(db, { holdId: '', amountMinor: usd }),
+  ledger.transferMany(db, requests),
+  ledger.journal(db, {
+    id: '',
+    transfers: [
+      { ...ids, amountMinor: usd, currency: 'USD' },
+      { ...ids, amountMinor: eur, currency: 'EUR' },
+      { ...ids, amountMinor: 100n, currency },
+    ],
+  }),
 
   // @ts-expect-error -- euros are no dollars
   ledger.transfer(db, { ...ids, amountMinor: eur, currency: 'USD' }),
+  // @ts-expect-error -- nor in a leg of a journal
+  ledger.journal(db, { id: '', transfers: [{ ...ids, amountMinor: eur, currency: 'USD' }] }),
+  ledger.transferMany(db, [
+    { ...ids, amountMinor: usd, currency: 'USD' },
+    // @ts-expect-error -- nor in one of many
+    { ...ids, amountMinor: eur, currency: 'USD' },
+  ]),
+  // @ts-expect-error -- nor through a batcher
+  ledger.batcher(db).transfer({ ...ids, amountMinor: eur, currency: 'USD' }),
   // @ts-expect-error -- nor in a hold
   ledger.hold(db, { ...ids, amountMinor: eur, currency: 'USD' }),
   // @ts-expect-error -- nor as the limit of an account
@@ -50,3 +71,7 @@ export const plain: Minor<'USD'> = 100n
 // @ts-expect-error -- one currency is not another
 export const other: Minor<'USD'> = eur
 export const sum: bigint = usd + eur
+
+export function pay<C extends 'USD' | 'EUR'>(amountMinor: Minor<C>, code: C): unknown {
+  return ledger.transfer<C>(db, { ...ids, amountMinor, currency: code })
+}
