@@ -13,7 +13,7 @@ beforeAll(async () => {
   fx = await openFixture()
   wallet = await fx.wallet(1_000n)
   const held = await fx.ledger.hold(fx.db, movement(wallet, fx.sourceId, 10n))
-  expect(held.outcome).toBe('created')
+  if (held.outcome !== 'created') throw new Error(`not held: ${held.outcome}`)
 })
 afterAll(() => fx.closeSound())
 
