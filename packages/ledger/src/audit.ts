@@ -1,5 +1,5 @@
 import type { Executor } from './executor.ts'
-import { type Verification, verifyLedger, type VerifyOptions } from './verify.ts'
+import { type Verification, verifierOf, type VerifyOptions } from './verify.ts'
 
 /** What an auditor asks for. */
 export interface LedgerAudit {
@@ -24,9 +24,5 @@ export interface LedgerAudit {
 
 /** The verbs of {@link LedgerAudit} on a schema. */
 export function auditOf(s: string): LedgerAudit {
-  return {
-    async verify(db, options = {}) {
-      return verifyLedger(s, db, options)
-    },
-  }
+  return { verify: verifierOf(s) }
 }

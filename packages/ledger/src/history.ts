@@ -46,20 +46,30 @@ export interface StatementQuery {
   readonly limit: number
 }
 
-const CALLS = {
-  balanceAt: ['balance_at', 'uuid', 'timestamptz', 'boolean'],
-  entries: ['entries', 'uuid', 'bigint', 'integer', 'boolean'],
-  statement: ['account_statement', 'uuid', 'timestamptz', 'timestamptz', 'bigint', 'integer'],
-} as const
-
-const statementOf = (s: string, verb: keyof typeof CALLS): string => {
-  const [name, ...types] = CALLS[verb]
-  return call(s, name, ...types)
+/** The reads of {@link LedgerReads} that look at an account's past. */
+export interface History {
+  balanceAt(db: Executor, accountId: string, query: BalanceAtQuery): Promise<BalanceAt | null>
+  entries(db: Executor, query: EntriesQuery): Promise<EntryPage>
+  statement(db: Executor, query: StatementQuery): Promise<Statement | null>
 }
 
-export async function readBalanceAt(
-  s: string,
+export function historyOf(s: string): History {
+  const period = ['timestamptz', 'timestamptz'] as const
+  const calls = {
+    balanceAt: call(s, 'balance_at', 'uuid', 'timestamptz', 'boolean'),
+    entries: call(s, 'entries', 'uuid', 'bigint', 'integer', 'boolean'),
+    statement: call(s, 'account_statement', 'uuid', ...period, 'bigint', 'integer'),
+  }
+  return {
+    balanceAt: (db, accountId, query) => readBalanceAt(db, calls.balanceAt, accountId, query),
+    entries: (db, query) => readEntries(db, calls.entries, query),
+    statement: (db, query) => readStatement(db, calls.statement, query),
+  }
+}
+
+async function readBalanceAt(
   db: Executor,
+  statement: string,
   accountId: string,
   query: BalanceAtQuery,
 ): Promise<BalanceAt | null> {
@@ -69,14 +79,14 @@ export async function readBalanceAt(
     throw invalid(`axis must be 'recorded' or 'effective': ${JSON.stringify(axis)}`)
   }
   if (!isUuid(accountId)) return null
-  return read(db, statementOf(s, 'balanceAt'), parameters, (json) =>
+  return read(db, statement, parameters, (json) =>
     decodeBalanceAt(json, { asOf: new Date(asOf), axis }),
   )
 }
 
-export async function readEntries(
-  s: string,
+async function readEntries(
   db: Executor,
+  statement: string,
   query: EntriesQuery,
 ): Promise<EntryPage> {
   const limit = within('limit', query.limit, LINES_MAX)
@@ -85,14 +95,14 @@ export async function readEntries(
   const newestFirst = query.order === 'newest_first'
   // One row more than asked for tells whether there is a next page.
   const parameters = [query.accountId, after, limit + 1, newestFirst]
-  const found = await read(db, statementOf(s, 'entries'), parameters, decodeEntries)
+  const found = await read(db, statement, parameters, decodeEntries)
   const entries = found.slice(0, limit)
   return { entries, next: found.length > limit ? (entries.at(-1)?.seq ?? null) : null }
 }
 
-export async function readStatement(
-  s: string,
+async function readStatement(
   db: Executor,
+  statement: string,
   query: StatementQuery,
 ): Promise<Statement | null> {
   const limit = within('limit', query.limit, LINES_MAX)
@@ -101,7 +111,7 @@ export async function readStatement(
   if (to < from) throw invalid('to must not be before from')
   const parameters = [accountId, ...period, position(query.after), limit + 1]
   if (!isUuid(accountId)) return null
-  return read(db, statementOf(s, 'statement'), parameters, (json) =>
+  return read(db, statement, parameters, (json) =>
     decodeStatement(json, { from: new Date(from), to: new Date(to) }, limit),
   )
 }

@@ -3,9 +3,7 @@ import type { Executor } from './executor.ts'
 import {
   type BalanceAtQuery,
   type EntriesQuery,
-  readBalanceAt,
-  readEntries,
-  readStatement,
+  historyOf,
   type StatementQuery,
 } from './history.ts'
 import type { Balance, BalanceAt, EntryPage, Lookup, Statement, TrialBalance } from './records.ts'
@@ -60,10 +58,11 @@ export function readsOf(s: string): LedgerReads {
     balance: call(s, 'balance', 'uuid'),
     trialBalance: call(s, 'trial_balance'),
   }
+  const { balanceAt, entries, statement } = historyOf(s)
   function balance(db: Executor, accountId: string): Promise<Balance | null>
   function balance(db: Executor, accountId: string, at: BalanceAtQuery): Promise<BalanceAt | null>
   async function balance(db: Executor, accountId: string, at?: BalanceAtQuery) {
-    if (at !== undefined) return readBalanceAt(s, db, accountId, at)
+    if (at !== undefined) return balanceAt(db, accountId, at)
     return isUuid(accountId) ? read(db, calls.balance, [accountId], decodeBalance) : null
   }
   return {
@@ -71,8 +70,8 @@ export function readsOf(s: string): LedgerReads {
       return isUuid(id) ? read(db, calls.lookup, [id], decodeLookup) : null
     },
     balance,
-    entries: (db, query) => readEntries(s, db, query),
-    statement: (db, query) => readStatement(s, db, query),
+    entries,
+    statement,
     async trialBalance(db) {
       return read(db, calls.trialBalance, [], decodeTrialBalance)
     },

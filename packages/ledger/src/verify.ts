@@ -153,10 +153,20 @@ const START: Position = {
   holds: '0',
 }
 
-/** Runs batches from a position until the end, the budget or the signal. */
-export async function verifyLedger(
+/** `verify` on a schema. */
+export function verifierOf(
   s: string,
+): (db: Executor, options?: VerifyOptions) => Promise<Verification> {
+  const statements = STAGES.map((stage) =>
+    call(s, `verify_${stage}`, 'jsonb', 'integer', 'integer'),
+  )
+  return async (db, options = {}) => verifyLedger(db, statements, options)
+}
+
+/** Runs batches from a position until the end, the budget or the signal. */
+async function verifyLedger(
   db: Executor,
+  statements: readonly string[],
   options: VerifyOptions,
 ): Promise<Verification> {
   const rows = within('batchRows', options.batchRows ?? BATCH_ROWS, BATCH_ROWS_MAX)
@@ -167,15 +177,10 @@ export async function verifyLedger(
   let position = options.resume == null ? START : readPosition(options.resume)
   const findings: Finding[] = []
   while (!isEnd(position) && signal?.aborted !== true) {
-    const stage = `verify_${STAGES[position.stage]}`
     const cursor = position.cursor === null ? null : JSON.stringify(position.cursor)
     const parameters = [cursor, rows, findingsMax]
-    const batch = await read(
-      db,
-      call(s, stage, 'jsonb', 'integer', 'integer'),
-      parameters,
-      (json) => json as Batch,
-    )
+    const statement = statements[position.stage] as string
+    const batch = await read(db, statement, parameters, (json) => json as Batch)
     findings.push(...batch.findings.slice(0, findingsMax - findings.length))
     position = after(position, batch)
     await onProgress?.(progressOf(position))
