@@ -27,10 +27,7 @@ interface Row {
 }
 
 async function sharded(): Promise<string> {
-  const id = randomUUID()
-  await sql`select ledger.create_account(${id}::uuid, 'USD', 'liability', null, null, null,
-    ${PARTS})`.execute(fx.db)
-  return id
+  return fx.account({ hot: `sharded:${PARTS}` })
 }
 
 /** A movement of that id is on that part of an account of PARTS parts. */

@@ -2,7 +2,6 @@
  * Goal: the trial balance of a large ledger is of one moment. Method: its accounts are written as
  * rows, then money moves between some of them, exact and sharded, while reports are made.
  */
-import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Fixture, movement, openFixture, times } from './support/fixture.ts'
@@ -24,11 +23,9 @@ describe('trialBalance', () => {
       select gen_random_uuid(), 'USD', 'liability', i % 2 * ${EACH}, (i + 1) % 2 * ${EACH}
       from generate_series(1, ${ACCOUNTS}) i`.execute(fx.db)
     const wallets = await Promise.all(times(6, () => fx.wallet(1_000_000n)))
-    const shops = times(2, () => randomUUID())
-    for (const shop of shops) {
-      await sql`select ledger.create_account(${shop}::uuid, 'USD', 'income', null, null, null,
-        8)`.execute(fx.db)
-    }
+    const shops = await Promise.all(
+      times(2, () => fx.account({ kind: 'income', hot: 'sharded:8' })),
+    )
     let reporting = true
     let moves = 0
     const movers = times(4, async (mover) => {

@@ -5,7 +5,8 @@ import { type Fixture, movement, openFixture } from './fixture.ts'
 
 /**
  * A small ledger to tamper with: two wallets, two transfers, a hold captured in part, an account of
- * three parts with 2 on the first, 3 on the second and nothing on the last.
+ * three parts with 2 on the first, 3 on the second and nothing on the last, and a shop with a sale of
+ * 40 that was given back in parts of 10 and 5.
  */
 export interface Books {
   readonly fx: Fixture
@@ -16,6 +17,12 @@ export interface Books {
   readonly nextId: string
   readonly holdId: string
   readonly sharded: string
+  readonly shop: string
+  readonly saleId: string
+  /** Gives back 5 of the sale. */
+  readonly reversalId: string
+  /** Two legs of 1, from the source to the shop. */
+  readonly journalId: string
   /** Changes rows with the triggers off, as only a superuser can, lets look, and rolls back. */
   tampered<T>(statements: readonly string[], look: (trx: Executor) => Promise<T>): Promise<T>
 }
@@ -31,8 +38,8 @@ export async function openBooks(): Promise<Books> {
   await fx.ledger.hold(fx.db, hold)
   await fx.ledger.capture(fx.db, { id: randomUUID(), holdId: hold.id, amountMinor: 10n })
   const sharded = randomUUID()
-  await sql`select ledger.create_account(${sharded}::uuid, 'USD', 'liability', null, null, null,
-    3)`.execute(fx.db)
+  const account = { id: sharded, currency: 'USD', kind: 'liability', hot: 'sharded:3' } as const
+  await fx.ledger.accounts.create(fx.db, account)
   for (const [last, amount] of [
     ['00', 2n],
     ['01', 3n],
@@ -40,6 +47,18 @@ export async function openBooks(): Promise<Books> {
     const id = randomUUID().slice(0, -2) + last // the last byte chooses the part
     await fx.ledger.transfer(fx.db, { ...movement(fx.sourceId, sharded, amount), id })
   }
+  const shop = await fx.account({ kind: 'income' })
+  const sale = movement(fx.sourceId, shop, 40n)
+  const [reversalId, journalId] = [randomUUID(), randomUUID()]
+  await fx.ledger.transfer(fx.db, sale)
+  for (const [id, amountMinor] of [
+    [randomUUID(), 10n],
+    [reversalId, 5n],
+  ] as const) {
+    await fx.ledger.reverse(fx.db, { id, transferId: sale.id, amountMinor })
+  }
+  const transfers = [movement(fx.sourceId, shop, 1n), movement(fx.sourceId, shop, 1n)]
+  await fx.ledger.journal(fx.db, { id: journalId, transfers })
   return {
     fx,
     from,
@@ -48,6 +67,10 @@ export async function openBooks(): Promise<Books> {
     nextId: next.id,
     holdId: hold.id,
     sharded,
+    shop,
+    saleId: sale.id,
+    reversalId,
+    journalId,
     async tampered(statements, look) {
       const rolledBack = new Error('rolled back')
       let seen: { readonly answer: Awaited<ReturnType<typeof look>> } | undefined
