@@ -1,11 +1,13 @@
 import { type Batcher, type BatcherOptions, createBatcher } from './batcher.ts'
 import { LedgerError } from './errors.ts'
 import type { Executor } from './executor.ts'
-import { type Item, itemOf } from './items.ts'
+import { accountsOf, type Item, itemOf } from './items.ts'
 import { type JournalInput, journalOf } from './journal.ts'
 import type { TransferInputs } from './moves.ts'
 import type { Busy, JournalResult, TransferResult, Unknown } from './outcomes.ts'
 import { CHUNK_MAX, type Posted, postItems, resultsOf } from './post-items.ts'
+import { call } from './sql/call.ts'
+import { read } from './statement.ts'
 import { within } from './within.ts'
 
 const ITEMS_MAX = 10_000
@@ -47,8 +49,9 @@ export interface LedgerGroups {
    * the chunks before it stay, and those of the chunks after it are not sent and answer `busy`. The
    * same call again, with the same ids, ends what is left.
    *
-   * Two calls at once never deadlock, whatever ids and accounts they share; unless they are several
-   * chunks each, inside transactions.
+   * Two calls at once never deadlock, whatever accounts they share: those of all chunks are locked
+   * in one order, in a transaction before the first chunk. Nor over the ids that they share, unless
+   * both are several chunks inside transactions.
    *
    * @param transfers - at most 10,000
    * @throws {@link LedgerError} as of `transfer`; with code `LEDGER_INVALID_OPTION` for too many
@@ -75,6 +78,7 @@ export interface LedgerGroups {
 /** The verbs of {@link LedgerGroups} on a schema. */
 export function groupsOf(s: string): LedgerGroups {
   const post = postItems(s)
+  const lockAccounts = call(s, 'lock_accounts', 'uuid[]')
   return {
     journal: journalOf(s),
     batcher: (db, options) => createBatcher(post, db, options),
@@ -92,6 +96,9 @@ export function groupsOf(s: string): LedgerGroups {
         const item = itemOf(transfer)
         if ('outcome' in item) results[index] = item
         else valid.push({ index, item })
+      }
+      if (db.isTransaction && valid.length > chunk) {
+        await read(db, lockAccounts, [accountsOf(valid.map(({ item }) => item))], () => null)
       }
       let fault: Busy | null = null
       for (let start = 0; start < valid.length; start += chunk) {

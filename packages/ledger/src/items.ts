@@ -45,8 +45,7 @@ export function itemOf(input: TransferInput): Item | Rejected {
 
 /** The parameters of an SQL function that posts many items. */
 export function parametersOf(items: readonly Item[]): (string | null)[] {
-  const accounts = [...new Set(items.flatMap((i) => [i.debitAccountId, i.creditAccountId]))]
-  const places = new Map(accounts.toSorted().map((id, index) => [id, String(index + 1)]))
+  const places = new Map(accountIds(items).map((id, index) => [id, String(index + 1)]))
   const place = (id: string): string => places.get(id) as string
   return [
     array([...places.keys()]),
@@ -62,6 +61,13 @@ export function parametersOf(items: readonly Item[]): (string | null)[] {
     sparse(items.map(({ recorded }) => (recorded ? 'true' : null))),
   ]
 }
+
+/** The accounts of the items, as a parameter. */
+export const accountsOf = (items: readonly Item[]): string => array(accountIds(items))
+
+// In the order in which PostgreSQL has them, too.
+const accountIds = (items: readonly Item[]): string[] =>
+  [...new Set(items.flatMap((i) => [i.debitAccountId, i.creditAccountId]))].toSorted()
 
 // Array literals of PostgreSQL. Ids and numbers need no quotes; text does, or a code of NULL is null.
 const array = (elements: readonly (string | null)[]): string =>

@@ -309,6 +309,22 @@ describe('batches at once', () => {
       expect(await fx.balanceMinor(a)).toBe(end === 'commits' ? 0n : 800n)
     },
   )
+
+  test('LEDGER-02 of several chunks each, in transactions, never deadlock over accounts', async () => {
+    const wallets = await Promise.all(times(8, () => fx.wallet(1_000n)))
+    const items = (backwards: boolean) => {
+      const around = times(8, (i) => movement(wallets[i] as string, wallets[(i + 1) % 8] as string))
+      return backwards ? around.toReversed() : around
+    }
+    const ends = await Promise.all(
+      times(10, (n) =>
+        fx.db
+          .transaction()
+          .execute((trx) => fx.ledger.transferMany(trx, items(n % 2 === 0), { chunk: 1 })),
+      ),
+    )
+    expect(tally(ends.flat())).toEqual({ created: 80 })
+  })
 })
 
 describe('batches of sharded accounts', () => {
@@ -400,8 +416,11 @@ describe('faults of a batch', () => {
   })
 
   test.each([
-    ['before_answer', 'replayed'],
     ['before_statement', 'created'],
+    ['before_sync', 'created'],
+    ['before_answer', 'replayed'],
+    ['mid_answer', 'replayed'],
+    ['before_ready', 'replayed'],
   ] as const)(
     'LEDGER-11 a chunk cut off %s is unknown item by item, and sent again it is %s',
     async (at, then) => {
@@ -425,6 +444,47 @@ describe('faults of a batch', () => {
       expect(await fx.balanceMinor(b)).toBe(6n)
     },
   )
+
+  test('LEDGER-10 a backend that is killed in the middle leaves nothing, and says so of each item', async () => {
+    const [a, b, locked] = [await fx.wallet(100n), await fx.wallet(), await fx.wallet(100n)]
+    const items = [movement(a, b, 1n), movement(locked, b, 1n)]
+    const settings = { connectionString: fx.database.url, application_name: 'killed in a batch' }
+    await fx.db.transaction().execute(async (trx) => {
+      await sql`select from ledger.account where id = ${locked}::uuid for no key update`.execute(
+        trx,
+      )
+      await withOwnPool(settings, async (db) => {
+        const pending = fx.ledger.transferMany(db, items)
+        await someoneWaits('transfer_many')
+        await sql`select pg_terminate_backend(pid) from pg_stat_activity
+          where application_name = 'killed in a batch'`.execute(trx)
+        expect(await pending).toMatchObject(items.map(({ id }) => ({ outcome: 'unknown', id })))
+      })
+    })
+    expect(await fx.balanceMinor(a)).toBe(100n)
+    expect(tally(await fx.ledger.transferMany(fx.db, items))).toEqual({ created: 2 })
+  })
+
+  test('LEDGER-22 in a transaction of a stricter level it is right, or the transaction is to be run again', async () => {
+    const [a, b] = [await fx.wallet(100n), await fx.wallet()]
+    const items = times(3, () => movement(a, b, 20n))
+    const attempt = (meanwhile: () => Promise<unknown>) =>
+      fx.db
+        .transaction()
+        .setIsolationLevel('repeatable read')
+        .execute(async (trx) => {
+          await fx.ledger.transferMany(trx, items.slice(0, 1))
+          await meanwhile()
+          return fx.ledger.transferMany(trx, items)
+        })
+    // Their accounts are locked from the first statement on; an id of theirs is not.
+    const other = movement(await fx.wallet(1n), await fx.wallet(), 1n)
+    const taken = { ...other, id: items[2]?.id as string }
+    const collided = attempt(() => fx.ledger.transfer(fx.db, taken))
+    await expect(collided).rejects.toMatchObject({ code: 'LEDGER_BUSY', retryable: true })
+    const results = await attempt(() => Promise.resolve())
+    expect(outcomes(results)).toEqual(['replayed', 'created', 'conflict'])
+  })
 
   test('inside a transaction it commits and rolls back with it, and a refusal leaves that usable', async () => {
     const [a, b] = [await fx.wallet(10n), await fx.wallet()]
