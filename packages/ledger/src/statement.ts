@@ -1,13 +1,22 @@
-import { CompiledQuery } from 'kysely'
+import { CompiledQuery, type QueryResult } from 'kysely'
 import type { Executor } from './executor.ts'
 import type { Busy, Unknown } from './outcomes.ts'
 import { faultOf } from './pg-errors.ts'
 
-/** Runs `select <function>(…)::text` and reads its JSON. */
-async function run(db: Executor, text: string, parameters: readonly unknown[]): Promise<unknown> {
-  const { rows } = await db.executeQuery<{ result: unknown }>(
-    CompiledQuery.raw(text, [...parameters]),
-  )
+/** What `select <function>(…)::text` answers. */
+interface Answered {
+  readonly result: unknown
+}
+
+const ask = (
+  db: Executor,
+  text: string,
+  parameters: readonly unknown[],
+): Promise<QueryResult<Answered>> =>
+  // Kysely's type wants a list it could change; it does not.
+  db.executeQuery(CompiledQuery.raw(text, parameters as unknown[]))
+
+function jsonOf({ rows }: QueryResult<Answered>): unknown {
   const result = rows[0]?.result ?? null
   // Text, so that no type parser or camel-case plugin of the caller's can touch it; a plugin that
   // parses JSON text by itself does no harm, as every amount inside is text as well.
@@ -26,16 +35,16 @@ export async function write<T>(
   parameters: readonly unknown[],
   decode: (value: unknown) => T,
 ): Promise<T | Busy | Unknown> {
-  let value: unknown
+  let answered: QueryResult<Answered>
   try {
-    value = await run(db, text, parameters)
+    answered = await ask(db, text, parameters)
   } catch (cause) {
     const fault = faultOf(cause)
     if (db.isTransaction || fault.kind === 'fatal') throw fault.error
     if (fault.kind === 'busy') return fault.busy
     return { outcome: 'unknown', id, retryAfterMs: fault.retryAfterMs }
   }
-  return decode(value)
+  return decode(jsonOf(answered))
 }
 
 /** A verb that reads: any fault is thrown. */
@@ -45,11 +54,11 @@ export async function read<T>(
   parameters: readonly unknown[],
   decode: (value: unknown) => T,
 ): Promise<T> {
-  let value: unknown
+  let answered: QueryResult<Answered>
   try {
-    value = await run(db, text, parameters)
+    answered = await ask(db, text, parameters)
   } catch (cause) {
     throw faultOf(cause).error
   }
-  return decode(value)
+  return decode(jsonOf(answered))
 }
