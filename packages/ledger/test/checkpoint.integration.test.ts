@@ -68,6 +68,8 @@ describe('checkpoint', () => {
   })
 
   test('LEDGER-26 both sides of every row are in one block, however many are in flight', async () => {
+    wallets[0] = await fx.account({ hot: 'sharded:4' })
+    wallets[1] = await fx.wallet(1_000_000n, { hot: 'sharded:3' })
     let moving = true
     const movers = times(6, async (n) => {
       for (let i = 0; i < 80; i += 1) {

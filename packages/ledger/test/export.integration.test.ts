@@ -87,7 +87,11 @@ describe('payload', () => {
 describe('exportNdjson', () => {
   test('is the same bytes while payments go on, block after block', async () => {
     const own = await openFixture({ connectionsMax: 8 })
-    const wallets = await Promise.all(times(5, () => own.wallet(1_000_000n)))
+    const wallets = await Promise.all([
+      ...times(3, () => own.wallet(1_000_000n)),
+      own.wallet(1_000_000n, { hot: 'sharded:3' }),
+      own.account({ hot: 'sharded:64' }),
+    ])
     let moving = true
     const movers = times(4, async () => {
       while (moving) {
@@ -110,6 +114,7 @@ describe('exportNdjson', () => {
     expect(last.slice(0, first.length)).toEqual(first)
     const verified = await verifyExport(last, { publicKeys })
     expect(verified).toMatchObject({ clean: true, findings: [], checkpoints: 7 })
+    expect(transfersOf(last).some((row) => row.creditShard > 3)).toBe(true)
     expect(verified.transfers).toBe(await own.journalRows())
     expect(verified.last).toEqual((await own.ledger.checkpoints(own.db, { after: 6 }))[0])
     const previous = (await own.ledger.checkpoints(own.db, { after: 2, limit: 1 }))[0] as Checkpoint

@@ -185,6 +185,20 @@ describe('verifyCheckpoints', () => {
     expect(await found()).toEqual(names)
   })
 
+  test('LEDGER-26 names the part of a sharded account', async () => {
+    const hot = await fx.account({ hot: 'sharded:4' })
+    const onPart3 = { ...movement(from, hot, 10n), id: `${hot.slice(0, -2)}02` }
+    await fx.ledger.transfer(fx.db, onPart3)
+    await fx.ledger.transfer(fx.db, movement(from, to, 10n))
+    await fx.ledger.checkpoint(fx.db)
+    const rewritten = `update ledger.transfer set code = 'gift' where id = '${onPart3.id}'`
+    await tamper(fx.db, rewritten, repair)
+    expect((await fx.ledger.verify(fx.db)).findings).toEqual([])
+    const { findings } = await fx.ledger.verifyCheckpoints(fx.db)
+    const ofPart = findings.filter(({ accountId }) => accountId === hot)
+    expect(ofPart).toMatchObject([{ finding: 'checkpoint_rewritten', field: 'part 3 #1' }])
+  })
+
   test('goes on after a number whose checkpoint is gone, and says so', async () => {
     await tamper(fx.db, 'delete from ledger.checkpoint where no = 2')
     expect(await found({ after: 2 })).toEqual(['missing 2'])
