@@ -100,6 +100,19 @@ describe('balance at an instant', () => {
     )
   })
 
+  test('does not count a refusal that was written down', async () => {
+    const [from, to] = [await fx.wallet(), await fx.wallet()]
+    const refused = { ...movement(from, to), effectiveAt: moment(-9), onReject: 'record' } as const
+    expect(await fx.ledger.transfer(fx.db, refused)).toMatchObject({ outcome: 'rejected' })
+    for (const account of [from, to]) {
+      expect(await balanceAt(account, -5, 'effective')).toBe(0n)
+      expect(await balanceAt(account, -5)).toBe(0n)
+    }
+    const late = { ...refused, ...movement(from, to), effectiveAt: moment(9) }
+    expect(await fx.ledger.transfer(fx.db, late)).toMatchObject({ outcome: 'rejected' })
+    expect(await balanceAt(from, 5, 'effective')).toBe(0n)
+  })
+
   test('says of which account, instant and axis it is', async () => {
     const account = await accountWith([{ recorded: 1, effective: 1, change: 5n }])
     expect(await fx.ledger.balance(fx.db, account, { asOf: moment(1) })).toEqual({

@@ -40,8 +40,11 @@ end
 $fn$`
 
 // What counted by then though it was recorded later, less what had been recorded but counted later.
+// A refusal that was written down has a time and an amount too, and no place in a sequence.
 const moved = (s: string, side: 'debit' | 'credit'): string => `
         (select coalesce(sum(t.amount_minor), 0) from ${s}.transfer t
-          where t.${side}_id = p_id and t.effective_at <= p_time and t.created_at > p_time)
+          where t.${side}_id = p_id and t.${side}_seq is not null
+            and t.effective_at <= p_time and t.created_at > p_time)
         - (select coalesce(sum(t.amount_minor), 0) from ${s}.transfer t
-          where t.${side}_id = p_id and t.effective_at > p_time and t.created_at <= p_time)`
+          where t.${side}_id = p_id and t.${side}_seq is not null
+            and t.effective_at > p_time and t.created_at <= p_time)`
