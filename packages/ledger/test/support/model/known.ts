@@ -7,12 +7,19 @@ import type {
   ReverseRequest,
   TransferRequest,
 } from './requests.ts'
-import type { Row, State } from './state.ts'
-import { holdView, transferView } from './views.ts'
+import type { ModelRejection, Row, State } from './state.ts'
+import { holdView, rejectionView, transferView } from './views.ts'
 
 /* What a request is told whose id is in use: the same again, another thing, or that it never posts. */
 
 export function knownTransfer(state: State, request: TransferRequest): Answer | null {
+  const refused = state.rejections.get(request.id)
+  if (refused?.request.verb === 'transfer') {
+    return knownRejection(refused, [
+      ...movementDifferences(refused.request, request),
+      ...(refused.request.effectiveAt === request.effectiveAt ? [] : ['effectiveAt']),
+    ])
+  }
   const row = state.rows.get(request.id)
   if (row?.kind !== 'transfer') return knownOtherwise(state, request.id)
   return knownRow(state, row, [
@@ -51,7 +58,15 @@ export function knownReversal(state: State, request: ReverseRequest): Answer | n
 }
 
 export function knownHold(state: State, request: HoldRequest): Answer | null {
+  if (state.tombstones.has(request.id)) return rejected('hold_released')
   const hold = state.holds.get(request.id)
+  const refused = state.rejections.get(request.id)
+  if (refused?.request.verb === 'hold') {
+    return knownRejection(refused, [
+      ...movementDifferences(refused.request, request),
+      ...(refused.request.expires === request.expires ? [] : ['expiresInMs']),
+    ])
+  }
   if (hold === undefined) return knownOtherwise(state, request.id)
   const differs = [
     ...movementDifferences(hold, request),
@@ -70,8 +85,19 @@ function knownRow(state: State, row: Row, differs: readonly string[]): Answer {
   return { outcome: 'replayed', transfer: view }
 }
 
+/** The same request again, after its refusal was written down; or another one. */
+function knownRejection(refused: ModelRejection, differs: readonly string[]): Answer {
+  return differs.length > 0
+    ? { outcome: 'conflict', differs, existing: rejectionView(refused) }
+    : rejected('previously_rejected', { reason: refused.reason })
+}
+
 /** An id that names a thing of another kind; `own`: a hold that it may name. */
 function knownOtherwise(state: State, id: IdName, own?: IdName): Answer | null {
+  const refused = state.rejections.get(id)
+  if (refused !== undefined) {
+    return { outcome: 'conflict', differs: ['kind'], existing: rejectionView(refused) }
+  }
   if (state.tombstones.has(id)) return rejected('hold_released')
   const row = state.rows.get(id)
   const hold = state.holds.get(id)
@@ -91,7 +117,7 @@ const isSameAmount = (row: Row, amount: bigint | null): boolean =>
   row.remainder ? amount === null : row.amount === amount
 
 /** The fields of a known movement that a request has otherwise, in the order of the request. */
-function movementDifferences(known: Movement, request: Movement): string[] {
+export function movementDifferences(known: Movement, request: Movement): string[] {
   return [
     ...(known.debit === request.debit ? [] : ['debitAccountId']),
     ...(known.credit === request.credit ? [] : ['creditAccountId']),

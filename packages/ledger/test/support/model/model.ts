@@ -1,9 +1,10 @@
-import { openAccount } from './accounts.ts'
+import { changeAccount, newAccount, type NewAccount, openAccount } from './accounts.ts'
+import { journal } from './groups.ts'
 import { capture, hold, release, reverse, transfer } from './moves.ts'
 import { read } from './reads.ts'
 import type { Answer } from './refusal.ts'
 import type { ReadRequest, WriteRequest } from './requests.ts'
-import { copyOf, emptyState, type ModelAccount, type State } from './state.ts'
+import { copyOf, emptyState, type State } from './state.ts'
 
 /**
  * The ledger as a page of arithmetic: what each verb must answer, one after another, for one client.
@@ -21,9 +22,8 @@ export class Model {
   }
 
   /** An account that is there from the start. */
-  add(account: Omit<ModelAccount, 'parts'>): void {
-    const parts = [{ debits: 0n, credits: 0n, seq: 0n }]
-    this.state.accounts.set(account.name, { ...account, parts })
+  add(account: NewAccount): void {
+    this.state.accounts.set(account.name, newAccount(account))
   }
 
   /** Does it, and says how the ledger must answer. */
@@ -39,10 +39,15 @@ export class Model {
         return release(this.state, request)
       case 'reverse':
         return reverse(this.state, request)
+      case 'journal':
+        return journal(this.state, request)
       case 'many':
+      case 'batched':
         return { outcome: 'many', results: request.items.map((item) => this.apply(item)) }
       case 'open':
         return openAccount(this.state, request)
+      default:
+        return changeAccount(this.state, request)
     }
   }
 

@@ -1,5 +1,13 @@
 import { knownCapture, knownHold, knownReversal, knownTransfer } from './known.ts'
-import { type Answer, refusal, rejected, sealRefusal, shapeRefusal } from './refusal.ts'
+import {
+  type Answer,
+  isAnswer,
+  refusal,
+  rejected,
+  sealRefusal,
+  shapeRefusal,
+  sidesOf,
+} from './refusal.ts'
 import type {
   CaptureRequest,
   HoldRequest,
@@ -12,6 +20,7 @@ import {
   isDebitNormal,
   type ModelAccount,
   type ModelHold,
+  type ModelRejection,
   type Part,
   remainingOf,
   reversedOf,
@@ -23,19 +32,38 @@ import { holdView, transferView } from './views.ts'
 /* The verbs that move or reserve money. */
 
 export function transfer(state: State, request: TransferRequest): Answer {
-  const no =
-    shapeRefusal(request) ??
-    knownTransfer(state, request) ??
-    refusal(state, request, request.effectiveAt)
-  if (no !== null) return no
-  const { verb, ...movement } = request
-  return moveMoney(state, { ...OF_NO_OTHER, ...movement, kind: verb })
+  const known = shapeRefusal(request) ?? knownTransfer(state, request)
+  if (known !== null) return known
+  const no = refusal(state, request, request.effectiveAt)
+  if (no !== null) return remembered(state, request, no)
+  return post(state, request)
+}
+
+/** Posts a transfer that nothing speaks against. */
+export function post(
+  state: State,
+  request: TransferRequest,
+  of: Partial<Pick<Row, 'journal' | 'leg' | 'effectiveAt'>> = {},
+): Answer {
+  const { verb, onReject: _, ...movement } = request
+  return moveMoney(state, { ...OF_NO_OTHER, ...movement, kind: verb, ...of })
+}
+
+/** Writes a refusal down, if the request says so. */
+function remembered(state: State, request: TransferRequest | HoldRequest, no: Answer): Answer {
+  if (request.onReject === 'record') {
+    const reason = no['reason'] as ModelRejection['reason']
+    state.rejections.set(request.id, { request, reason })
+  }
+  return no
 }
 
 export function hold(state: State, request: HoldRequest): Answer {
-  const no = shapeRefusal(request) ?? knownHold(state, request) ?? refusal(state, request, null)
-  if (no !== null) return no
-  const { verb: _, ...movement } = request
+  const known = shapeRefusal(request) ?? knownHold(state, request)
+  if (known !== null) return known
+  const no = refusal(state, request, null)
+  if (no !== null) return remembered(state, request, no)
+  const { verb: _, onReject: __, ...movement } = request
   const placed: ModelHold = { ...movement, state: 'open', captured: 0n }
   state.holds.set(placed.id, placed)
   const answer = { outcome: 'created', hold: holdView(placed) }
@@ -57,7 +85,11 @@ export function capture(state: State, request: CaptureRequest): Answer {
     return rejected(state.tombstones.has(request.hold) ? 'hold_released' : 'hold_not_found')
   }
   const amount = request.amount ?? remainingOf(held)
-  const no = captureRefusal(held, amount) ?? sealRefusal(state, request.effectiveAt)
+  const sides = sidesOf(state, held)
+  const no =
+    captureRefusal(held, amount) ??
+    (isAnswer(sides) ? sides : null) ??
+    sealRefusal(state, request.effectiveAt)
   if (no !== null) return no
   held.captured += amount
   if (final || held.captured === held.amount) held.state = 'captured'
@@ -114,11 +146,12 @@ export function reverse(state: State, request: ReverseRequest): Answer {
   }
   const known = knownReversal(state, request)
   if (known !== null) return known
-  const { rows, holds, tombstones } = state
+  const { rows, holds, rejections, tombstones } = state
   const { id, original: originalId, code, metadata, effectiveAt } = request
   const original = rows.get(originalId)
   if (original === undefined || original.kind === 'reversal') {
-    const isKnown = original ?? holds.get(originalId) ?? tombstones.has(originalId)
+    const isKnown =
+      original ?? holds.get(originalId) ?? rejections.get(originalId) ?? tombstones.has(originalId)
     return rejected(isKnown ? 'not_reversible' : 'transfer_not_found')
   }
   const remainingMinor = original.amount - reversedOf(state, originalId)
@@ -140,21 +173,40 @@ export function reverse(state: State, request: ReverseRequest): Answer {
   })
 }
 
-const OF_NO_OTHER = { hold: null, final: false, reverses: null, remainder: false } as const
+const OF_NO_OTHER = {
+  hold: null,
+  final: false,
+  reverses: null,
+  journal: null,
+  leg: null,
+  remainder: false,
+} as const
 
-type NewRow = Omit<Row, 'debitSeq' | 'creditSeq' | 'debitBalance' | 'creditBalance'>
+type Decided =
+  | 'debitShard'
+  | 'creditShard'
+  | 'debitSeq'
+  | 'creditSeq'
+  | 'debitBalance'
+  | 'creditBalance'
 
 /** Writes the journal row and moves its amount. */
-function moveMoney(state: State, movement: NewRow): Answer {
+function moveMoney(state: State, movement: Omit<Row, Decided>): Answer {
   const debit = state.accounts.get(movement.debit) as ModelAccount
   const credit = state.accounts.get(movement.credit) as ModelAccount
-  const [from, to] = [partFor(debit, movement.id), partFor(credit, movement.id)]
+  // A capture posts where its hold is.
+  const id = movement.hold ?? movement.id
+  const [debitShard, creditShard] = [shardOf(debit, id), shardOf(credit, id)]
+  const from = partOf(debit, debitShard)
+  const to = partOf(credit, creditShard)
   from.debits += movement.amount
   from.seq += 1n
   to.credits += movement.amount
   to.seq += 1n
   const row: Row = {
     ...movement,
+    debitShard,
+    creditShard,
     debitSeq: from.seq,
     creditSeq: to.seq,
     debitBalance: normalBalance(debit, from),
@@ -167,10 +219,9 @@ function moveMoney(state: State, movement: NewRow): Answer {
 const normalBalance = (account: ModelAccount, part: Part): bigint =>
   isDebitNormal(account) ? part.debits - part.credits : part.credits - part.debits
 
-/** A sharded account takes the part that the id of the movement says. */
-function partFor(account: ModelAccount, id: IdName): Part {
-  return account.parts[numberOf(id) % account.parts.length] as Part
-}
+/** A sharded account takes the part that the last byte of the id says; 0: it is exact. */
+const shardOf = ({ shards }: ModelAccount, id: IdName): number =>
+  shards === 0 ? 0 : 1 + (Number(id.slice(1)) % shards)
 
-/** The number in a name, which is also the last byte of the UUID it stands for. */
-const numberOf = (name: IdName): number => Number(name.slice(1))
+const partOf = ({ parts }: ModelAccount, shard: number): Part =>
+  parts[Math.max(shard - 1, 0)] as Part

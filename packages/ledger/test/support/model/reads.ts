@@ -1,6 +1,15 @@
 import type { EntriesRequest, IdName, ReadRequest } from './requests.ts'
 import { isDebitNormal, type Row, reversedOf, type State } from './state.ts'
-import { balanceView, entryViews, holdView, transferView, type View } from './views.ts'
+import {
+  accountView,
+  balanceView,
+  entryViews,
+  holdView,
+  journalView,
+  rejectionView,
+  transferView,
+  type View,
+} from './views.ts'
 
 /** What a read must show. */
 export function read(state: State, request: ReadRequest): unknown {
@@ -10,6 +19,7 @@ export function read(state: State, request: ReadRequest): unknown {
   if (request.verb === 'entries') return entries(state, request)
   if (account === undefined) return null
   if (request.verb === 'balance') return balanceView(state, account)
+  if (request.verb === 'account') return accountView(account)
   const { asOf } = request
   let balanceMinor = 0n
   for (const row of state.rows.values()) {
@@ -38,7 +48,8 @@ const capturesOf = ({ rows }: State, id: IdName): Row[] =>
   [...rows.values()].filter((row) => row.hold === id)
 
 function lookup(state: State, id: IdName): View | null {
-  const { rows, holds, tombstones } = state
+  const { rows, holds, journals, rejections, tombstones } = state
+  if (tombstones.has(id)) return { kind: 'tombstone', id }
   const held = holds.get(id)
   if (held !== undefined) {
     const captures = capturesOf(state, id)
@@ -54,11 +65,15 @@ function lookup(state: State, id: IdName): View | null {
     const reversedMinor = reversedOf(state, id)
     return { kind: 'transfer', transfer: transferView(state, row), reversedMinor }
   }
-  return tombstones.has(id) ? { kind: 'tombstone', id } : null
+  const refused = rejections.get(id)
+  if (refused !== undefined) return { kind: 'rejection', rejection: rejectionView(refused) }
+  const journal = journals.get(id)
+  return journal === undefined ? null : { kind: 'journal', journal: journalView(state, journal) }
 }
 
 function resolution(state: State, id: IdName): View {
-  const { rows, holds, tombstones } = state
+  const { rows, holds, journals, rejections, tombstones } = state
+  if (tombstones.has(id)) return { state: 'released', hold: null, captures: [] }
   const held = holds.get(id)
   if (held !== undefined) {
     return {
@@ -69,7 +84,10 @@ function resolution(state: State, id: IdName): View {
   }
   const row = rows.get(id)
   if (row !== undefined) return { state: 'posted', transfer: transferView(state, row) }
-  return tombstones.has(id)
-    ? { state: 'released', hold: null, captures: [] }
-    : { state: 'not_found' }
+  const refused = rejections.get(id)
+  if (refused !== undefined) return { state: 'rejected', rejection: rejectionView(refused) }
+  const journal = journals.get(id)
+  return journal === undefined
+    ? { state: 'not_found' }
+    : { state: 'journal_posted', journal: journalView(state, journal) }
 }

@@ -41,14 +41,21 @@ export function shapeRefusal(request: Movement): Answer | null {
 
 type Sides = readonly [debit: ModelAccount, credit: ModelAccount]
 
-/** Both accounts of a movement, or why there is none, by the documented order of reasons. */
+/** Both accounts of a movement, or why money may not move on them whatever the amount. */
 export function sidesOf(state: State, m: Pick<Movement, 'debit' | 'credit'>): Sides | Answer {
   for (const side of ['debit', 'credit'] as const) {
     if (!state.accounts.has(m[side])) {
       return rejected('account_not_found', { field: `${side}AccountId`, accountId: m[side] })
     }
   }
-  return [state.accounts.get(m.debit), state.accounts.get(m.credit)] as unknown as Sides
+  const sides = [m.debit, m.credit].map((name) => state.accounts.get(name)) as unknown as Sides
+  const [debit, credit] = sides
+  for (const { name, closed } of sides) {
+    if (closed) return rejected('account_closed', { accountId: name })
+  }
+  if (debit.debitsFrozen) return rejected('account_frozen', { accountId: debit.name })
+  if (credit.creditsFrozen) return rejected('account_frozen', { accountId: credit.name })
+  return sides
 }
 
 export const isAnswer = (value: Sides | Answer): value is Answer => !Array.isArray(value)

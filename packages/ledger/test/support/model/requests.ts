@@ -23,8 +23,11 @@ export interface Movement {
   readonly metadata: Metadata | null
 }
 
+export type OnReject = 'forget' | 'record'
+
 export interface TransferRequest extends Movement {
   readonly verb: 'transfer'
+  readonly onReject: OnReject
   /** Milliseconds since 1970; null: when it is recorded. */
   readonly effectiveAt: number | null
 }
@@ -32,6 +35,7 @@ export interface TransferRequest extends Movement {
 export interface HoldRequest extends Movement {
   readonly verb: 'hold'
   readonly expires: Expires
+  readonly onReject: OnReject
 }
 
 export interface CaptureRequest {
@@ -61,12 +65,22 @@ export interface ReverseRequest {
   readonly effectiveAt: number | null
 }
 
-/** Transfers in one call, each for itself. */
+/** Transfers at the same time, each for itself: in one call, or in one batch of a batcher. */
 export interface ManyRequest {
-  readonly verb: 'many'
+  readonly verb: 'many' | 'batched'
   readonly items: readonly TransferRequest[]
   /** Items of one statement; null: all. */
   readonly chunk: number | null
+}
+
+/** Transfers that stand or fall together. */
+export interface JournalRequest {
+  readonly verb: 'journal'
+  readonly id: IdName
+  readonly legs: readonly TransferRequest[]
+  readonly code: string | null
+  readonly metadata: Metadata | null
+  readonly effectiveAt: number | null
 }
 
 export interface OpenRequest {
@@ -76,8 +90,26 @@ export interface OpenRequest {
   readonly kind: AccountKind
   readonly floor: bigint | null
   readonly ceiling: bigint | null
+  /** Parts of a sharded account; null: exact. */
+  readonly shards: number | null
   readonly metadata: Metadata | null
 }
+
+/** A change of an account. */
+export type ChangeRequest =
+  | {
+      readonly verb: 'freeze' | 'unfreeze'
+      readonly account: AccountName
+      readonly sides: 'debits' | 'credits' | 'both'
+    }
+  | {
+      readonly verb: 'limits'
+      readonly account: AccountName
+      /** undefined: as it is. */
+      readonly floor: bigint | null | undefined
+      readonly ceiling: bigint | null | undefined
+    }
+  | { readonly verb: 'close'; readonly account: AccountName }
 
 export interface EntriesRequest {
   readonly verb: 'entries'
@@ -85,6 +117,16 @@ export interface EntriesRequest {
   readonly after: bigint | null
   readonly limit: number
   readonly newestFirst: boolean
+}
+
+interface LookAtAccount<Verb extends string> {
+  readonly verb: Verb
+  readonly account: AccountName
+}
+
+interface BalanceAtRequest extends LookAtAccount<'balance_at'> {
+  /** What counts by then, on the effective axis. */
+  readonly asOf: number
 }
 
 interface LookRequest<Verb extends string> {
@@ -100,15 +142,17 @@ export type WriteRequest =
   | ReleaseRequest
   | ReverseRequest
   | ManyRequest
+  | JournalRequest
   | OpenRequest
+  | ChangeRequest
 
 /** A request that only reads. */
 export type ReadRequest =
   | LookRequest<'lookup'>
   | LookRequest<'resolve'>
-  | { readonly verb: 'balance'; readonly account: AccountName }
-  /** What counts by then, on the effective axis. */
-  | { readonly verb: 'balance_at'; readonly account: AccountName; readonly asOf: number }
+  | LookAtAccount<'account'>
+  | LookAtAccount<'balance'>
+  | BalanceAtRequest
   | EntriesRequest
 
 export type Request = WriteRequest | ReadRequest
@@ -116,6 +160,7 @@ export type Request = WriteRequest | ReadRequest
 const READS: ReadonlySet<string> = new Set([
   'lookup',
   'resolve',
+  'account',
   'balance',
   'balance_at',
   'entries',
@@ -136,8 +181,11 @@ export function idsOf(request: WriteRequest): IdName[] {
     case 'reverse':
       return [request.id, request.original]
     case 'many':
+    case 'batched':
       return request.items.map(({ id }) => id)
-    case 'open':
+    case 'journal':
+      return [request.id, ...request.legs.map(({ id }) => id)]
+    default:
       return []
   }
 }

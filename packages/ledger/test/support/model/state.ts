@@ -1,5 +1,5 @@
-import type { AccountKind, Metadata, TransferKind } from '../../../src/index.ts'
-import type { AccountName, Expires, IdName } from './requests.ts'
+import type { AccountKind, Metadata, RejectionReason, TransferKind } from '../../../src/index.ts'
+import type { AccountName, Expires, HoldRequest, IdName, TransferRequest } from './requests.ts'
 
 /* What the ledger must know, and nothing that can be worked out from it. */
 
@@ -19,6 +19,14 @@ export interface ModelAccount {
   readonly shared: boolean
   floor: bigint | null
   ceiling: bigint | null
+  /** As it was created: what a replay of its creation is compared with. */
+  readonly firstLimits: readonly [floor: bigint | null, ceiling: bigint | null]
+  debitsFrozen: boolean
+  creditsFrozen: boolean
+  closed: boolean
+  /** 0: exact. */
+  readonly shards: number
+  /** One, or one for each part. */
   readonly parts: readonly Part[]
 }
 
@@ -37,8 +45,14 @@ export interface Row {
   readonly final: boolean
   /** Of a reversal. */
   readonly reverses: IdName | null
+  /** Of a leg. */
+  readonly journal: IdName | null
+  readonly leg: number | null
   /** Of a capture or reversal: it asked for what remained. */
   readonly remainder: boolean
+  /** 0: the account is exact. */
+  readonly debitShard: number
+  readonly creditShard: number
   readonly debitSeq: bigint
   readonly creditSeq: bigint
   readonly debitBalance: bigint
@@ -62,12 +76,28 @@ export interface ModelHold {
   captured: bigint
 }
 
+export interface ModelJournal {
+  readonly id: IdName
+  readonly legs: readonly IdName[]
+  readonly code: string | null
+  readonly metadata: Metadata | null
+  readonly effectiveAt: number | null
+}
+
+/** A refusal that was written down. */
+export interface ModelRejection {
+  readonly request: TransferRequest | HoldRequest
+  readonly reason: RejectionReason
+}
+
 export interface State {
   readonly accounts: Map<AccountName, ModelAccount>
   /** The journal by id, in the order in which it was written. */
   readonly rows: Map<IdName, Row>
   readonly holds: Map<IdName, ModelHold>
-  /** Ids released before anybody used them. */
+  readonly journals: Map<IdName, ModelJournal>
+  readonly rejections: Map<IdName, ModelRejection>
+  /** Ids released before anything was posted or held under them. */
   readonly tombstones: Set<IdName>
   /** No movement may count before this time. */
   sealedUntil: number | null
@@ -77,6 +107,8 @@ export const emptyState = (): State => ({
   accounts: new Map(),
   rows: new Map(),
   holds: new Map(),
+  journals: new Map(),
+  rejections: new Map(),
   tombstones: new Set(),
   sealedUntil: null,
 })
@@ -89,6 +121,8 @@ export const copyOf = (state: State): State => ({
   })),
   rows: new Map(state.rows),
   holds: mapOf(state.holds, (hold) => ({ ...hold })),
+  journals: new Map(state.journals),
+  rejections: new Map(state.rejections),
   tombstones: new Set(state.tombstones),
   sealedUntil: state.sealedUntil,
 })

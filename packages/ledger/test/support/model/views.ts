@@ -6,6 +6,8 @@ import {
   isDebitNormal,
   type ModelAccount,
   type ModelHold,
+  type ModelJournal,
+  type ModelRejection,
   pendingOf,
   remainingOf,
   type Row,
@@ -33,6 +35,10 @@ export function transferView(state: State, row: Row): View {
     metadata: row.metadata,
     holdId: row.hold,
     reversesId: row.reverses,
+    journalId: row.journal,
+    leg: row.leg,
+    debitShard: row.debitShard,
+    creditShard: row.creditShard,
     debitSeq: own(row.debit, row.debitSeq),
     creditSeq: own(row.credit, row.creditSeq),
     debitBalanceMinor: own(row.debit, row.debitBalance),
@@ -65,7 +71,34 @@ export const accountView = (account: ModelAccount): View => ({
   normalSide: isDebitNormal(account) ? 'debit' : 'credit',
   floorMinor: account.floor,
   ceilingMinor: account.ceiling,
+  hot: account.shards === 0 ? 'exact' : `sharded:${account.shards}`,
+  frozen: { debits: account.debitsFrozen, credits: account.creditsFrozen },
+  ...(account.closed ? {} : { closedAt: null }),
   metadata: account.metadata,
+})
+
+export const journalView = (state: State, journal: ModelJournal): View => ({
+  kind: 'journal',
+  id: journal.id,
+  code: journal.code,
+  metadata: journal.metadata,
+  effectiveAt: journal.effectiveAt,
+  transfers: journal.legs.map((id) => transferView(state, state.rows.get(id) as Row)),
+})
+
+export const rejectionView = ({ request, reason }: ModelRejection): View => ({
+  kind: 'rejection',
+  id: request.id,
+  verb: request.verb,
+  debitAccountId: request.debit,
+  creditAccountId: request.credit,
+  amountMinor: request.amount,
+  currency: request.currency,
+  code: request.code,
+  metadata: request.metadata,
+  effectiveAt: request.verb === 'transfer' ? request.effectiveAt : null,
+  expiresInMs: request.verb === 'hold' ? EXPIRES_IN_MS[request.expires] : null,
+  reason,
 })
 
 export const balanceView = (state: State, account: ModelAccount): View => ({
@@ -102,6 +135,7 @@ export function entryViews(state: State, name: string): View[] {
       kind: row.kind,
       holdId: row.hold,
       reversesId: row.reverses,
+      journalId: row.journal,
       currency: row.currency,
       code: row.code,
       metadata: row.metadata,

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { inspect } from 'node:util'
-import { type Operation, operation } from './draw.ts'
+import { operation } from './draw.ts'
+import type { Operation } from './operations.ts'
 import { sequence } from './sequence.ts'
 import { type Lane, openLane, type Stage } from './stage.ts'
 import { playWorld } from './play.ts'

@@ -1,110 +1,24 @@
 import fc from 'fast-check'
+import type { OnReject } from '../model/requests.ts'
 import type { Strike, StrikeAt } from '../server-faults.ts'
 import type { CutAt } from '../wire/fault-proxy.ts'
+import {
+  type Change,
+  type Drawn,
+  type DrawnMovement,
+  type Fault,
+  type Odd,
+  type Operation,
+  type Ref,
+  SEALED_UNTIL,
+  type UnitFault,
+} from './operations.ts'
 
-/*
- * What a client does, as drawn: with references ("the third hold there is") that become names only
- * when the sequence is played, so that most requests are about something, also in a sequence that
- * has been shrunk.
- */
+/* How often a client does what: weights, and the values that requests are made of. */
 
-/** A name: of any id, or of the n-th thing of a kind, if there is one. */
-export interface Ref {
-  readonly of: 'any' | 'hold' | 'transfer'
-  readonly n: number
-}
-
-/** One thing wrong with a movement on purpose. */
-export type Odd = 'currency' | 'no_currency' | 'zero' | 'same_account' | 'huge'
-
-export interface DrawnMovement {
-  readonly do: 'transfer' | 'hold'
-  readonly id: Ref
-  readonly debit: string
-  readonly credit: string
-  readonly amount: bigint
-  readonly odd: Odd | null
-  readonly code: string | null
-  readonly metadata: { readonly order: number } | null
-  readonly expires: 'never' | 'soon' | 'in_an_hour'
-  readonly effectiveAt: number | null
-}
-
-export type Drawn =
-  | DrawnMovement
-  | {
-      readonly do: 'capture'
-      readonly id: Ref | null
-      readonly hold: Ref
-      readonly amount: bigint | null
-      readonly final: boolean | null
-      readonly effectiveAt: number | null
-    }
-  | { readonly do: 'release'; readonly hold: Ref }
-  | {
-      readonly do: 'reverse'
-      readonly id: Ref
-      readonly original: Ref
-      readonly amount: bigint | null
-      readonly code: string | null
-      readonly effectiveAt: number | null
-    }
-  | {
-      readonly do: 'many'
-      readonly items: readonly DrawnMovement[]
-      readonly chunk: number | null
-    }
-  | { readonly do: 'open'; readonly account: number; readonly floor: bigint | null }
-  /** A request of before, as it was or with one field changed. */
-  | { readonly do: 'again'; readonly back: number; readonly change: Change | null }
-  | { readonly do: 'lookup' | 'resolve'; readonly id: Ref }
-  | { readonly do: 'balance'; readonly account: string }
-  | { readonly do: 'balance_at'; readonly account: string; readonly asOf: number }
-  | {
-      readonly do: 'entries'
-      readonly account: string
-      readonly after: bigint | null
-      readonly limit: number
-      readonly newestFirst: boolean
-    }
-
-export type Change = 'amount' | 'credit' | 'code' | 'metadata' | 'expires' | 'final' | 'effectiveAt'
-
-/** What goes wrong while a request is under way. */
-export type Fault =
-  | { readonly kind: 'cut'; readonly at: CutAt; readonly reset: boolean }
-  | { readonly kind: 'strike'; readonly strike: Strike; readonly at: StrikeAt }
-  /** Somebody else holds the lock of an account of the request. */
-  | { readonly kind: 'locked'; readonly ends: 'lock_timeout' | 'statement_timeout' | 'kill' }
-  /** The connection was lost while nobody used it. */
-  | { readonly kind: 'drop'; readonly reset: boolean }
-  /** The same request from two connections at the same time. */
-  | { readonly kind: 'twin' }
-
-export type Operation =
-  | { readonly kind: 'one'; readonly drawn: Drawn; readonly fault: Fault | null }
-  | Unit
-
-/** Several requests in one transaction, of the caller's own or of `run`. */
-export interface Unit {
-  readonly kind: 'unit'
-  readonly drawn: readonly Drawn[]
-  readonly commit: boolean
-  readonly by: 'transaction' | 'run'
-  /** Begin with `lock`, naming every account. */
-  readonly lock: boolean
-  readonly isolation: 'repeatable read' | 'serializable' | null
-  readonly fault: UnitFault | null
-}
-
-export interface UnitFault {
-  /** Before which request; as many as there are, or more: at the end. */
-  readonly step: number
-  readonly fault: Exclude<Fault, { kind: 'twin' | 'locked' }>
-}
-
-const OWN = ['a0', 'a1', 'a2', 'a3', 'a4', 'a5']
-const SHARED = ['bank', 'fees', 'till']
+const EXACT = ['a0', 'a1', 'a2', 'a3', 'a4', 'a5']
+const SHARDED = ['s0', 's1']
+const SHARED = ['bank', 'fees', 'till', 'pool']
 /** Numbers of ids: one byte of a UUID has room for them. */
 const IDS = 200
 
@@ -117,8 +31,9 @@ const refTo = (of: Ref['of'], any: number): fc.Arbitrary<Ref> =>
 const anyId = fc.record({ of: fc.constant('any' as const), n: id })
 
 const account = fc.oneof(
-  { weight: 36, arbitrary: fc.constantFrom(...OWN) },
-  { weight: 4, arbitrary: fc.constantFrom(...SHARED) },
+  { weight: 32, arbitrary: fc.constantFrom(...EXACT) },
+  { weight: 6, arbitrary: fc.constantFrom(...SHARDED) },
+  { weight: 5, arbitrary: fc.constantFrom(...SHARED) },
   { weight: 2, arbitrary: fc.constantFrom('e0', 'n0', 'n1') },
 )
 const amount = fc.oneof(
@@ -138,9 +53,6 @@ const effectiveAt = seldom(
   8,
 )
 
-/** No movement may count before it: sealed before any world begins. */
-export const SEALED_UNTIL = Date.UTC(2020, 0, 1)
-
 const movement = fc.record({
   do: fc.constantFrom('transfer' as const, 'transfer' as const, 'hold' as const),
   id: anyId,
@@ -155,6 +67,7 @@ const movement = fc.record({
   metadata: fc.constantFrom(null, { order: 1 }, { order: 2 }),
   expires: fc.constantFrom<DrawnMovement['expires'][]>('never', 'in_an_hour', 'never', 'soon'),
   effectiveAt,
+  onReject: fc.constantFrom<OnReject[]>('forget', 'forget', 'record'),
 })
 const capture = fc.record({
   do: fc.constant('capture' as const),
@@ -174,15 +87,49 @@ const reverse = fc.record({
   effectiveAt,
 })
 const many = fc.record({
-  do: fc.constant('many' as const),
+  do: fc.constantFrom('many' as const, 'batched' as const),
   items: fc.array(movement, { minLength: 1, maxLength: 8, size: 'max' }),
   chunk: seldom(fc.integer({ min: 1, max: 3 }), 4),
+})
+const journal = fc.record({
+  do: fc.constant('journal' as const),
+  id: fc.nat({ max: 30 }),
+  legs: fc.array(movement, { minLength: 1, maxLength: 5, size: 'max' }),
+  code: fc.constantFrom(null, 'payout'),
+  effectiveAt,
 })
 const open = fc.record({
   do: fc.constant('open' as const),
   account: fc.nat({ max: 3 }),
   floor: fc.constantFrom(null, 0n),
+  shards: fc.constantFrom(null, null, 2),
 })
+const changeable = fc.constantFrom('a1', 'a2', 'a4', 'a5', 's0', 's1', 'n0', 'n1', 'n2')
+const limit = (...values: bigint[]) => fc.constantFrom(undefined, undefined, null, ...values)
+const change: fc.Arbitrary<Drawn> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      // Thawed more often than frozen, or soon nothing would move.
+      do: fc.constantFrom('freeze' as const, 'unfreeze' as const, 'unfreeze' as const),
+      account: changeable,
+      sides: fc.constantFrom('debits' as const, 'credits' as const, 'both' as const),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('limits' as const),
+      account: changeable,
+      floor: limit(0n, -100n, 50n),
+      ceiling: limit(100n, 1_000n, 0n),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('close' as const), account: changeable }),
+  },
+)
 const again = fc.record({
   do: fc.constant('again' as const),
   back: fc.nat({ max: 20 }),
@@ -206,10 +153,10 @@ const look: fc.Arbitrary<Drawn> = fc.oneof(
     account,
     asOf: fc.integer({ min: -3, max: 25 }).map((days) => SEALED_UNTIL + days * day),
   }),
-  fc.record({ do: fc.constant('balance' as const), account }),
+  fc.record({ do: fc.constantFrom('balance' as const, 'account' as const), account }),
   fc.record({
     do: fc.constant('entries' as const),
-    account: fc.constantFrom(...OWN),
+    account: fc.constantFrom(...EXACT),
     after: fc.option(fc.bigInt({ min: 1n, max: 30n })),
     limit: fc.integer({ min: 1, max: 20 }),
     newestFirst: fc.boolean(),
@@ -222,7 +169,9 @@ const write: fc.Arbitrary<Drawn> = fc.oneof(
   { weight: 2, arbitrary: release },
   { weight: 3, arbitrary: reverse },
   { weight: 1, arbitrary: many },
+  { weight: 1, arbitrary: journal },
   { weight: 1, arbitrary: open },
+  { weight: 2, arbitrary: change },
   { weight: 4, arbitrary: again },
 )
 

@@ -1,12 +1,13 @@
 import { waitFor } from '@payflow/testkit'
 import { sql } from 'kysely'
 import type { Executor } from '../../../src/index.ts'
+import type { ModelAccount } from '../model/state.ts'
 import type { Model } from '../model/model.ts'
 import type { Answer } from '../model/refusal.ts'
 import { idsOf, type WriteRequest } from '../model/requests.ts'
 import { armStrike, disarmStrike } from '../server-faults.ts'
 import { short } from './compare.ts'
-import type { Fault } from './draw.ts'
+import type { Fault } from './operations.ts'
 import { backendGone, learnTruth } from './truth.ts'
 import type { World } from './world.ts'
 
@@ -27,7 +28,7 @@ const CAUSE: Readonly<Record<string, string>> = {
 /** Asks while something goes wrong, and then again until the answer is the model's. */
 export async function playFault(world: World, drawn: WriteRequest, fault: Fault): Promise<void> {
   // Whole or not at all, which several statements are not.
-  const request = drawn.verb === 'many' ? { ...drawn, chunk: null } : drawn
+  const request = 'items' in drawn ? { ...drawn, chunk: null } : drawn
   switch (fault.kind) {
     case 'twin':
       return playTwin(world, request)
@@ -136,7 +137,7 @@ async function settledUntouched(
   said: unknown,
   strikesAll: boolean,
 ): Promise<void> {
-  if (strikesAll && moves(expected)) {
+  if (strikesAll && writes(expected)) {
     throw world.disagreement(request, `written in spite of an error: ${short(said)}`)
   }
   world.model = once
@@ -209,13 +210,14 @@ async function killedWaiting({ lane, stage }: World, asked: Promise<unknown>): P
   return answered
 }
 
-/** An account of the request that is this world's, so that nobody else waits for its lock. */
+/** An exact account of the request that is this world's: nobody else waits for its lock. */
 function ownAccountOf({ model }: World, request: WriteRequest): string | null {
   const { accounts, holds } = model.state
   const sides = 'hold' in request ? holds.get(request.hold) : 'debit' in request ? request : null
   if (sides === null || sides === undefined || sides.debit === sides.credit) return null
   if (!accounts.has(sides.debit) || !accounts.has(sides.credit)) return null
-  return [sides.debit, sides.credit].find((name) => accounts.get(name)?.shared === false) ?? null
+  const isOwn = (account?: ModelAccount) => account?.shared === false && account.shards === 0
+  return [sides.debit, sides.credit].find((name) => isOwn(accounts.get(name))) ?? null
 }
 
 async function playDrop(
@@ -237,11 +239,10 @@ async function playDrop(
   await world.waitForExpiry(request, world.lane.db)
 }
 
-/** Does the answer say that money was moved or reserved just now? */
-const moves = (answer: Answer): boolean =>
-  answer.outcome === 'created'
-    ? 'transfer' in answer || 'hold' in answer
-    : ((answer['results'] ?? []) as Answer[]).some((each) => moves(each))
+/** Does the answer say that something was written just now? */
+const writes = (answer: Answer): boolean =>
+  answer.outcome === 'created' ||
+  ((answer['results'] ?? []) as Answer[]).some((each) => writes(each))
 
 const outcomeOf = (said: unknown): unknown => (said as { outcome?: unknown } | null)?.outcome
 

@@ -1,7 +1,7 @@
 import { waitFor } from '@payflow/testkit'
 import { isRead } from '../model/requests.ts'
 import { disarmStrike } from '../server-faults.ts'
-import type { Operation } from './draw.ts'
+import type { Operation } from './operations.ts'
 import { playFault } from './faults.ts'
 import type { Lane, Stage } from './stage.ts'
 import { playUnit } from './unit.ts'
@@ -43,5 +43,5 @@ async function play(world: World, operation: Operation): Promise<number> {
   } else {
     await world.askAndCompare(request)
   }
-  return request.verb === 'many' ? request.items.length : 1
+  return 'items' in request ? request.items.length : 1
 }

@@ -1,7 +1,7 @@
 import type { Model } from '../model/model.ts'
-import type { Request, TransferRequest, WriteRequest } from '../model/requests.ts'
+import type { HoldRequest, Request, TransferRequest, WriteRequest } from '../model/requests.ts'
 import { AMOUNT_MAX } from '../model/refusal.ts'
-import type { Change, Drawn, DrawnMovement, Ref } from './draw.ts'
+import type { Change, Drawn, DrawnMovement, Ref } from './operations.ts'
 
 /** Makes a request of what was drawn, as things stand. `history`: the writes asked for so far. */
 export function resolve(drawn: Drawn, model: Model, history: readonly WriteRequest[]): Request {
@@ -32,9 +32,13 @@ export function resolve(drawn: Drawn, model: Model, history: readonly WriteReque
         metadata: null,
         effectiveAt: drawn.effectiveAt,
       }
-    case 'many': {
-      const items = drawn.items.map((item) => movement({ ...item, do: 'transfer' }, model))
-      return { verb: 'many', items: items as TransferRequest[], chunk: drawn.chunk }
+    case 'many':
+    case 'batched':
+      return { verb: drawn.do, items: transfers(drawn.items, model), chunk: drawn.chunk }
+    case 'journal': {
+      const legs = transfers(drawn.legs, model).map((leg) => ({ ...leg, onReject: FORGET }))
+      const { code, effectiveAt } = drawn
+      return { verb: 'journal', id: `j${drawn.id}`, legs, code, metadata: null, effectiveAt }
     }
     case 'open':
       return {
@@ -44,8 +48,18 @@ export function resolve(drawn: Drawn, model: Model, history: readonly WriteReque
         kind: 'liability',
         floor: drawn.floor,
         ceiling: null,
+        shards: drawn.shards,
         metadata: null,
       }
+    case 'freeze':
+    case 'unfreeze':
+      return { verb: drawn.do, account: drawn.account, sides: drawn.sides }
+    case 'limits': {
+      const { account, floor, ceiling } = drawn
+      return { verb: 'limits', account, floor, ceiling }
+    }
+    case 'close':
+      return { verb: 'close', account: drawn.account }
     case 'again': {
       const before = history.at(-1 - (drawn.back % Math.max(history.length, 1)))
       if (before === undefined) return { verb: 'lookup', id: 't0' }
@@ -56,8 +70,9 @@ export function resolve(drawn: Drawn, model: Model, history: readonly WriteReque
       return { verb: drawn.do, id: nameOf(drawn.id, model) }
     case 'balance_at':
       return { verb: 'balance_at', account: drawn.account, asOf: drawn.asOf }
+    case 'account':
     case 'balance':
-      return { verb: 'balance', account: drawn.account }
+      return { verb: drawn.do, account: drawn.account }
     case 'entries': {
       const { do: verb, ...query } = drawn
       return { verb, ...query }
@@ -70,11 +85,13 @@ export function accountsOf({ state }: Model, requests: readonly WriteRequest[]):
   const found = new Set<string>()
   for (const request of requests) {
     const movements = [
-      ...(request.verb === 'many' ? request.items : []),
+      ...('items' in request ? request.items : []),
+      ...('legs' in request ? request.legs : []),
       ...('debit' in request ? [request] : []),
       ...('hold' in request ? [state.holds.get(request.hold)] : []),
       ...('original' in request ? [state.rows.get(request.original)] : []),
     ]
+    if ('account' in request) found.add(request.account)
     for (const movement of movements) {
       if (movement !== undefined) found.add(movement.debit).add(movement.credit)
     }
@@ -87,8 +104,13 @@ function nameOf({ of, n }: Ref, { state }: Model): string {
   return names.length === 0 ? `t${n}` : (names[n % names.length] as string)
 }
 
-function movement(drawn: DrawnMovement, model: Model): WriteRequest {
-  const { odd, code, metadata } = drawn
+const FORGET = 'forget' as const
+
+const transfers = (drawn: readonly DrawnMovement[], model: Model): TransferRequest[] =>
+  drawn.map((item) => movement({ ...item, do: 'transfer' }, model) as TransferRequest)
+
+function movement(drawn: DrawnMovement, model: Model): TransferRequest | HoldRequest {
+  const { odd, code, metadata, onReject } = drawn
   const currency = model.state.accounts.get(drawn.debit)?.currency ?? 'USD'
   const common = {
     id: nameOf(drawn.id, model),
@@ -98,6 +120,7 @@ function movement(drawn: DrawnMovement, model: Model): WriteRequest {
     currency: odd === 'no_currency' ? 'usd' : odd === 'currency' ? 'EUR' : currency,
     code,
     metadata,
+    onReject,
   }
   return drawn.do === 'transfer'
     ? { verb: 'transfer', ...common, effectiveAt: drawn.effectiveAt }
@@ -112,7 +135,10 @@ const otherThan = (debit: string, credit: string): string =>
  * known: not with a shared account, nor with a hold that is over but may not be cleaned up yet.
  */
 function hugeOr({ debit, credit, amount }: DrawnMovement, { state }: Model): bigint {
-  const isKnown = (name: string) => state.accounts.get(name)?.shared === false
+  const isKnown = (name: string) => {
+    const account = state.accounts.get(name)
+    return account?.shared === false && account.shards === 0
+  }
   const isOver = [...state.holds.values()].some(
     (hold) =>
       hold.state === 'over' && [hold.debit, hold.credit].some((n) => n === debit || n === credit),

@@ -18,6 +18,7 @@ const movementInput = (names: Names, movement: Movement) => ({
 const transferInput = (names: Names, request: TransferRequest) => ({
   ...movementInput(names, request),
   ...time(request.effectiveAt),
+  onReject: request.onReject,
 })
 
 /** The results of many as one answer: with a fault for all, where one met a fault. */
@@ -39,7 +40,8 @@ export async function send(
       return ledger.transfer(db, transferInput(names, request))
     case 'hold': {
       const expiresInMs = EXPIRES_IN_MS[request.expires]
-      return ledger.hold(db, { ...movementInput(names, request), expiresInMs })
+      const { onReject } = request
+      return ledger.hold(db, { ...movementInput(names, request), expiresInMs, onReject })
     }
     case 'many': {
       const items = request.items.map((item) => transferInput(names, item))
@@ -50,6 +52,20 @@ export async function send(
       )
       return inOne(results)
     }
+    case 'batched': {
+      const options = request.chunk === null ? {} : { itemsMax: request.chunk }
+      await using batcher = ledger.batcher(db, options)
+      const items = request.items.map((item) => batcher.transfer(transferInput(names, item)))
+      return inOne(await Promise.all(items))
+    }
+    case 'journal':
+      return ledger.journal(db, {
+        id: id(request.id),
+        transfers: request.legs.map((leg) => transferInput(names, leg)),
+        code: request.code,
+        metadata: request.metadata,
+        ...time(request.effectiveAt),
+      })
     case 'reverse':
       return ledger.reverse(db, {
         id: id(request.id),
@@ -77,7 +93,26 @@ export async function send(
         floorMinor: request.floor,
         ceilingMinor: request.ceiling,
         metadata: request.metadata,
+        ...(request.shards === null ? {} : { hot: `sharded:${request.shards}` }),
       })
+    case 'freeze':
+    case 'unfreeze': {
+      const { sides } = request
+      const both = sides === 'both' ? {} : { [sides]: true }
+      return ledger.accounts[request.verb](db, { id: id(request.account), ...both })
+    }
+    case 'limits': {
+      const { floor, ceiling } = request
+      return ledger.accounts.setLimits(db, {
+        id: id(request.account),
+        ...(floor === undefined ? {} : { floorMinor: floor }),
+        ...(ceiling === undefined ? {} : { ceilingMinor: ceiling }),
+      })
+    }
+    case 'close':
+      return ledger.accounts.close(db, { id: id(request.account) })
+    case 'account':
+      return ledger.accounts.get(db, id(request.account))
     case 'lookup':
       return ledger.lookup(db, id(request.id))
     case 'resolve':

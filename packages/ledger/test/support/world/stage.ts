@@ -10,7 +10,7 @@ import {
 } from '../../../src/index.ts'
 import { type FaultProxy, faultProxy } from '../wire/fault-proxy.ts'
 import { Model } from '../model/model.ts'
-import { SEALED_UNTIL } from './draw.ts'
+import { SEALED_UNTIL } from './operations.ts'
 import { Tally } from './tally.ts'
 
 /** What all worlds of a run have in common. */
@@ -44,10 +44,13 @@ export interface StageOptions {
 }
 
 /** Accounts that worlds share with their neighbours, by the name that they know them by. */
-export const SHARED: Readonly<Record<string, Pick<AccountInput, 'kind' | 'currency'>>> = {
+export const SHARED: Readonly<
+  Record<string, Pick<AccountInput, 'kind' | 'currency'> & { readonly shards?: number }>
+> = {
   bank: { kind: 'asset', currency: 'USD' },
   fees: { kind: 'income', currency: 'USD' },
   till: { kind: 'liability', currency: 'USD' },
+  pool: { kind: 'liability', currency: 'USD', shards: 8 },
   // Only for transactions that lock accounts in the order in which they happen to need them.
   x: { kind: 'asset', currency: 'USD' },
   y: { kind: 'liability', currency: 'USD' },
@@ -65,9 +68,10 @@ export async function openStage(url: string, options: StageOptions = {}): Promis
   const neighbourhoods: Map<string, string>[] = []
   for (let number = 0; number < NEIGHBOURHOODS; number += 1) {
     const shared = new Map<string, string>()
-    for (const [name, account] of Object.entries(SHARED)) {
+    for (const [name, { shards, ...account }] of Object.entries(SHARED)) {
       const id = randomUUID()
-      const { outcome } = await ledger.accounts.create(side.db, { id, ...account })
+      const hot = shards === undefined ? 'exact' : (`sharded:${shards}` as const)
+      const { outcome } = await ledger.accounts.create(side.db, { id, ...account, hot })
       if (outcome !== 'created') throw new Error(`no account ${name}: ${outcome}`)
       shared.set(name, id)
     }

@@ -45,6 +45,7 @@ function looksAt(world: World, requests: readonly WriteRequest[], after: Model):
   const own = new Set(accounts.filter(({ shared }) => !shared).map(({ name }) => name))
   return [
     ...[...ids].map((id) => ({ verb: 'lookup', id }) as const),
+    ...[...own].map((account) => ({ verb: 'account', account }) as const),
     ...[...own].map((account) => ({ verb: 'balance', account }) as const),
   ]
 }

@@ -4,7 +4,7 @@ import type { Executor, RunResult } from '../../../src/index.ts'
 import { isRead, type WriteRequest } from '../model/requests.ts'
 import { armStrike } from '../server-faults.ts'
 import { difference, short } from './compare.ts'
-import type { Unit, UnitFault } from './draw.ts'
+import type { Unit, UnitFault } from './operations.ts'
 import { isAfterwards } from './faults.ts'
 import { accountsOf } from './resolve.ts'
 import { backendGone, learnTruth } from './truth.ts'
@@ -23,7 +23,12 @@ class Undone extends Error {}
 export async function playUnit(world: World, unit: Unit): Promise<number> {
   const isUnordered = unit.by === 'run' && !unit.lock
   const asked = unit.drawn.map((drawn) => world.resolve(drawn, isUnordered))
-  const all = asked.filter((request) => !isRead(request)) as WriteRequest[]
+  const all = asked
+    .filter((request): request is WriteRequest => !isRead(request))
+    // A batcher owns its transactions.
+    .map((request) =>
+      request.verb === 'batched' ? { ...request, verb: 'many' as const } : request,
+    )
   const requests = unit.lock ? all : isUnordered ? aside(world, all) : oneShared(world, all)
   if (unit.by === 'run') await playRun(world, unit, requests)
   else await playTransaction(world, unit, requests)
@@ -38,15 +43,18 @@ function oneShared(world: World, requests: readonly WriteRequest[]): WriteReques
   let only: string | undefined
   return requests.filter((request) => {
     const shared = sharedOf(world, request)
-    if (shared.length > 1) return false
-    only ??= shared[0]
-    return shared.length === 0 || shared[0] === only
+    if (shared.length === 0) return true
+    // Of a sharded account, each id has another lock.
+    const isOnly = shared.length === 1 && (only === undefined || only === shared[0])
+    if (!isOnly || (only === 'pool' && shared[0] === 'pool')) return false
+    only = shared[0]
+    return true
   })
 }
 
 /** The same, on accounts where deadlocks disturb nobody who has not asked for them. */
 function aside(world: World, requests: readonly WriteRequest[]): WriteRequest[] {
-  const other: Readonly<Record<string, string>> = { bank: 'x', fees: 'y', till: 'y' }
+  const other: Readonly<Record<string, string>> = { bank: 'x', fees: 'y', till: 'y', pool: 'x' }
   return requests
     .map((request) =>
       request.verb === 'transfer'

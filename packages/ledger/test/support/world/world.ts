@@ -4,7 +4,7 @@ import type { Model } from '../model/model.ts'
 import type { Answer } from '../model/refusal.ts'
 import { isRead, type Request, type WriteRequest } from '../model/requests.ts'
 import { difference, inModelWords, short } from './compare.ts'
-import { type Drawn, SEALED_UNTIL } from './draw.ts'
+import { type Drawn, SEALED_UNTIL } from './operations.ts'
 import { Names } from './names.ts'
 import { accountsOf, resolve } from './resolve.ts'
 import { send } from './sender.ts'
@@ -34,8 +34,8 @@ export class World {
     const { neighbourhoods } = stage
     for (const [name, id] of neighbourhoods[lane.number % neighbourhoods.length] ?? []) {
       this.names.bind(name, id)
-      const { kind, currency } = SHARED[name] as (typeof SHARED)[string]
-      this.model.add({ ...NO_LIMITS, name, currency, kind, shared: true })
+      const { kind, currency, shards } = SHARED[name] as (typeof SHARED)[string]
+      this.model.add({ ...NO_LIMITS, name, currency, kind, shared: true, shards: shards ?? 0 })
     }
   }
 
@@ -107,18 +107,20 @@ export class World {
       const { name } = account
       const look = { verb: 'balance', account: name } as const
       this.expectSame(this.model.read(look), await this.ask(look, this.stage.side), look)
+      if (account.shards > 0) continue
       const page = { after: null, limit: 1_000, newestFirst: false }
       const entries = { verb: 'entries', account: name, ...page } as const
       this.expectSame(this.model.read(entries), await this.ask(entries, this.stage.side), entries)
     }
-    for (const id of [...state.holds.keys(), ...state.tombstones]) {
+    const ids = [...state.holds, ...state.journals, ...state.rejections].map(([id]) => id)
+    for (const id of [...ids, ...state.tombstones]) {
       const look = { verb: 'lookup', id } as const
       this.expectSame(this.model.read(look), await this.ask(look, this.stage.side), look)
     }
   }
 }
 
-const NO_LIMITS = { floor: null, ceiling: null, metadata: null }
+const NO_LIMITS = { floor: null, ceiling: null, shards: null, metadata: null }
 const own = (account: string, rest: Partial<Request & { verb: 'open' }> = {}) =>
   ({ verb: 'open', account, currency: 'USD', kind: 'liability', ...NO_LIMITS, ...rest }) as const
 
@@ -129,6 +131,8 @@ const OPENING: readonly WriteRequest[] = [
   own('a3', { kind: 'asset', floor: 0n, ceiling: 500n }),
   own('a4'),
   own('a5', { floor: 0n, ceiling: 120n }),
+  own('s0', { floor: 0n, shards: 4 }),
+  own('s1', { kind: 'asset', shards: 3 }),
   own('e0', { currency: 'EUR', floor: 0n }),
 ]
 
@@ -143,11 +147,13 @@ const fund = (id: string, debit: string, credit: string, amount: bigint, currenc
     code: null,
     metadata: null,
     effectiveAt: null,
+    onReject: 'forget',
   }) as const
 
 const FUNDING: readonly WriteRequest[] = [
   fund('f0', 'bank', 'a0', 300n),
   fund('f1', 'bank', 'a1', 300n),
+  fund('f4', 'bank', 's0', 150n),
   fund('f2', 'a3', 'bank', 100n),
   fund('f3', 'euros', 'e0', 50n, 'EUR'),
 ]
