@@ -15,7 +15,9 @@ export interface LedgerAudit {
    * replica only.
    *
    * Not found: a journal whose newest rows were all taken away and whose accounts were set back, or
-   * whose hashes were all computed anew. That takes a checkpoint kept elsewhere.
+   * whose hashes were all computed anew. That takes a checkpoint kept elsewhere and
+   * {@link LedgerCheckpoints.verifyCheckpoints}; the totals of sealed periods have
+   * {@link LedgerPeriods.verifyPeriods}.
    *
    * @throws {@link LedgerError} with code `LEDGER_INVALID_OPTION` for an option outside its range.
    */

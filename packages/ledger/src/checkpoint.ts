@@ -28,7 +28,8 @@ export interface LedgerCheckpoints {
   /**
    * Seals every journal row that no checkpoint has sealed yet, and signs the checkpoint once it is
    * committed. No account is locked and no payment waits; two runs at once take turns. Run it every
-   * minute or so, and send what it returns to a witness.
+   * minute or so, and send what it returns to a witness. A run looks at every account once, whether
+   * it moved or not: with millions of them it takes seconds, so run it less often.
    *
    * With a signer, a newest checkpoint that lacks this key's signature gets it as well. Older ones
    * do not: to sign what somebody else wrote needs a look first; see

@@ -3,11 +3,17 @@
  * Method: each logs in, and everything that the catalog lists is tried. So a new table or function
  * is in the test from its first day, and one that is not classified in sql/access.ts fails it.
  */
-import { randomUUID } from 'node:crypto'
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { createTestDatabase, type TestDatabase } from '@payflow/testkit'
 import { type Kysely, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createLedger, migrateLedger } from '../src/index.ts'
+import {
+  type Checkpoint,
+  createLedger,
+  ed25519Signer,
+  migrateLedger,
+  verifyExport,
+} from '../src/index.ts'
 import { type Access, FUNCTION_ACCESS, VIEWS } from '../src/sql/access.ts'
 import { movement } from './support/fixture.ts'
 import { connectAs, type TestRoles, testRoles } from './support/roles.ts'
@@ -231,6 +237,31 @@ describe('the auditor', () => {
     expect(states).not.toContain('42501')
     expect((await createLedger().verify(auditor)).clean).toBe(true)
     expect((await createLedger().trialBalance(auditor)).balanced).toBe(true)
+  })
+})
+
+describe('the auditor at work', () => {
+  test('seals the journal, signs, exports and closes the books', async () => {
+    const ledger = createLedger()
+    const { privateKey } = generateKeyPairSync('ed25519')
+    const [bank, wallet] = [randomUUID(), randomUUID()]
+    await ledger.accounts.create(app, { id: bank, currency: 'USD', kind: 'asset' })
+    await ledger.accounts.create(app, { id: wallet, currency: 'USD', kind: 'liability' })
+    await ledger.transfer(app, movement(bank, wallet))
+    const signer = ed25519Signer({ keyId: 'auditor', privateKey })
+    expect(await ledger.checkpoint(auditor, { signer })).toMatchObject({ outcome: 'created' })
+    const until = new Date('2026-02-01T00:00:00Z')
+    expect(await ledger.sealPeriod(auditor, { until })).toMatchObject({ outcome: 'sealed' })
+    expect(await ledger.verifyPeriods(auditor)).toMatchObject({ clean: true, periods: 1 })
+    const exported = await verifyExport(ledger.exportNdjson(auditor))
+    expect(exported).toMatchObject({ clean: true })
+    const witnesses = [exported.last as Checkpoint]
+    expect(await ledger.verifyCheckpoints(auditor, { witnesses })).toMatchObject({ clean: true })
+    expect(exported.last?.signatures).toHaveLength(1)
+    await expect(ledger.checkpoint(app)).rejects.toMatchObject({ cause: { code: '42501' } })
+    await expect(ledger.sealPeriod(app, { until })).rejects.toMatchObject({
+      cause: { code: '42501' },
+    })
   })
 })
 
