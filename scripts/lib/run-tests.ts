@@ -14,15 +14,10 @@ export interface TestRun {
 export async function runTests(args: readonly string[]): Promise<TestRun> {
   const folder = mkdtempSync(join(tmpdir(), 'payflow-report-'))
   const report = join(folder, 'report.json')
-  const exitCode = await run('pnpm', [
-    'exec',
-    'vitest',
-    'run',
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${report}`,
-    ...args,
-  ])
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const exitCode = await run('pnpm', ['exec', 'vitest', 'run', ...reporters, ...args], {
+    env: { ...process.env, PAYFLOW_TEST_POSTGRES_18: '1' },
+  })
   const counts = existsSync(report) ? readCounts(report) : { passed: 0, failed: 0, skipped: 0 }
   rmSync(folder, { recursive: true, force: true })
   return settle(exitCode, counts)
@@ -63,7 +58,7 @@ export function summaryLine(run: Omit<TestRun, 'exitCode'>): string {
 export function run(
   command: string,
   args: readonly string[],
-  options: { readonly cwd?: string } = {},
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'], ...options })

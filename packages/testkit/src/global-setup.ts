@@ -1,5 +1,6 @@
 // vitest global set-up: runs once per project in vitest's main process. The servers are started once per run
-// and shared by all projects; the project called "unit" gets the seed only.
+// and shared by all projects; the project called "unit" gets the seed only, and one whose name ends in
+// "pg18" a PostgreSQL 18 and nothing else.
 import { randomBytes } from 'node:crypto'
 import type { TestProject } from 'vitest/node'
 import { dropDatabasesOfRun } from './database.ts'
@@ -10,11 +11,17 @@ import type { Server, ServerKind } from './servers/server.ts'
 import { startPostgres, startRabbitmq, startRedis } from './servers/start.ts'
 import { serversFromEnvironment, type SharedServers } from './shared-servers.ts'
 
+interface Started {
+  readonly urls: Partial<SharedServers>
+  readonly own: readonly Server[]
+}
+
 interface Run {
   readonly runId: string
   readonly seed: number
   users: number
-  servers: Promise<{ urls: SharedServers; own: Server[] }> | undefined
+  /** What has been started, by which projects it is for. */
+  readonly started: Map<'all' | 'pg18', Promise<Started>>
 }
 
 const slot = Symbol.for('@payflow/testkit.global-setup')
@@ -23,20 +30,26 @@ const holder = globalThis as { [slot]?: Run }
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const run = (holder[slot] ??= begin())
   run.users += 1
-  const needsServers = project.name !== 'unit'
-  if (needsServers) run.servers ??= startAll()
-  const servers = needsServers ? (await run.servers)?.urls : undefined
+  const servers = await serversFor(run, project.name)
   project.provide('payflowRun', { runId: run.runId, seed: run.seed, servers })
   return () => teardown(run)
+}
+
+async function serversFor(run: Run, project: string): Promise<Started['urls'] | undefined> {
+  if (project === 'unit') return undefined
+  const kind = project.endsWith('pg18') ? 'pg18' : 'all'
+  const started = run.started.get(kind) ?? (kind === 'all' ? startAll() : startPostgres18())
+  run.started.set(kind, started)
+  return (await started).urls
 }
 
 function begin(): Run {
   const seed = parseSeed(process.env['TEST_SEED']) ?? drawSeed()
   process.stdout.write(`seed ${seed} · replay with TEST_SEED=${seed} npm test\n`)
-  return { runId: randomBytes(4).toString('hex'), seed, users: 0, servers: undefined }
+  return { runId: randomBytes(4).toString('hex'), seed, users: 0, started: new Map() }
 }
 
-async function startAll(): Promise<{ urls: SharedServers; own: Server[] }> {
+async function startAll(): Promise<Started> {
   const given = serversFromEnvironment()
   const own: Server[] = []
   const begun = performance.now()
@@ -67,15 +80,25 @@ async function startAll(): Promise<{ urls: SharedServers; own: Server[] }> {
   return { urls: { postgresUrl, redisUrl, rabbitmqUrl }, own }
 }
 
+/** The newest PostgreSQL that is supported, beside whichever the others use. */
+async function startPostgres18(): Promise<Started> {
+  const given = process.env['PAYFLOW_POSTGRES_18_URL']
+  if (given) return { urls: { postgresUrl: given }, own: [] }
+  const server = await startPostgres({ major: 18 })
+  process.stdout.write(`servers for tests on PostgreSQL 18: postgres ${server.version}\n`)
+  return { urls: { postgresUrl: server.url }, own: [server] }
+}
+
 async function teardown(run: Run): Promise<void> {
   run.users -= 1
-  if (run.users > 0 || run.servers === undefined) return
-  const { urls, own } = await run.servers
-  run.servers = undefined
+  if (run.users > 0) return
   delete holder[slot]
-  // Databases on a server of our own go with it.
-  if (!own.some((server) => server.kind === 'postgres')) {
-    await dropDatabasesOfRun(urls.postgresUrl, run.runId)
+  const all = await Promise.all(run.started.values())
+  for (const { urls, own } of all) {
+    // Databases on a server of our own go with it.
+    if (urls.postgresUrl !== undefined && !own.some((server) => server.kind === 'postgres')) {
+      await dropDatabasesOfRun(urls.postgresUrl, run.runId)
+    }
   }
-  await Promise.all(own.map((server) => server.stop()))
+  await Promise.all(all.flatMap(({ own }) => own).map((server) => server.stop()))
 }

@@ -11,7 +11,8 @@ export interface SharedServers {
 export interface RunContext {
   readonly runId: string
   readonly seed: number
-  readonly servers: SharedServers | undefined
+  /** Those that this project of vitest has. */
+  readonly servers: Partial<SharedServers> | undefined
 }
 
 const slot = Symbol.for('@payflow/testkit.run')
@@ -27,7 +28,7 @@ export function runContext(): RunContext | undefined {
   return (globalThis as Slot)[slot]
 }
 
-/** The addresses that the environment names, or undefined unless all three are there. @internal */
+/** The addresses that the environment names. @internal */
 export function serversFromEnvironment(): Partial<SharedServers> {
   const { PAYFLOW_POSTGRES_URL, PAYFLOW_REDIS_URL, PAYFLOW_RABBITMQ_URL } = process.env
   return {
@@ -41,16 +42,28 @@ export function serversFromEnvironment(): Partial<SharedServers> {
  * The servers every test file of this run shares: those that vitest's global set-up started, else those the
  * environment names. Never kill or freeze them; start a private one for that.
  *
- * @throws {@link TestkitError} `TESTKIT_NO_SHARED_SERVERS` outside both.
+ * @throws {@link TestkitError} `TESTKIT_NO_SHARED_SERVERS` by an address that there is none for.
  */
 export function sharedServers(): SharedServers {
-  const context = runContext()
-  if (context?.servers !== undefined) return context.servers
-  const { postgresUrl, redisUrl, rabbitmqUrl } = serversFromEnvironment()
-  if (postgresUrl && redisUrl && rabbitmqUrl) return { postgresUrl, redisUrl, rabbitmqUrl }
-  throw new TestkitError(
-    'TESTKIT_NO_SHARED_SERVERS',
-    'no shared servers: run the file in a vitest project with the global set-up and set-up file of ' +
-      '@payflow/testkit, or set PAYFLOW_POSTGRES_URL, PAYFLOW_REDIS_URL and PAYFLOW_RABBITMQ_URL',
-  )
+  const servers = runContext()?.servers ?? serversFromEnvironment()
+  const address = (name: keyof SharedServers): string => {
+    const url = servers[name]
+    if (url !== undefined) return url
+    throw new TestkitError(
+      'TESTKIT_NO_SHARED_SERVERS',
+      `no ${name}: run the file in a vitest project with the global set-up and set-up file of ` +
+        '@payflow/testkit, or set PAYFLOW_POSTGRES_URL, PAYFLOW_REDIS_URL and PAYFLOW_RABBITMQ_URL',
+    )
+  }
+  return {
+    get postgresUrl() {
+      return address('postgresUrl')
+    },
+    get redisUrl() {
+      return address('redisUrl')
+    },
+    get rabbitmqUrl() {
+      return address('rabbitmqUrl')
+    },
+  }
 }

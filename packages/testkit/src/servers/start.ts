@@ -3,7 +3,7 @@ import { asciiFolder, reachableFolder, temporaryFolder } from '../processes/fold
 import { freePort } from '../processes/ports.ts'
 import { unprivilegedOwner } from '../processes/unprivileged-user.ts'
 import { ContainerServer, type ContainerRecipe } from './docker.ts'
-import { findServer } from './find.ts'
+import { findPostgresOf, findServer } from './find.ts'
 import { pingPostgres, postgresRecipe } from './postgres.ts'
 import { ProcessServer } from './process-server.ts'
 import { pingRabbitmq, rabbitmqRecipe } from './rabbitmq.ts'
@@ -16,6 +16,8 @@ export interface PostgresOptions extends ServerOptions {
   readonly password?: string
   /** Extra `postgres -c name=value` settings. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Major version. @defaultValue the newest on this machine, which CI's distribution decides */
+  readonly major?: number
 }
 
 export interface RedisOptions extends ServerOptions {
@@ -44,8 +46,11 @@ export interface RabbitmqOptions extends ServerOptions {
  * (with the end of the log).
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<Server> {
-  const { password, settings } = options
-  const found = await findServer('postgres', options.announce)
+  const { password, settings, major } = options
+  const found =
+    major === undefined
+      ? await findServer('postgres', options.announce)
+      : await findPostgresOf(major)
   const port = options.port ?? (await freePort())
   const place = placeFor('postgres', options)
   if (found.from === 'binaries') {
@@ -60,7 +65,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Serv
   const url = `postgres://${login}@127.0.0.1:${port}/postgres`
   const recipe: ContainerRecipe = {
     kind: 'postgres',
-    image: 'postgres:17-alpine',
+    image: `postgres:${major ?? 17}-alpine`,
     url,
     port,
     containerPort: 5432,
