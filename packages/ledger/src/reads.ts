@@ -58,11 +58,11 @@ export function readsOf(s: string): LedgerReads {
     balance: call(s, 'balance', 'uuid'),
     trialBalance: call(s, 'trial_balance'),
   }
-  const { balanceAt, entries, statement } = historyOf(s)
+  const past = historyOf(s)
   function balance(db: Executor, accountId: string): Promise<Balance | null>
   function balance(db: Executor, accountId: string, at: BalanceAtQuery): Promise<BalanceAt | null>
   async function balance(db: Executor, accountId: string, at?: BalanceAtQuery) {
-    if (at !== undefined) return balanceAt(db, accountId, at)
+    if (at !== undefined) return past.balanceAt(db, accountId, at)
     return isUuid(accountId) ? read(db, calls.balance, [accountId], decodeBalance) : null
   }
   return {
@@ -70,8 +70,8 @@ export function readsOf(s: string): LedgerReads {
       return isUuid(id) ? read(db, calls.lookup, [id], decodeLookup) : null
     },
     balance,
-    entries,
-    statement,
+    entries: (db, query) => past.entries(db, query),
+    statement: (db, query) => past.statement(db, query),
     async trialBalance(db) {
       return read(db, calls.trialBalance, [], decodeTrialBalance)
     },
