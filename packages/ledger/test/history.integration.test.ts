@@ -207,6 +207,23 @@ describe('statement', () => {
     )
   })
 
+  test('begins with its first instant and ends before its last, in lines and in sums', async () => {
+    const at = [19, 20, 29, 30]
+    const account = await accountWith(
+      at.map((recorded, i) => ({ recorded, effective: recorded, change: BigInt(10 ** i) })),
+    )
+    const [page] = await pagesOf(query(account, 20, 30, 10))
+    expect(page?.lines.map((line) => line.amountMinor)).toEqual([10n, 100n])
+    expect(page?.period).toEqual({
+      openingMinor: 1n,
+      closingMinor: 111n,
+      debitsMinor: 0n,
+      creditsMinor: 110n,
+      lines: 2n,
+    })
+    expect([page?.openingMinor, page?.closingMinor]).toEqual([1n, 111n])
+  })
+
   test('LEDGER-28 orders by sequence when the clock is set back, and tells apart two rows of one microsecond', async () => {
     const [one, two] = [await fx.account(), await fx.account()]
     await setClock(moment(50), one) // PostgreSQL's clock is behind this, as if it had been set back
