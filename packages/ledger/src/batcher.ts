@@ -1,6 +1,6 @@
 import { LedgerError } from './errors.ts'
 import type { Executor } from './executor.ts'
-import { type Item, itemOf } from './items.ts'
+import { type Item, itemOf } from './item.ts'
 import type { TransferInput } from './moves.ts'
 import type { Busy, TransferResult } from './outcomes.ts'
 import { CHUNK_MAX, type PostItems, resultsOf } from './post-items.ts'

@@ -1,4 +1,5 @@
 import type { AccountResult } from './accounts.ts'
+import { type Item, transferOf } from './item.ts'
 import type {
   HoldResult,
   JournalResult,
@@ -204,6 +205,24 @@ function refusedLeg(leg: number, answer: TransferResult): JournalResult {
   // The very same transfer, but by itself or in another journal: only its id is in the way.
   const { transfer } = answer as Extract<TransferResult, { outcome: 'replayed' }>
   return { outcome: 'conflict', differs: [`transfers[${leg}].id`], existing: transfer }
+}
+
+/** The answer to a transfer: what was decided of `item`, or a whole answer. */
+export function decodePosted(value: unknown, item: Item): TransferResult {
+  const { decided } = value as { readonly decided?: readonly string[] }
+  if (decided === undefined) return decodeTransferResult(value)
+  const [debitShard, debitSeq, debitBalance, creditShard, creditSeq, creditBalance, micros] =
+    decided as readonly [string, string, string, string, string, string, string]
+  const transfer = transferOf(item, {
+    debitShard: Number(debitShard),
+    creditShard: Number(creditShard),
+    debitSeq: BigInt(debitSeq),
+    creditSeq: BigInt(creditSeq),
+    debitBalanceMinor: BigInt(debitBalance),
+    creditBalanceMinor: BigInt(creditBalance),
+    createdAt: new Date(Number(micros) / 1_000),
+  })
+  return { outcome: 'created', transfer }
 }
 
 export function decodeHoldResult(value: unknown): HoldResult {

@@ -1,47 +1,6 @@
 import { decodeTransferResult } from './decode.ts'
-import { isRecorded, timeText, type TransferInput } from './moves.ts'
-import type { Rejected, TransferResult } from './outcomes.ts'
-import type { Transfer } from './records.ts'
-import { metadataText, refuseTransfer } from './validate.ts'
-
-/** A transfer of a batch, as it was when it was handed over: the caller may reuse the object. */
-export interface Item {
-  readonly id: string
-  readonly debitAccountId: string
-  readonly creditAccountId: string
-  readonly amountMinor: bigint
-  readonly currency: string
-  readonly code: string | null
-  /** JSON text. */
-  readonly metadata: string | null
-  /** ISO 8601. */
-  readonly effectiveAt: string | null
-  /** Whether a refusal is to be written down. */
-  readonly recorded: boolean
-}
-
-/**
- * The request as an item, or what is wrong with its shape.
- *
- * @throws {@link LedgerError} for an `onReject` that is none.
- */
-export function itemOf(input: TransferInput): Item | Rejected {
-  const transfer = Object(input) as TransferInput // a hole in a list has no id, either
-  const refusal = refuseTransfer(transfer)
-  if (refusal !== null) return refusal
-  return {
-    // In lower case, as PostgreSQL writes them: ids are compared here.
-    id: transfer.id.toLowerCase(),
-    debitAccountId: transfer.debitAccountId.toLowerCase(),
-    creditAccountId: transfer.creditAccountId.toLowerCase(),
-    amountMinor: transfer.amountMinor,
-    currency: transfer.currency,
-    code: transfer.code ?? null,
-    metadata: metadataText(transfer.metadata) ?? null,
-    effectiveAt: timeText(transfer.effectiveAt),
-    recorded: isRecorded(transfer.onReject),
-  }
-}
+import { type Item, transferOf } from './item.ts'
+import type { TransferResult } from './outcomes.ts'
 
 /** The parameters of an SQL function that posts many items. */
 export function parametersOf(items: readonly Item[]): (string | null)[] {
@@ -120,24 +79,15 @@ export function decodeMany(value: unknown, items: readonly Item[]): TransferResu
   return items.map((item, index): TransferResult => {
     const other = json.others?.[index]
     if (other !== undefined) return decodeTransferResult(other)
-    const { recorded: _, ...request } = item
-    const transfer: Transfer = {
-      ...request,
-      kind: 'transfer',
-      metadata: item.metadata === null ? null : JSON.parse(item.metadata),
-      holdId: null,
-      reversesId: null,
-      journalId: null,
-      leg: null,
+    const transfer = transferOf(item, {
       debitShard: Number(debitShards?.[index] ?? 0),
       creditShard: Number(creditShards?.[index] ?? 0),
       debitSeq: BigInt(debitSeqs[index] as string),
       creditSeq: BigInt(creditSeqs[index] as string),
       debitBalanceMinor: BigInt(debitBalances[index] as string),
       creditBalanceMinor: BigInt(creditBalances[index] as string),
-      effectiveAt: new Date(item.effectiveAt ?? json.createdAt),
       createdAt: new Date(json.createdAt),
-    }
+    })
     return { outcome: 'created', transfer }
   })
 }

@@ -1,6 +1,11 @@
-import { decodeHoldResult, decodeReleaseResult, decodeTransferResult } from './decode.ts'
-import { LedgerError } from './errors.ts'
+import {
+  decodeHoldResult,
+  decodePosted,
+  decodeReleaseResult,
+  decodeTransferResult,
+} from './decode.ts'
 import type { Executor } from './executor.ts'
+import { isRecorded, itemOf, timeText } from './item.ts'
 import type { AmountMinor } from './minor.ts'
 import type { HoldResult, ReleaseResult, TransferResult } from './outcomes.ts'
 import type { Metadata } from './records.ts'
@@ -12,12 +17,10 @@ import {
   refuseHold,
   refuseRelease,
   refuseReverse,
-  refuseTransfer,
 } from './validate.ts'
 import { within } from './within.ts'
 
 const EXPIRE_MAX = 10_000
-const ON_REJECT: readonly unknown[] = [undefined, 'forget', 'record']
 const MOVEMENT = ['uuid', 'uuid', 'uuid', 'bigint', 'text', 'text', 'jsonb']
 
 /** What a transfer and a hold have in common. `C`: its currency, where the type knows it. */
@@ -162,17 +165,6 @@ export interface LedgerMoves {
   expireHolds(db: Executor, options?: { readonly limit?: number }): Promise<{ expired: number }>
 }
 
-/** As text: a Date would reach PostgreSQL in the local time of this process. */
-export const timeText = (time: Date | null | undefined): string | null =>
-  time?.toISOString() ?? null
-
-/** Whether a refusal is to be written down. */
-export function isRecorded(onReject: OnReject | undefined): boolean {
-  if (ON_REJECT.includes(onReject)) return onReject === 'record'
-  const message = `onReject must be 'forget' or 'record': ${String(onReject)}`
-  throw new LedgerError('LEDGER_INVALID_OPTION', message)
-}
-
 /** The verbs of {@link LedgerMoves} on a schema. */
 export function movesOf(s: string): LedgerMoves {
   const calls = {
@@ -185,12 +177,20 @@ export function movesOf(s: string): LedgerMoves {
   }
   return {
     async transfer(db, t) {
-      const refusal = refuseTransfer(t)
-      if (refusal !== null) return refusal
-      const what = [t.amountMinor, t.currency, t.code ?? null, metadataText(t.metadata)]
-      const when = [timeText(t.effectiveAt), isRecorded(t.onReject)]
-      const parameters = [t.id, t.debitAccountId, t.creditAccountId, ...what, ...when]
-      return write(db, t.id, calls.transfer, parameters, decodeTransferResult)
+      const item = itemOf(t)
+      if ('outcome' in item) return item
+      const parameters = [
+        item.id,
+        item.debitAccountId,
+        item.creditAccountId,
+        item.amountMinor,
+        item.currency,
+        item.code,
+        item.metadata,
+        item.effectiveAt,
+        item.recorded,
+      ]
+      return write(db, t.id, calls.transfer, parameters, (json) => decodePosted(json, item))
     },
     async hold(db, h) {
       const refusal = refuseHold(h)

@@ -1,5 +1,6 @@
 import type { Executor } from './executor.ts'
-import { decodeMany, type Item, parametersOf } from './items.ts'
+import type { Item } from './item.ts'
+import { decodeMany, parametersOf } from './items.ts'
 import type { Busy, TransferResult, Unknown } from './outcomes.ts'
 import { call } from './sql/call.ts'
 import { MANY_TYPES } from './sql/many.ts'

@@ -1,8 +1,8 @@
 import { definer } from './definer.ts'
 import { lockHold } from './lock-pair.ts'
 import { moved } from './moved.ts'
-import { advanced, postRow } from './post-row.ts'
-import { readSeal } from './read-seal.ts'
+import { advanced, postRow, rowVariables } from './post-row.ts'
+import { readTime } from './read-time.ts'
 
 /**
  * Posts a hold, in part or whole.
@@ -29,8 +29,7 @@ declare
   v_now timestamptz;
   v_remaining bigint;
   v_amount_minor bigint;
-  v_no_longer_held bigint;
-  v_payload bytea;
+  v_no_longer_held bigint;${rowVariables}
 begin
   select * into v_hold from ${s}.hold where id = p_hold_id;
   if not found then
@@ -38,9 +37,7 @@ begin
   elsif v_hold.tombstone then
     v_refusal := ${s}.rejected('hold_released', null);
   else${lockHold(s)}
-    select * into v_hold from ${s}.hold where id = p_hold_id;${readSeal(s)}
-    v_now := greatest(clock_timestamp(), v_debit.recorded_at, v_credit.recorded_at,
-      v_debit.expiry_horizon, v_credit.expiry_horizon, v_sealed_until);
+    select * into v_hold from ${s}.hold where id = p_hold_id;${readTime(s)}
     if v_hold.state = 'open' and v_hold.expires_at <= v_now then
       v_hold := ${s}.settle_hold(v_hold, 'expired', v_now);
     end if;
@@ -50,20 +47,12 @@ begin
       v_sealed_until, v_now);
   end if;
 
-  if v_refusal is null then
-    v_transfer.id := p_id;
-    v_transfer.kind := 'capture';
-    v_transfer.debit_id := v_hold.debit_id;
-    v_transfer.credit_id := v_hold.credit_id;
-    v_transfer.amount_minor := v_amount_minor;
-    v_transfer.currency := v_hold.currency;
-    v_transfer.code := v_hold.code;
-    v_transfer.metadata := v_hold.metadata;
-    v_transfer.effective_at := p_effective_at;
-    v_transfer.hold_id := p_hold_id;
-    v_transfer.capture_final := p_final;
-    v_transfer.remainder := p_requested_minor is null;
-${postRow(s, `p_id = p_hold_id or not exists (select from ${s}.hold where id = p_id)`)}
+  if v_refusal is null then${postRow(
+    s,
+    ROW,
+    `p_id = p_hold_id or not exists (select from ${s}.hold where id = p_id)`,
+    ' returning * into v_transfer',
+  )}
     if found then
       v_no_longer_held := case when p_final then v_remaining else v_amount_minor end;
       update ${s}.account set
@@ -85,3 +74,18 @@ ${postRow(s, `p_id = p_hold_id or not exists (select from ${s}.hold where id = p
     ${s}.known_capture(p_id, p_hold_id, p_requested_minor, p_final, p_effective_at), v_refusal);
 end
 $fn$`
+
+const ROW = {
+  id: 'p_id',
+  kind: `'capture'`,
+  debit_id: 'v_hold.debit_id',
+  credit_id: 'v_hold.credit_id',
+  amount_minor: 'v_amount_minor',
+  currency: 'v_hold.currency',
+  code: 'v_hold.code',
+  metadata: 'v_hold.metadata',
+  effective_at: 'p_effective_at',
+  hold_id: 'p_hold_id',
+  capture_final: 'p_final',
+  remainder: '(p_requested_minor is null)',
+} as const

@@ -23,7 +23,8 @@ const COLUMNS = [
   'metadata',
 ] as const
 
-type Column = (typeof COLUMNS)[number]
+/** A column that the hashes cover. */
+export type Column = (typeof COLUMNS)[number]
 
 const NEVER_NULL: readonly Column[] = COLUMNS.slice(0, COLUMNS.indexOf('hold_id'))
 
@@ -38,13 +39,14 @@ export const payloadFrom = (column: (name: Column) => string): string =>
  * `code` cannot contain the separator (CHECK), and `metadata` comes last, so no two rows give the
  * same text. An auditor computes the same from an export: see `verifyExport`.
  */
-export const payloadOf = (t: string): string =>
-  payloadFrom((name) => {
-    const value = `${t}.${name}`
-    if (name === 'created_at') return micros(value)
-    if (name === 'effective_at') return `coalesce(${micros(value)}::text, '')`
-    return NEVER_NULL.includes(name) ? value : `coalesce(${value}::text, '')`
-  })
+export const payloadOf = (t: string): string => payloadFrom((name) => hashed(name, `${t}.${name}`))
+
+/** SQL: a column's value in the form in which it is hashed. */
+export function hashed(name: Column, value: string): string {
+  if (name === 'created_at') return micros(value)
+  if (name === 'effective_at') return `coalesce(${micros(value)}::text, '')`
+  return NEVER_NULL.includes(name) ? value : `coalesce(${value}::text, '')`
+}
 
 /** SQL: microseconds since 1970, which is all that a timestamptz can tell apart. */
 export const micros = (time: string): string => `(extract(epoch from ${time}) * 1000000)::bigint`

@@ -1,8 +1,8 @@
 import { definer } from './definer.ts'
 import { lockPair } from './lock-pair.ts'
 import { moved } from './moved.ts'
-import { advanced, postRow } from './post-row.ts'
-import { readSeal } from './read-seal.ts'
+import { advanced, postRow, rowVariables } from './post-row.ts'
+import { readTime } from './read-time.ts'
 
 /**
  * Gives back a transfer, a capture or a leg of a journal, in part or whole: a journal row the other
@@ -28,47 +28,38 @@ declare
   v_sealed_until timestamptz;
   v_now timestamptz;
   v_remaining bigint;
-  v_payload bytea;
+  v_amount_minor bigint;${rowVariables}
 begin
   select * into v_original from ${s}.transfer where id = p_transfer_id;
   if v_original.kind in ('transfer', 'capture') then${lockPair(s, 'v_original.credit_id', 'v_original.debit_id', 'p_id')}
-    perform from ${s}.transfer where id = p_transfer_id for no key update;
-${readSeal(s)}
-    v_now := greatest(clock_timestamp(), v_debit.recorded_at, v_credit.recorded_at,
-      v_debit.expiry_horizon, v_credit.expiry_horizon, v_sealed_until);
+    perform from ${s}.transfer where id = p_transfer_id for no key update;${readTime(s)}
     v_remaining := v_original.amount_minor - coalesce((select reversed_minor
       from ${s}.reversal_total where transfer_id = p_transfer_id), 0);
-    v_transfer.amount_minor := coalesce(p_requested_minor, v_remaining);
-    v_refusal := case when v_transfer.amount_minor > v_remaining or v_remaining = 0
+    v_amount_minor := coalesce(p_requested_minor, v_remaining);
+    v_refusal := case when v_amount_minor > v_remaining or v_remaining = 0
       then ${s}.rejected('exceeds_original',
         json_build_object('remainingMinor', v_remaining::text))
       else ${s}.refusal(v_debit, v_credit, v_original.credit_id, v_original.debit_id,
-        v_transfer.amount_minor, v_original.currency, p_effective_at, v_sealed_until, v_now) end;
+        v_amount_minor, v_original.currency, p_effective_at, v_sealed_until, v_now) end;
   elsif found or exists (select from ${s}.hold where id = p_transfer_id) then
     v_refusal := ${s}.rejected('not_reversible', null);
   else
     v_refusal := ${s}.rejected('transfer_not_found', null);
   end if;
 
-  if v_refusal is null then
-    v_transfer.id := p_id;
-    v_transfer.kind := 'reversal';
-    v_transfer.debit_id := v_original.credit_id;
-    v_transfer.credit_id := v_original.debit_id;
-    v_transfer.currency := v_original.currency;
-    v_transfer.code := p_code;
-    v_transfer.metadata := p_metadata;
-    v_transfer.effective_at := p_effective_at;
-    v_transfer.reverses_id := p_transfer_id;
-    v_transfer.remainder := p_requested_minor is null;
-${postRow(s, `not exists (select from ${s}.hold where id = p_id)`)}
+  if v_refusal is null then${postRow(
+    s,
+    ROW,
+    `not exists (select from ${s}.hold where id = p_id)`,
+    ' returning * into v_transfer',
+  )}
     if found then
       insert into ${s}.reversal_total as total (transfer_id, original_minor, reversed_minor)
-        values (p_transfer_id, v_original.amount_minor, v_transfer.amount_minor)
+        values (p_transfer_id, v_original.amount_minor, v_amount_minor)
         on conflict (transfer_id) do update
           set reversed_minor = total.reversed_minor + excluded.reversed_minor;
       update ${s}.account set
-        ${moved('posted', '+', 'v_transfer.amount_minor', 'v_debit.id', 'v_credit.id')},
+        ${moved('posted', '+', 'v_amount_minor', 'v_debit.id', 'v_credit.id')},
         ${advanced},
         expiry_horizon = greatest(expiry_horizon, v_now)
       where id in (v_debit.id, v_credit.id);
@@ -84,3 +75,17 @@ ${postRow(s, `not exists (select from ${s}.hold where id = p_id)`)}
     v_refusal);
 end
 $fn$`
+
+const ROW = {
+  id: 'p_id',
+  kind: `'reversal'`,
+  debit_id: 'v_original.credit_id',
+  credit_id: 'v_original.debit_id',
+  amount_minor: 'v_amount_minor',
+  currency: 'v_original.currency',
+  code: 'p_code',
+  metadata: 'p_metadata',
+  effective_at: 'p_effective_at',
+  reverses_id: 'p_transfer_id',
+  remainder: '(p_requested_minor is null)',
+} as const

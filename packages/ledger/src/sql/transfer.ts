@@ -1,8 +1,8 @@
 import { definer } from './definer.ts'
 import { lockPair } from './lock-pair.ts'
 import { moved } from './moved.ts'
-import { advanced, postRow } from './post-row.ts'
-import { readSeal } from './read-seal.ts'
+import { advanced, postRow, rowVariables } from './post-row.ts'
+import { readTime } from './read-time.ts'
 import { withinLimits } from './within-limits.ts'
 
 /**
@@ -25,35 +25,21 @@ create or replace function ${s}.transfer(
 declare
   v_debit ${s}.account;
   v_credit ${s}.account;
-  v_transfer ${s}.transfer;
   v_refusal json;
   v_known json;
   v_sealed_until timestamptz;
   v_now timestamptz;
-  v_horizon timestamptz;
-  v_payload bytea;
-begin${lockPair(s, 'p_debit_id', 'p_credit_id', 'p_id')}${readSeal(s)}
-  v_now := greatest(clock_timestamp(), v_debit.recorded_at, v_credit.recorded_at,
-    v_debit.expiry_horizon, v_credit.expiry_horizon, v_sealed_until);
+  v_horizon timestamptz;${rowVariables}
+begin${lockPair(s, 'p_debit_id', 'p_credit_id', 'p_id')}${readTime(s)}
   if (${withinLimits}
-    and coalesce(p_effective_at >= v_sealed_until, true)) is not true
+    and (p_effective_at is null or p_effective_at >= v_sealed_until)) is not true
   then
     v_horizon := v_now;
     v_refusal := ${s}.refusal(v_debit, v_credit, p_debit_id, p_credit_id, p_amount_minor,
       p_currency, p_effective_at, v_sealed_until, v_horizon);
   end if;
 
-  if v_refusal is null then
-    v_transfer.id := p_id;
-    v_transfer.kind := 'transfer';
-    v_transfer.debit_id := p_debit_id;
-    v_transfer.credit_id := p_credit_id;
-    v_transfer.amount_minor := p_amount_minor;
-    v_transfer.currency := p_currency;
-    v_transfer.code := p_code;
-    v_transfer.metadata := p_metadata;
-    v_transfer.effective_at := p_effective_at;
-${postRow(s, `not exists (select from ${s}.hold where id = p_id)`)}
+  if v_refusal is null then${postRow(s, ROW, `not exists (select from ${s}.hold where id = p_id)`)}
     if found then
       update ${s}.account set
         ${moved('posted', '+', 'p_amount_minor', 'v_debit.id', 'v_credit.id')},
@@ -63,8 +49,7 @@ ${postRow(s, `not exists (select from ${s}.hold where id = p_id)`)}
       if v_horizon is not null and (v_debit.limited or v_credit.limited) then
         perform ${s}.keep_horizon(p_debit_id, p_credit_id, v_horizon);
       end if;
-      return json_build_object('outcome', 'created',
-        'transfer', ${s}.transfer_json(v_transfer));
+      return ${DECIDED};
     end if;
   end if;
 
@@ -79,3 +64,21 @@ ${postRow(s, `not exists (select from ${s}.hold where id = p_id)`)}
 end
 $fn$`
 }
+
+const ROW = {
+  id: 'p_id',
+  kind: `'transfer'`,
+  debit_id: 'p_debit_id',
+  credit_id: 'p_credit_id',
+  amount_minor: 'p_amount_minor',
+  currency: 'p_currency',
+  code: 'p_code',
+  metadata: 'p_metadata',
+  effective_at: 'p_effective_at',
+} as const
+
+// Only what the caller does not have yet: to write out the whole row took a tenth of the processor
+// time of a transfer.
+const DECIDED = `('{"outcome":"created","decided":["' || concat_ws('","',
+        v_debit.shard, v_debit.seq + 1, v_debit_balance_minor,
+        v_credit.shard, v_credit.seq + 1, v_credit_balance_minor, v_now_micros) || '"]}')::json`
