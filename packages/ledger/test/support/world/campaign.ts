@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { inspect } from 'node:util'
 import { operation } from './draw.ts'
+import { keepHouse } from './house.ts'
 import type { Operation } from './operations.ts'
 import { sequence } from './sequence.ts'
 import { type Lane, openLane, type Stage } from './stage.ts'
@@ -38,6 +39,7 @@ export interface Failure {
 export async function campaign(stage: Stage, options: CampaignOptions): Promise<Failure | null> {
   let failure: Failure | null = null
   let isOver = false
+  const house = keepHouse(stage)
   const isEnough = () => isOver || stage.tally.operations >= options.operations
   const play = async (number: number) => {
     const lane = await openLane(stage.url, number)
@@ -53,6 +55,7 @@ export async function campaign(stage: Stage, options: CampaignOptions): Promise<
     await lane.close()
   }
   await Promise.all(Array.from({ length: options.lanes }, (_, number) => play(number)))
+  await house.close()
   return failure
 }
 

@@ -65,6 +65,10 @@ export async function openStage(url: string, options: StageOptions = {}): Promis
   const ledger = createLedger()
   const side = openPool(url, options.sideConnections ?? 8)
   await configure(side.db, options.isDurable ?? false)
+  const sealed = await ledger.sealPeriod(side.db, { until: new Date(SEALED_UNTIL) })
+  if (sealed.outcome !== 'sealed' && sealed.outcome !== 'replayed') {
+    throw new Error(`not sealed: ${sealed.outcome}`)
+  }
   const neighbourhoods: Map<string, string>[] = []
   for (let number = 0; number < NEIGHBOURHOODS; number += 1) {
     const shared = new Map<string, string>()
@@ -102,7 +106,6 @@ async function configure(db: Executor, isDurable: boolean): Promise<void> {
         current_database());
     end $do$`.execute(db)
   }
-  await sql`update ledger.book set sealed_until = to_timestamp(${SEALED_UNTIL / 1_000})`.execute(db)
 }
 
 /**
