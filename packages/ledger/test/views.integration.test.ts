@@ -121,7 +121,15 @@ describe('views', () => {
   })
 
   test('transfers show money that moved: no tombstone, no refusal', async () => {
-    await fx.ledger.transfer(fx.db, movement(two, one, 1_000_000n))
+    const refused = await fx.ledger.transfer(fx.db, {
+      ...movement(two, one, 1_000_000n),
+      onReject: 'record',
+    })
+    expect(refused).toMatchObject({ outcome: 'rejected', reason: 'insufficient_funds' })
+    const [kept] = await select(
+      `select count(*) as n from ledger.transfer where kind = 'rejection'`,
+    )
+    expect(kept).toEqual({ n: '1' })
     const rows = await select<Record<string, unknown>>(
       'select * from ledger.transfers order by kind',
     )
