@@ -39,6 +39,8 @@ export function preparedStatements(pool: PostgresPool): PostgresPool {
 class PreparingClient implements PostgresPoolClient {
   declare readonly processID?: number
   readonly #client: NamingClient
+  /** Statements that `pg` may wrongly believe prepared on this connection: sent unnamed from then. */
+  readonly #forgotten = new Set<string>()
 
   constructor(client: PostgresPoolClient) {
     this.#client = client as NamingClient
@@ -53,13 +55,31 @@ class PreparingClient implements PostgresPoolClient {
   ): Promise<PostgresQueryResult<R>> | PostgresCursor<R> {
     if (typeof first !== 'string') return this.#client.query(first)
     const name = preparedName(first)
-    if (name === undefined) return this.#client.query(first, values)
-    return this.#client.query({ name, text: first, values })
+    if (name === undefined || this.#forgotten.has(name)) return this.#client.query(first, values)
+    return this.#named({ name, text: first, values })
+  }
+
+  async #named<R>(statement: NamedStatement): Promise<PostgresQueryResult<R>> {
+    try {
+      return await this.#client.query<R>(statement)
+    } catch (error) {
+      if (mayBeForgotten(error)) this.#forgotten.add(statement.name)
+      throw error
+    }
   }
 
   release(destroy?: boolean): void {
     this.#client.release(destroy)
   }
+}
+
+/**
+ * Whether the server may lack the statement now: it said so, or the error is the driver's own. When
+ * `pg` cannot write a value down it closes the statement on the server and still counts it as parsed.
+ */
+function mayBeForgotten(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  return code === '26000' || typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code)
 }
 
 /** What `pg` can do besides what Kysely asks of it. */

@@ -3,7 +3,7 @@
  * PostgreSQL itself says about a connection's prepared statements.
  */
 import { waitFor } from '@payflow/testkit'
-import { Kysely, PostgresDialect, sql } from 'kysely'
+import { CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -13,6 +13,7 @@ import {
   preparedStatements,
   surviveConnectionLoss,
 } from '../src/index.ts'
+import { call } from '../src/sql/call.ts'
 import { type Fixture, movement, openFixture, times } from './support/fixture.ts'
 
 let fx: Fixture
@@ -116,6 +117,50 @@ describe('preparedStatements', () => {
       await sql`drop function ledger.transfer`.execute(fx.db)
       await sql.raw(rows[0]!.made).execute(fx.db)
       expect((await fx.ledger.transfer(db, movement(from, to))).outcome).toBe('created')
+    })
+  })
+
+  test('a value that pg cannot send fails alone, in a statement it has parsed or has not', async () => {
+    const account = await fx.wallet(7n)
+    const send = (db: Executor, value: unknown) =>
+      db.executeQuery(CompiledQuery.raw(call('ledger', 'balance', 'uuid'), [value]))
+    for (const isParsed of [false, true]) {
+      await withPrepared({}, async (db) => {
+        if (isParsed) await send(db, account)
+        // JSON has no bigint: pg throws before it sends the value, and after it sent the text.
+        await expect(send(db, { a: 1n })).rejects.toBeInstanceOf(TypeError)
+        for (const balance of await Promise.all(times(2, () => fx.ledger.balance(db, account)))) {
+          expect(balance).toMatchObject({ balanceMinor: 7n })
+        }
+      })
+    }
+  })
+
+  test('a statement that the server has dropped fails once a connection', async () => {
+    const account = await fx.wallet(7n)
+    await withPrepared({}, async (db) => {
+      await fx.ledger.balance(db, account)
+      await sql`deallocate all`.execute(db)
+      const failed = { code: 'LEDGER_DATABASE', cause: { code: '26000' } }
+      await expect(fx.ledger.balance(db, account)).rejects.toMatchObject(failed)
+      expect(await fx.ledger.balance(db, account)).toMatchObject({ balanceMinor: 7n })
+    })
+  })
+
+  test('an ordinary error leaves a statement prepared', async () => {
+    const [from, to] = [await fx.wallet(1_000n), await fx.wallet()]
+    await withPrepared({}, async (db) => {
+      const late = db.transaction().execute(async (trx) => {
+        await sql`set local statement_timeout = 50`.execute(trx)
+        await fx.db.transaction().execute(async (other) => {
+          await fx.ledger.transfer(other, movement(from, to))
+          await fx.ledger.transfer(trx, movement(from, to))
+        })
+      })
+      await expect(late).rejects.toMatchObject({ code: 'LEDGER_BUSY' })
+      await fx.ledger.transfer(db, movement(from, to))
+      await fx.ledger.transfer(db, movement(from, to))
+      expect(await prepared(db)).toMatchObject([{ uses: '3' }])
     })
   })
 
