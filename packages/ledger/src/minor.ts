@@ -52,6 +52,7 @@ export function parseDecimal<const C extends string>(
   exponent?: number,
 ): Minor<C> | null {
   const digits = digitsOf(currency, exponent)
+  if (typeof text !== 'string') return null // a RegExp would write it out as text
   const [, sign, whole, fraction = ''] = DECIMAL.exec(text) ?? []
   if (whole === undefined || fraction.length > digits) return null
   const amountMinor = BigInt(`${sign}${whole}${fraction.padEnd(digits, '0')}`)

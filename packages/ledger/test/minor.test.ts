@@ -46,6 +46,8 @@ describe('parseDecimal', () => {
     ['NaN', 'USD'],
     ['Infinity', 'USD'],
     [undefined as never, 'USD'],
+    [5 as never, 'USD'],
+    [['5'] as never, 'USD'],
     [10.5 as never, 'JPY'],
   ])('LEDGER-15 takes %j %s for no amount', (text, code) => {
     expect(parseDecimal(text, code)).toBeNull()
