@@ -255,6 +255,18 @@ describe('a role that may not set up the roles', () => {
 })
 
 describe('applyLedgerRoles', () => {
+  test('of a schema that is missing says so, and creates no role', async () => {
+    const database = await databaseOf(await roles.login())
+    const refused = { code: 'LEDGER_NOT_MIGRATED' }
+    await expect(applyLedgerRoles(database.db, { roles: roles.names })).rejects.toMatchObject(
+      refused,
+    )
+    const { rows } = await database.pool.query('select from pg_roles where rolname = any ($1)', [
+      Object.values(roles.names),
+    ])
+    expect(rows).toEqual([])
+  })
+
   test('gives roles to a ledger that was migrated without, and may be repeated', async () => {
     const login = await roles.login('createrole')
     const database = await databaseOf(login)
