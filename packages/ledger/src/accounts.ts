@@ -7,10 +7,11 @@ import type { Account, AccountChange, AccountKind, HotPolicy, Metadata } from '.
 import { call } from './sql/call.ts'
 import { read, write } from './statement.ts'
 import { isUuid, metadataText, refuseAccount, refuseChange, shardsOf } from './validate.ts'
-import { within } from './within.ts'
+import { oneOf, within } from './within.ts'
 
 const HISTORY_MAX = 1_000
 const INTEGER_MAX = 2_147_483_647
+const SIDES = [true, false, undefined]
 
 /** Request of {@link LedgerAccounts.create}. `C`: its currency, where the type knows it. */
 export interface AccountInput<C extends string = string> {
@@ -193,6 +194,8 @@ const decodeChangeResult = (value: unknown): AccountChangeResult =>
 
 /** Debits, credits: those that are named, or both. */
 function directions({ debits, credits }: FreezeInput): readonly [boolean, boolean] {
+  oneOf('debits', debits, SIDES)
+  oneOf('credits', credits, SIDES)
   if (debits === undefined && credits === undefined) return [true, true]
   if (debits === true || credits === true) return [debits === true, credits === true]
   const message =

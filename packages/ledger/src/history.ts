@@ -5,9 +5,10 @@ import type { BalanceAt, BalanceAxis, EntryPage, Statement } from './records.ts'
 import { call } from './sql/call.ts'
 import { read } from './statement.ts'
 import { isUuid } from './validate.ts'
-import { within } from './within.ts'
+import { oneOf, within } from './within.ts'
 
 const LINES_MAX = 1_000
+const ORDERS = [undefined, 'oldest_first', 'newest_first'] as const
 const YEAR_10000 = Date.UTC(10_000, 0)
 
 /** Instant and axis of {@link LedgerReads.balance}. */
@@ -91,8 +92,9 @@ async function readEntries(
 ): Promise<EntryPage> {
   const limit = within('limit', query.limit, LINES_MAX)
   const after = position(query.after)
+  const order = oneOf('order', query.order, ORDERS)
   if (!isUuid(query.accountId)) return { entries: [], next: null }
-  const newestFirst = query.order === 'newest_first'
+  const newestFirst = order === 'newest_first'
   // One row more than asked for tells whether there is a next page.
   const parameters = [query.accountId, after, limit + 1, newestFirst]
   const found = await read(db, statement, parameters, decodeEntries)

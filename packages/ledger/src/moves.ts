@@ -18,9 +18,10 @@ import {
   refuseRelease,
   refuseReverse,
 } from './validate.ts'
-import { within } from './within.ts'
+import { oneOf, within } from './within.ts'
 
 const EXPIRE_MAX = 10_000
+const FINAL = [true, false, undefined]
 const MOVEMENT = ['uuid', 'uuid', 'uuid', 'bigint', 'text', 'text', 'jsonb']
 
 /** What a transfer and a hold have in common. `C`: its currency, where the type knows it. */
@@ -204,7 +205,7 @@ export function movesOf(s: string): LedgerMoves {
       const refusal = refuseCapture(c)
       if (refusal !== null) return refusal
       const id = c.id ?? c.holdId
-      const final = c.final ?? c.amountMinor === undefined
+      const final = oneOf('final', c.final, FINAL) ?? c.amountMinor === undefined
       const parameters = [id, c.holdId, c.amountMinor ?? null, final, timeText(c.effectiveAt)]
       return write(db, id, calls.capture, parameters, decodeTransferResult)
     },

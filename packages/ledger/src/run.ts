@@ -5,7 +5,7 @@ import { LedgerError } from './errors.ts'
 import type { Busy } from './outcomes.ts'
 import { busyOf, collisionIn, databaseFaultOf, faultOf } from './pg-errors.ts'
 import { type Fate, fateOf, markOf } from './transaction-fate.ts'
-import { within } from './within.ts'
+import { oneOf, within } from './within.ts'
 
 const ATTEMPTS_MAX = 20
 const BACKOFF_FIRST_MS = 20
@@ -14,6 +14,7 @@ const RESOLVE_WITHIN_MS = 5_000
 const RESOLVE_WITHIN_MS_MAX = 60_000
 const ASK_EVERY_MS = 25
 const UNKNOWN_RETRY_AFTER_MS = 1_000
+const ISOLATIONS = [undefined, 'read committed', 'repeatable read', 'serializable'] as const
 
 /** Options of {@link LedgerUnits.run}. */
 export interface RunOptions {
@@ -91,6 +92,7 @@ export async function run<DB, T>(
 ): Promise<RunResult<T>> {
   const attempts = within('attempts', options.attempts ?? 5, ATTEMPTS_MAX)
   within('resolveWithinMs', options.resolveWithinMs ?? RESOLVE_WITHIN_MS, RESOLVE_WITHIN_MS_MAX)
+  oneOf('isolation', options.isolation, ISOLATIONS)
   refuseNested(db)
   const frame: Frame = { db, outer: frames.getStore(), active: true }
   try {

@@ -11,5 +11,10 @@ export function schemaName(schema: string = DEFAULT_SCHEMA): string {
       `schema must be lower-case letters, digits and _, at most 63: ${JSON.stringify(schema)}`,
     )
   }
+  // Migrations revoke on the whole schema and give it to a role: it must be the ledger's alone.
+  if (schema === 'public' || schema.startsWith('pg_')) {
+    const message = `schema must be one of the ledger's own, not ${schema}`
+    throw new LedgerError('LEDGER_INVALID_OPTION', message)
+  }
   return schema
 }

@@ -6,3 +6,10 @@ export function within(name: string, value: number, max: number, min = 1): numbe
   const message = `${name} must be a whole number from ${min} to ${max}: ${String(value)}`
   throw new LedgerError('LEDGER_INVALID_OPTION', message)
 }
+
+/** The value, or an error that names what it may be: callers in JavaScript have no types. */
+export function oneOf<T>(name: string, value: T, choices: readonly T[]): T {
+  if (choices.includes(value)) return value
+  const message = `${name} must be one of ${choices.map(String).join(', ')}: ${String(value)}`
+  throw new LedgerError('LEDGER_INVALID_OPTION', message)
+}

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { createLedger, type Executor, LedgerError } from '../src/index.ts'
+import { createLedger, createLedgerMigrations, type Executor, LedgerError } from '../src/index.ts'
 
 const untouchable = new Proxy({} as Executor, {
   get(_, property) {
@@ -166,7 +166,7 @@ describe('shapes', () => {
 })
 
 describe('options', () => {
-  test.each(['Ledger', 'a-b', 'a"b', '1a', '', 'x'.repeat(64)])(
+  test.each(['Ledger', 'a-b', 'a"b', '1a', '', 'x'.repeat(64), 'public', 'pg_', 'pg_ledger'])(
     'a schema named %j is refused',
     (schema) => {
       const error = thrownBy(() => createLedger({ schema }))
@@ -178,6 +178,26 @@ describe('options', () => {
   test.each([0, 1_001, 1.5, Number.NaN])('a page of %s entries is refused', async (limit) => {
     const page = ledger.entries(untouchable, { accountId: account.id, limit })
     await expect(page).rejects.toMatchObject({ code: 'LEDGER_INVALID_OPTION' })
+  })
+})
+
+test.each([5, 'all', null, ['a'], true])('roles that are %j are refused', (roles) => {
+  const error = thrownBy(() => createLedgerMigrations({ roles: roles as never }))
+  expect(error).toMatchObject({ code: 'LEDGER_INVALID_OPTION' })
+})
+
+describe.each([1, null, 'true', {}])('a choice of %j', (value) => {
+  const wrong = value as never
+  const { id } = account
+  test.each([
+    ['final', () => ledger.capture(untouchable, { holdId: id, final: wrong })],
+    ['debits', () => ledger.accounts.freeze(untouchable, { id, debits: wrong })],
+    ['credits', () => ledger.accounts.unfreeze(untouchable, { id, debits: true, credits: wrong })],
+    ['order', () => ledger.entries(untouchable, { accountId: id, limit: 1, order: wrong })],
+    ['isolation', () => ledger.run(untouchable as never, async () => 0, { isolation: wrong })],
+  ])('as %s is refused before any SQL', async (name, act) => {
+    const message = expect.stringContaining(`${name} must be one of`) as string
+    await expect(act()).rejects.toMatchObject({ code: 'LEDGER_INVALID_OPTION', message })
   })
 })
 

@@ -35,6 +35,10 @@ export type RoleNames = Required<LedgerRoles>
  */
 export function roleNames(s: string, roles: LedgerRoles | 'none' = {}): RoleNames | null {
   if (roles === 'none') return null
+  if (typeof roles !== 'object' || roles === null || Array.isArray(roles)) {
+    const message = `roles must be an object of names, or 'none': ${String(roles)}`
+    throw new LedgerError('LEDGER_INVALID_OPTION', message)
+  }
   const { owner = `${s}_owner`, app = `${s}_app`, auditor = `${s}_auditor` } = roles
   const names = { owner, app, auditor }
   for (const [role, name] of Object.entries(names)) {
