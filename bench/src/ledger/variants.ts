@@ -15,9 +15,10 @@ const withoutChain: Variant = {
   change: (db) =>
     edit(db, 'transfer', [
       [/v_payload := convert_to\([\s\S]*?'UTF8'\);/, ''],
+      [/sha256\(v_debit\.head \|\| v_payload\)/, 'int8send(v_debit.seq + 1)'],
+      [/sha256\(v_credit\.head \|\| v_payload\)/, 'int8send(v_credit.seq + 1)'],
       // A head that moves with the sequence, as the guard of accounts wants it.
-      [/sha256\(v_debit\.head \|\| v_payload\)/, 'int8send(v_transfer.debit_seq)'],
-      [/sha256\(v_credit\.head \|\| v_payload\)/, 'int8send(v_transfer.credit_seq)'],
+      [/head = sha256\(head \|\| v_payload\)/, 'head = int8send(seq + 1)'],
     ]),
 }
 
