@@ -139,4 +139,16 @@ describe('recorded time', () => {
       expect(result).toMatchObject({ outcome: 'created', transfer: { createdAt: ahead } })
     }
   })
+
+  test('LEDGER-26 of a seal is not before that of any row, so that none seems to breach it', async () => {
+    const ahead = new Date(Date.now() + 3_600_000)
+    await sql`update ledger.account set recorded_at = ${ahead.toISOString()}::timestamptz
+      where id = ${to}::uuid`.execute(fx.db)
+    const before = { ...movement(from, to), effectiveAt: new Date(FEBRUARY.getTime() - 1) }
+    const recorded = { outcome: 'created', transfer: { createdAt: ahead } }
+    expect(await fx.ledger.transfer(fx.db, before)).toMatchObject(recorded)
+    const sealed = { outcome: 'sealed', period: { sealedAt: ahead } }
+    expect(await fx.ledger.sealPeriod(fx.db, { until: FEBRUARY })).toMatchObject(sealed)
+    expect((await fx.ledger.verify(fx.db)).findings).toEqual([])
+  })
 })

@@ -13,6 +13,10 @@ import { definer } from './definer.ts'
  * While we wait, new movements wait behind us: hence no longer than `p_wait_max_ms`, or the
  * session's own lock_timeout if that is shorter.
  *
+ * The time of the seal is not before any that was recorded, or else `verify` would take rows that
+ * were written before it, by a clock that was set back since, for later ones. Reading every account
+ * for that keeps movements waiting, but once a period; an index would cost every one of them.
+ *
  * A movement whose snapshot is older (REPEATABLE READ) may still read the book as it was. If it chose
  * its own time, it locks the book's row and fails with 40001; if not, the clock is past `p_until`.
  */
@@ -42,7 +46,8 @@ begin
       lock table ${s}.account in exclusive mode;
     end if;
   end loop;
-  update ${s}.book set sealed_until = p_until, sealed_at = clock_timestamp();
+  update ${s}.book set sealed_until = p_until, sealed_at = greatest(clock_timestamp(),
+    (select max(recorded_at) from ${s}.account));
   return json_build_object('outcome', 'sealed');
 end
 $fn$`
