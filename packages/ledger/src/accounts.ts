@@ -4,6 +4,7 @@ import type { Executor } from './executor.ts'
 import type { AmountMinor } from './minor.ts'
 import type { Busy, Conflict, Rejected, Unknown } from './outcomes.ts'
 import type { Account, AccountChange, AccountKind, HotPolicy, Metadata } from './records.ts'
+import { requireObject } from './require-object.ts'
 import { call } from './sql/call.ts'
 import { read, write } from './statement.ts'
 import { isUuid, metadataText, refuseAccount, refuseChange, shardsOf } from './validate.ts'
@@ -164,7 +165,7 @@ export function accountsOf(s: string): LedgerAccounts {
   }
   return {
     async create(db, a) {
-      const refusal = refuseAccount(a)
+      const refusal = refuseAccount(requireObject('create', a))
       if (refusal !== null) return refusal
       const what = [a.floorMinor ?? null, a.ceilingMinor ?? null, metadataText(a.metadata)]
       const parameters = [a.id, a.currency, a.kind, ...what, shardsOf(a.hot)]
@@ -176,16 +177,18 @@ export function accountsOf(s: string): LedgerAccounts {
         json === null ? null : decodeAccount(json as object),
       )
     },
-    freeze: async (db, input) => change(db, calls.freeze, input, [...directions(input), true]),
-    unfreeze: async (db, input) => change(db, calls.freeze, input, [...directions(input), false]),
+    freeze: async (db, input) =>
+      change(db, calls.freeze, input, [...directions(requireObject('freeze', input)), true]),
+    unfreeze: async (db, input) =>
+      change(db, calls.freeze, input, [...directions(requireObject('unfreeze', input)), false]),
     async setLimits(db, input) {
-      const { floorMinor, ceilingMinor } = input
+      const { floorMinor, ceilingMinor } = requireObject('setLimits', input)
       const floor = [floorMinor !== undefined, floorMinor ?? null]
       const ceiling = [ceilingMinor !== undefined, ceilingMinor ?? null]
       return change(db, calls.limits, input, [...floor, ...ceiling])
     },
-    close: async (db, input) => change(db, calls.close, input, []),
-    history: (db, query) => readHistory(db, calls.history, query),
+    close: async (db, input) => change(db, calls.close, requireObject('close', input), []),
+    history: async (db, query) => readHistory(db, calls.history, requireObject('history', query)),
   }
 }
 

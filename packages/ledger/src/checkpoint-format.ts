@@ -1,4 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
+import { LedgerError } from './errors.ts'
+import { requireObject } from './require-object.ts'
 
 /** Who vouched for a checkpoint. */
 export interface CheckpointSignature {
@@ -23,6 +25,16 @@ export interface Checkpoint {
   /** PostgreSQL's clock, microseconds since 1970. */
   readonly createdAtMicros: number
   readonly signatures: readonly CheckpointSignature[]
+}
+
+/** A checkpoint that was kept elsewhere, or an error when what is given has not the shape of one. */
+export function readCheckpoint(name: string, checkpoint: Checkpoint): Checkpoint {
+  const { no, transfers, createdAtMicros, root, previousRoot } = requireObject(name, checkpoint)
+  const areNumbers = [no, transfers, createdAtMicros].every(Number.isSafeInteger)
+  if (areNumbers && [root, previousRoot].every((hash) => typeof hash === 'string')) {
+    return checkpoint
+  }
+  throw new LedgerError('LEDGER_INVALID_OPTION', `${name} is not what checkpoint() answered`)
 }
 
 /** How far the chain of an account (or of one part of a sharded account) has come. */

@@ -2,7 +2,7 @@ import { type Checkpoint, checkpointText } from './checkpoint-format.ts'
 import { LedgerError } from './errors.ts'
 import type { Executor } from './executor.ts'
 import type { Busy, Unknown } from './outcomes.ts'
-import { type CheckpointSigner, plainKeyId } from './signer.ts'
+import { type CheckpointSigner, readSigner } from './signer.ts'
 import { call } from './sql/call.ts'
 import { read, write } from './statement.ts'
 import {
@@ -35,8 +35,8 @@ export interface LedgerCheckpoints {
    * do not: to sign what somebody else wrote needs a look first; see
    * {@link LedgerCheckpoints.signCheckpoint}.
    *
-   * @throws {@link LedgerError} `LEDGER_INVALID_OPTION` for a signer inside a transaction: what is
-   * signed must not be rolled back. What the signer throws is passed on; the checkpoint then stands
+   * @throws {@link LedgerError} `LEDGER_INVALID_OPTION` for a signer that is none, or inside a
+   * transaction: what is signed must not be rolled back. What the signer throws is passed on; the checkpoint then stands
    * unsigned.
    */
   checkpoint(
@@ -90,7 +90,7 @@ export function checkpointsOf(s: string): LedgerCheckpoints {
     list: call(s, 'list_checkpoints', 'bigint', 'integer'),
   }
   async function signed(db: Executor, c: Checkpoint, signer: CheckpointSigner) {
-    const keyId = plainKeyId(signer.keyId)
+    const { keyId } = readSigner(signer)
     refuseTransaction(db)
     const signature = await signer.sign(Buffer.from(checkpointText(c)))
     if (signature.byteLength !== SIGNATURE_BYTES) {
@@ -103,7 +103,10 @@ export function checkpointsOf(s: string): LedgerCheckpoints {
   }
   return {
     async checkpoint(db, { signer } = {}) {
-      if (signer !== undefined) refuseTransaction(db)
+      if (signer !== undefined) {
+        readSigner(signer)
+        refuseTransaction(db)
+      }
       const result = await write(db, 'checkpoint', calls.make, [], (json) => json as Sealed)
       if (signer === undefined || !('checkpoint' in result)) return result
       const { checkpoint } = result
@@ -115,7 +118,8 @@ export function checkpointsOf(s: string): LedgerCheckpoints {
     },
     async checkpoints(db, { after = 0, limit = 100 } = {}) {
       const rows = within('limit', limit, CHECKPOINTS_MAX)
-      return read(db, calls.list, [after, rows], (json) => json as Checkpoint[])
+      const from = within('after', after, Number.MAX_SAFE_INTEGER, 0)
+      return read(db, calls.list, [from, rows], (json) => json as Checkpoint[])
     },
     verifyCheckpoints: verifierOf(s),
   }

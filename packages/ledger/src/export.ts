@@ -10,6 +10,7 @@ import type {
 } from './export-lines.ts'
 import { call } from './sql/call.ts'
 import { read } from './statement.ts'
+import { within } from './within.ts'
 
 const CHECKPOINTS_A_PAGE = 100
 const LEAVES_A_PAGE = 1_000
@@ -40,7 +41,8 @@ export interface LedgerExports {
    * Reads page by page in short statements, on a replica if you like; nobody waits for it, and it
    * keeps one page in memory. Broken off, it goes on after the last end line.
    *
-   * @throws {@link LedgerError} while iterating, as reads do.
+   * @throws {@link LedgerError} while iterating, as reads do; `LEDGER_INVALID_OPTION` for an `after`
+   * that is no whole number from 0 on.
    */
   exportNdjson(db: Executor, options?: ExportOptions): AsyncIterable<string>
 }
@@ -58,7 +60,8 @@ export function exportsOf(s: string): LedgerExports {
   const blocks = blocksOf(s)
   return {
     async *exportNdjson(db, { after = 0, signal } = {}) {
-      for await (const line of blocks(db, after, signal)) yield JSON.stringify(line)
+      const from = within('after', after, Number.MAX_SAFE_INTEGER, 0)
+      for await (const line of blocks(db, from, signal)) yield JSON.stringify(line)
     },
   }
 }

@@ -2,6 +2,7 @@ import { decodeBalanceAt, decodeEntries, decodeStatement } from './decode.ts'
 import { LedgerError } from './errors.ts'
 import type { Executor } from './executor.ts'
 import type { BalanceAt, BalanceAxis, EntryPage, Statement } from './records.ts'
+import { shown } from './shown.ts'
 import { call } from './sql/call.ts'
 import { read } from './statement.ts'
 import { isUuid } from './validate.ts'
@@ -77,7 +78,7 @@ async function readBalanceAt(
   const { asOf, axis = 'recorded' } = query
   const parameters = [accountId, instant('asOf', asOf), axis === 'effective']
   if (axis !== 'effective' && axis !== 'recorded') {
-    throw invalid(`axis must be 'recorded' or 'effective': ${JSON.stringify(axis)}`)
+    throw invalid(`axis must be 'recorded' or 'effective': ${shown(axis)}`)
   }
   if (!isUuid(accountId)) return null
   return read(db, statement, parameters, (json) =>

@@ -2,6 +2,7 @@ import { LedgerError } from './errors.ts'
 import type { OnReject, TransferInput } from './moves.ts'
 import type { Rejected } from './outcomes.ts'
 import type { Transfer } from './records.ts'
+import { shown } from './shown.ts'
 import { metadataText, refuseTransfer } from './validate.ts'
 
 const ON_REJECT: readonly unknown[] = [undefined, 'forget', 'record']
@@ -93,6 +94,6 @@ export const timeText = (time: Date | null | undefined): string | null =>
  */
 export function isRecorded(onReject: OnReject | undefined): boolean {
   if (ON_REJECT.includes(onReject)) return onReject === 'record'
-  const message = `onReject must be 'forget' or 'record': ${String(onReject)}`
+  const message = `onReject must be 'forget' or 'record': ${shown(onReject)}`
   throw new LedgerError('LEDGER_INVALID_OPTION', message)
 }

@@ -6,6 +6,7 @@ import { parametersOf } from './items.ts'
 import type { TransferInput } from './moves.ts'
 import type { JournalResult, Rejected } from './outcomes.ts'
 import type { Metadata } from './records.ts'
+import { requireObject } from './require-object.ts'
 import { call } from './sql/call.ts'
 import { MANY_TYPES } from './sql/many.ts'
 import { write } from './statement.ts'
@@ -42,7 +43,7 @@ export function journalOf(
 ): (db: Executor, journal: JournalInput) => Promise<JournalResult> {
   const statement = call(s, 'journal', 'uuid', 'text', 'jsonb', 'timestamptz', ...MANY_TYPES)
   return async (db, journal) => {
-    const refusal = refuseJournal(journal)
+    const refusal = refuseJournal(requireObject('journal', journal))
     if (refusal !== null) return refusal
     const legs = legsOf(journal)
     if ('outcome' in legs) return legs

@@ -1,5 +1,6 @@
 import { LedgerError } from './errors.ts'
 import { CURRENCIES } from './migrations/0001-currencies.ts'
+import { shown } from './shown.ts'
 import { AMOUNT_MAX, EXPONENT_MAX } from './validate.ts'
 
 declare const currencyOf: unique symbol
@@ -28,7 +29,7 @@ const DECIMAL = /^(-?)(\d{1,40})(?:\.(\d{1,18}))?$/
  */
 export function minor<const C extends string>(currency: C, amountMinor: bigint): Minor<C> {
   if (typeof amountMinor !== 'bigint' || !inRange(amountMinor)) {
-    const message = `An amount of ${currency} is a bigint up to 2^63-1: ${String(amountMinor)}`
+    const message = `An amount of ${shown(currency)} is a bigint up to 2^63-1: ${shown(amountMinor)}`
     throw new LedgerError('LEDGER_INVALID_OPTION', message)
   }
   return amountMinor as Minor<C>
@@ -88,6 +89,6 @@ function digitsOf(currency: string, exponent = EXPONENTS.get(currency)): number 
   if (exponent !== undefined && Number.isInteger(exponent)) {
     if (exponent >= 0 && exponent <= EXPONENT_MAX) return exponent
   }
-  const message = `${currency} has no known number of digits: give it as exponent, 0 to 18`
+  const message = `${shown(currency)} has no known number of digits: give it as exponent, 0 to 18`
   throw new LedgerError('LEDGER_INVALID_OPTION', message)
 }

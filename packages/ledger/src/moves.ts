@@ -9,6 +9,7 @@ import { isRecorded, itemOf, timeText } from './item.ts'
 import type { AmountMinor } from './minor.ts'
 import type { HoldResult, ReleaseResult, TransferResult } from './outcomes.ts'
 import type { Metadata } from './records.ts'
+import { requireObject } from './require-object.ts'
 import { call } from './sql/call.ts'
 import { read, write } from './statement.ts'
 import {
@@ -178,7 +179,7 @@ export function movesOf(s: string): LedgerMoves {
   }
   return {
     async transfer(db, t) {
-      const item = itemOf(t)
+      const item = itemOf(requireObject('transfer', t))
       if ('outcome' in item) return item
       const parameters = [
         item.id,
@@ -194,7 +195,7 @@ export function movesOf(s: string): LedgerMoves {
       return write(db, t.id, calls.transfer, parameters, (json) => decodePosted(json, item))
     },
     async hold(db, h) {
-      const refusal = refuseHold(h)
+      const refusal = refuseHold(requireObject('hold', h))
       if (refusal !== null) return refusal
       const what = [h.amountMinor, h.currency, h.code ?? null, metadataText(h.metadata)]
       const ends = [h.expiresInMs ?? null, isRecorded(h.onReject)]
@@ -202,7 +203,7 @@ export function movesOf(s: string): LedgerMoves {
       return write(db, h.id, calls.hold, parameters, decodeHoldResult)
     },
     async capture(db, c) {
-      const refusal = refuseCapture(c)
+      const refusal = refuseCapture(requireObject('capture', c))
       if (refusal !== null) return refusal
       const id = c.id ?? c.holdId
       const final = oneOf('final', c.final, FINAL) ?? c.amountMinor === undefined
@@ -210,12 +211,12 @@ export function movesOf(s: string): LedgerMoves {
       return write(db, id, calls.capture, parameters, decodeTransferResult)
     },
     async release(db, r) {
-      const refusal = refuseRelease(r)
+      const refusal = refuseRelease(requireObject('release', r))
       if (refusal !== null) return refusal
       return write(db, r.holdId, calls.release, [r.holdId], decodeReleaseResult)
     },
     async reverse(db, r) {
-      const refusal = refuseReverse(r)
+      const refusal = refuseReverse(requireObject('reverse', r))
       if (refusal !== null) return refusal
       const what = [r.amountMinor ?? null, r.code ?? null, metadataText(r.metadata)]
       const parameters = [r.id, r.transferId, ...what, timeText(r.effectiveAt)]

@@ -2,6 +2,7 @@ import { LedgerError } from './errors.ts'
 import type { Executor } from './executor.ts'
 import type { Busy, Unknown } from './outcomes.ts'
 import type { AccountKind } from './records.ts'
+import { shown } from './shown.ts'
 import { call } from './sql/call.ts'
 import { read, write } from './statement.ts'
 import { isTime } from './validate.ts'
@@ -145,6 +146,10 @@ export function periodsOf(s: string): LedgerPeriods {
       return sealed as NonNullable<typeof sealed>
     },
     async sealedPeriods(db, { after, limit = PERIODS_A_PAGE } = {}) {
+      if (after !== undefined && !isTime(after)) {
+        const message = `after must be the date of a period's end: ${shown(after)}`
+        throw new LedgerError('LEDGER_INVALID_OPTION', message)
+      }
       return list(db, after, within('limit', limit, PERIODS_A_PAGE))
     },
     async verifyPeriods(db) {

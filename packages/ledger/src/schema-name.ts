@@ -1,4 +1,5 @@
 import { LedgerError } from './errors.ts'
+import { shown } from './shown.ts'
 
 /** Default schema of a ledger. */
 export const DEFAULT_SCHEMA = 'ledger'
@@ -8,7 +9,7 @@ export function schemaName(schema: string = DEFAULT_SCHEMA): string {
   if (typeof schema !== 'string' || !/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
     throw new LedgerError(
       'LEDGER_INVALID_OPTION',
-      `schema must be lower-case letters, digits and _, at most 63: ${JSON.stringify(schema)}`,
+      `schema must be lower-case letters, digits and _, at most 63: ${shown(schema)}`,
     )
   }
   // Migrations revoke on the whole schema and give it to a role: it must be the ledger's alone.

@@ -1,6 +1,8 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { type Checkpoint, checkpointText } from './checkpoint-format.ts'
 import { LedgerError } from './errors.ts'
+import { requireObject } from './require-object.ts'
+import { shown } from './shown.ts'
 
 /**
  * Signs checkpoints with Ed25519. A port, so that the private key can stay in a KMS: `sign` gets the
@@ -21,23 +23,31 @@ const KEY_ID = /^[A-Za-z0-9._:-]{1,64}$/
  * A signer whose private key is in this process.
  *
  * @throws {@link LedgerError} with code `LEDGER_INVALID_OPTION` when it is not an Ed25519 private
- * key.
+ * key, or `keyId` is none.
  */
 export function ed25519Signer(options: {
   readonly keyId: string
   readonly privateKey: KeyObject
 }): CheckpointSigner {
-  const { keyId, privateKey } = options
-  if (privateKey.type !== 'private' || privateKey.asymmetricKeyType !== 'ed25519') {
+  const { privateKey } = requireObject('ed25519Signer', options)
+  const keyId = plainKeyId(options.keyId)
+  if (privateKey?.type !== 'private' || privateKey.asymmetricKeyType !== 'ed25519') {
     throw new LedgerError('LEDGER_INVALID_OPTION', `privateKey of ${keyId} is not Ed25519's`)
   }
-  return { keyId: plainKeyId(keyId), sign: (bytes) => sign(null, bytes, privateKey) }
+  return { keyId, sign: (bytes) => sign(null, bytes, privateKey) }
+}
+
+/** The signer, or an error before anything is written that it was to sign. */
+export function readSigner(signer: CheckpointSigner): CheckpointSigner {
+  plainKeyId(requireObject('signer', signer).keyId)
+  if (typeof signer.sign === 'function') return signer
+  throw new LedgerError('LEDGER_INVALID_OPTION', `the signer ${signer.keyId} has no sign()`)
 }
 
 /** The key id, or an error. */
 export function plainKeyId(keyId: unknown): string {
   if (typeof keyId === 'string' && KEY_ID.test(keyId)) return keyId
-  const message = `keyId must be 1–64 of A–Z a–z 0–9 . _ : -: ${JSON.stringify(keyId)}`
+  const message = `keyId must be 1–64 of A–Z a–z 0–9 . _ : -: ${shown(keyId)}`
   throw new LedgerError('LEDGER_INVALID_OPTION', message)
 }
 
@@ -46,7 +56,8 @@ export function readPublicKeys(
   keys: PublicKeys | undefined,
 ): ReadonlyMap<string, KeyObject> | undefined {
   if (keys === undefined) return undefined
-  return new Map(Object.entries(keys).map(([keyId, key]) => [plainKeyId(keyId), publicKey(key)]))
+  const entries = Object.entries(requireObject('publicKeys', keys))
+  return new Map(entries.map(([keyId, key]) => [plainKeyId(keyId), publicKey(key)]))
 }
 
 function publicKey(key: KeyObject | string): KeyObject {

@@ -4,8 +4,10 @@ import {
   checkpointText,
   FIRST_LEAF,
   GENESIS_ROOT,
+  readCheckpoint,
   rootHash,
 } from './checkpoint-format.ts'
+import { LedgerError } from './errors.ts'
 import type { Executor } from './executor.ts'
 import { type PublicKeys, readPublicKeys, signatureFaults } from './signer.ts'
 import { call } from './sql/call.ts'
@@ -115,7 +117,14 @@ export function verifierOf(
 ): (db: Executor, options?: VerifyCheckpointsOptions) => Promise<CheckpointVerification> {
   const reader = readerOf(s)
   return async (db, options = {}) => {
-    const { witnesses = [], after = 0, limit = Number.MAX_SAFE_INTEGER, signal } = options
+    const { limit = Number.MAX_SAFE_INTEGER, signal } = options
+    const witnesses = readWitnesses(options.witnesses)
+    const after = within(
+      'after',
+      options.after === undefined ? 0 : options.after,
+      Number.MAX_SAFE_INTEGER,
+      0,
+    )
     const findingsMax = within('findingsMax', options.findingsMax ?? 100, FINDINGS_MAX)
     const rest = within('limit', limit, Number.MAX_SAFE_INTEGER)
     const keys = readPublicKeys(options.publicKeys)
@@ -147,6 +156,12 @@ export function verifierOf(
     compareExtent(await reader.extent(db), last?.no ?? after, witnesses, report)
     return done(findings, checkpoints, null)
   }
+}
+
+function readWitnesses(witnesses: readonly Checkpoint[] = []): readonly Checkpoint[] {
+  if (Array.isArray(witnesses))
+    return witnesses.map((witness) => readCheckpoint('witness', witness))
+  throw new LedgerError('LEDGER_INVALID_OPTION', 'witnesses must be a list of checkpoints')
 }
 
 /** What the comparisons of a checkpoint need of the one before it. */

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto'
 import { ChainSums } from './chain-sum.ts'
-import { type Checkpoint, GENESIS_ROOT, type RootHash, rootHash } from './checkpoint-format.ts'
+import {
+  type Checkpoint,
+  GENESIS_ROOT,
+  readCheckpoint,
+  type RootHash,
+  rootHash,
+} from './checkpoint-format.ts'
 import {
   type EndLine,
   type ExportLine,
@@ -87,9 +93,16 @@ export interface ExportVerification {
  * account's chain, each root and signature; balances follow from amounts and add up to zero in each
  * currency. Trusts nothing but `options`.
  *
+ * `clean` does not show that the newest blocks are there: an export that was cut between two blocks is
+ * clean, and so is an empty one, with `checkpoints: 0`. Compare `last` with the checkpoint that you
+ * expect.
+ *
  * One pass; memory grows with the number of accounts, not with that of rows.
  *
  * @param lines - with or without their newlines; empty ones are passed over
+ *
+ * @throws {@link LedgerError} with code `LEDGER_INVALID_OPTION` for a `previous` that is no
+ * checkpoint, or public keys that are none.
  */
 export async function verifyExport(
   lines: AsyncIterable<string> | Iterable<string>,
@@ -152,8 +165,9 @@ class ExportVerifier {
 
   constructor(options: VerifyExportOptions) {
     this.#keys = readPublicKeys(options.publicKeys)
-    this.#last = options.previous ?? null
-    this.#isFromTheFirst = options.previous === undefined
+    const { previous } = options
+    this.#last = previous === undefined ? null : readCheckpoint('previous', previous)
+    this.#isFromTheFirst = previous === undefined
   }
 
   read(text: string): void {
