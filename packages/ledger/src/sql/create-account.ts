@@ -18,6 +18,11 @@ declare
   v_first ${s}.account_change;
   v_differs text[];
 begin
+  -- The CHECK of a row knows no sum of parts; nothing is in the account yet.
+  if p_floor_minor > 0 or p_ceiling_minor < 0 then
+    raise exception 'account % would start outside its limits', p_id
+      using errcode = 'check_violation';
+  end if;
   insert into ${s}.account (id, currency, kind, floor_minor, ceiling_minor, metadata, shards)
   select p_id, p_currency, p_kind, p_floor_minor, p_ceiling_minor, p_metadata, p_shards
   where exists (select from ${s}.currency where code = p_currency)

@@ -1,3 +1,4 @@
+import { checkMany } from './check-many.ts'
 import { decideAll, knownItem } from './decide-all.ts'
 import { lockRows } from './lock-rows.ts'
 import { MANY_ARGUMENTS, MANY_PARAMETERS } from './many.ts'
@@ -29,7 +30,7 @@ set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_has
 set enable_mergejoin = off set jit = off as $fn$
 declare
 ${state(s)}
-begin
+begin${checkMany}
   for v_round in 1..cardinality(p_ids) + 2 loop
     if v_round > cardinality(p_ids) + 1 then
       raise exception 'an id of a batch is taken and names nothing';
