@@ -259,6 +259,21 @@ describe('a ledger of the first release', () => {
 })
 
 describe('a migration that fails', () => {
+  test("names somebody else's function in the schema and changes nothing", async () => {
+    await using database = await oldLedger()
+    await database.pool.query(`create function ledger.my_report() returns integer
+      language sql as 'select 7'`)
+    await expect(migrateLedger(database.db)).rejects.toMatchObject({
+      code: 'LEDGER_MIGRATION_FAILED',
+      message: expect.stringContaining('ledger.my_report()') as string,
+      cause: { hint: expect.stringContaining('another schema') as string },
+    })
+    expect(await paysAsBefore(database)).toBe('created')
+    await database.pool.query('alter function ledger.my_report() set schema public')
+    await migrateLedger(database.db)
+    expect(await rowsOf(database, 'select public.my_report() as n')).toEqual([{ n: 7 }])
+  })
+
   test.each([
     ['lock_timeout', '55P03'],
     ['statement_timeout', '57014'],

@@ -3,6 +3,31 @@ import { chainBackfill } from './0003-chain-backfill.ts'
 import { rules } from './0003-rules.ts'
 import { dropFunctions } from './drop-functions.ts'
 
+const OF_FIRST_RELEASE = [
+  'account_json',
+  'balance',
+  'capture',
+  'create_account',
+  'entries',
+  'expire_holds',
+  'expired_minor',
+  'get_account',
+  'hold',
+  'hold_json',
+  'known_capture',
+  'known_hold',
+  'known_transfer',
+  'lookup',
+  'refusal',
+  'rejected',
+  'release',
+  'settle_hold',
+  'transfer',
+  'transfer_json',
+  'trial_balance',
+  'verify',
+]
+
 /**
  * Tables of the complete ledger, from those of 0001 without losing a row.
  *
@@ -14,7 +39,7 @@ import { dropFunctions } from './drop-functions.ts'
 export function tablesOf0003(s: string): readonly string[] {
   return [
     // None of them fits the new tables, and the next migration creates all anew.
-    dropFunctions(s),
+    dropFunctions(s, OF_FIRST_RELEASE),
     ...account(s),
     ...transfer(s),
     ...chainBackfill(s),
