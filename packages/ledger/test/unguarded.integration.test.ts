@@ -51,6 +51,41 @@ const unguarding: readonly (readonly [what: string, statement: string, guard: st
     'drop index ledger.transfer_debit_seq',
     'unique index transfer_debit_seq',
   ],
+  [
+    'a trigger that calls another function',
+    `create function public.refuse_change() returns trigger language plpgsql
+      as $$ begin return null; end $$;
+    drop trigger transfer_refuses_update_or_delete on ledger.transfer;
+    create trigger transfer_refuses_update_or_delete before update or delete on ledger.transfer
+      for each statement execute function public.refuse_change()`,
+    'trigger transfer_refuses_update_or_delete',
+  ],
+  [
+    'a trigger that no row fires',
+    `drop trigger book_moves_forward on ledger.book;
+    create trigger book_moves_forward before update on ledger.book for each row
+      when (new.sealed_until < old.sealed_until and false)
+      execute function ledger.refuse_change()`,
+    'trigger book_moves_forward',
+  ],
+  [
+    'a CHECK that every row passes',
+    `alter table ledger.account drop constraint account_sound,
+      add constraint account_sound check (true)`,
+    'constraint account_sound',
+  ],
+  [
+    'a unique index over more columns',
+    `drop index ledger.transfer_debit_seq;
+    create unique index transfer_debit_seq
+      on ledger.transfer (debit_id, debit_shard, debit_seq, id)`,
+    'unique index transfer_debit_seq',
+  ],
+  [
+    'a rule that turns what is asked into nothing',
+    'create rule quiet as on insert to ledger.transfer do instead nothing',
+    'no rule on transfer',
+  ],
 ]
 
 describe('verify', () => {
@@ -58,7 +93,7 @@ describe('verify', () => {
     expect(await found([statement])).toEqual([
       {
         finding: 'guard_missing',
-        subject: guard,
+        subject: expect.stringMatching(new RegExp(`^${guard}( [0-9a-f]{8})?$`)) as string,
         field: 'guard',
         expected: 'in force',
         actual: 'absent, changed or switched off',
