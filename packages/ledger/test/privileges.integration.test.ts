@@ -241,6 +241,11 @@ describe('the auditor', () => {
 })
 
 describe('the auditor at work', () => {
+  test.each(['0', '-1', '600001', 'null'])('cannot close the books waiting %s ms', async (wait) => {
+    const seal = sql`select ledger.seal_book('2025-01-01Z', ${sql.raw(wait)})`.execute(auditor)
+    await expect(seal).rejects.toMatchObject({ code: '22023' })
+  })
+
   test('seals the journal, signs, exports and closes the books', async () => {
     const ledger = createLedger()
     const { privateKey } = generateKeyPairSync('ed25519')

@@ -11,7 +11,7 @@ import { definer } from './definer.ts'
  * not do: a movement that chooses no time takes that of the clock, and does not lock the book.
  *
  * While we wait, new movements wait behind us: hence no longer than `p_wait_max_ms`, or the
- * session's own lock_timeout if that is shorter.
+ * session's own lock_timeout if that is shorter. Zero is refused: to PostgreSQL it is no limit at all.
  *
  * The time of the seal is not before any that was recorded, or else `verify` would take rows that
  * were written before it, by a clock that was set back since, for later ones. Reading every account
@@ -29,6 +29,9 @@ declare
   v_own_ms bigint := (select nullif(setting::bigint, 0) from pg_settings
     where name = 'lock_timeout');
 begin
+  if (p_wait_max_ms between 1 and 600000) is not true then
+    raise exception 'p_wait_max_ms must be from 1 to 600000' using errcode = '22023';
+  end if;
   for v_locked in 0..1 loop
     select * into v_period from ${s}.sealed_period where until = p_until;
     if found then
