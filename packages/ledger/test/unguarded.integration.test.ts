@@ -2,8 +2,10 @@
  * Goal: a guard that somebody took away is missed. Method: each kind is switched off, dropped or
  * made to agree by a superuser; then it is rolled back.
  */
+import { createTestDatabase } from '@payflow/testkit'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { migrateLedger } from '../src/index.ts'
 import { guardsMade } from '../src/sql/guards.ts'
 import { type Books, openBooks } from './support/books.ts'
 
@@ -105,6 +107,14 @@ describe('verify', () => {
     const { rows } = await sql<{ guard: string }>`
       select guard from ledger.present_guards() guard`.execute(books.fx.db)
     expect(guardsMade('ledger').toSorted()).toEqual(rows.map(({ guard }) => guard).toSorted())
+  })
+
+  test('knows them in a schema with the name of a table', async () => {
+    await using database = await createTestDatabase()
+    await migrateLedger(database.db, { schema: 'account' })
+    const { rows } = await sql<{ guard: string }>`
+      select guard from account.present_guards() guard`.execute(database.db)
+    expect(guardsMade('account').toSorted()).toEqual(rows.map(({ guard }) => guard).toSorted())
   })
 
   test('LEDGER-26 names a refusal that was made to agree', async () => {
