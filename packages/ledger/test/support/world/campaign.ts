@@ -8,7 +8,7 @@ import { type Lane, openLane, type Stage } from './stage.ts'
 import { playWorld } from './play.ts'
 
 /** One in so many requests meets a fault. */
-const FAULT_ONE_IN = 14
+const FAULT_ONE_IN = 20
 /** Operations of a world, at most. Half as many at least. */
 const LENGTH_MAX = 160
 
@@ -21,6 +21,8 @@ export interface CampaignOptions {
   readonly seed: number
   /** Give up making a failing sequence smaller after so long. @defaultValue 60000 */
   readonly shrinkMs?: number
+  /** Ends it early: no world begins any more. */
+  readonly signal?: AbortSignal
   /** Most operations of a world. @defaultValue 160 */
   readonly lengthMax?: number
 }
@@ -40,7 +42,8 @@ export async function campaign(stage: Stage, options: CampaignOptions): Promise<
   let failure: Failure | null = null
   let isOver = false
   const house = keepHouse(stage)
-  const isEnough = () => isOver || stage.tally.operations >= options.operations
+  const isEnough = () =>
+    isOver || options.signal?.aborted === true || stage.tally.operations >= options.operations
   const play = async (number: number) => {
     const lane = await openLane(stage.url, number)
     for (let round = 0; !isEnough(); round += 1) {
@@ -110,8 +113,12 @@ async function check(
   }
 }
 
+/** Sequences for worlds that are not compared and shrunk one by one, from a seed. */
+export const sequences = (seed: number, count: number): Operation[][] =>
+  fc.sample(sequence(operation(FAULT_ONE_IN), LENGTH_MAX), { seed, numRuns: count })
+
 /** Different for every world, and the same for the same run: 31 bits, as fast-check takes them. */
-function seedOf(seed: number, lane: number, round: number): number {
+export function seedOf(seed: number, lane: number, round: number): number {
   let mixed =
     Math.imul(seed ^ (lane * 0x9e37_79b1), 0x85eb_ca6b) ^ Math.imul(round + 1, 0xc2b2_ae35)
   mixed = Math.imul(mixed ^ (mixed >>> 15), 0x27d4_eb2f)
@@ -126,9 +133,11 @@ export function describeFailure(failure: Failure): string {
     cause,
     `after ${lines.length} operations, made smaller ${failure.shrinks} times:`,
     ...lines,
-    `again: MODEL_REPLAY=${failure.replay} npm test -- packages/ledger/test/model`,
+    `again: npm run chaos -- ledger --replay ${failure.replay}`,
+    `   or: MODEL_REPLAY=${failure.replay} npm test -- packages/ledger/test/model`,
   ].join('\n')
 }
 
+// Cloned: what fast-check draws has no prototype, and prints so.
 const oneLine = (value: unknown): string =>
-  inspect(value, { depth: 6, breakLength: Number.POSITIVE_INFINITY })
+  inspect(structuredClone(value), { depth: 6, breakLength: Number.POSITIVE_INFINITY, compact: 9 })

@@ -168,7 +168,7 @@ const write: fc.Arbitrary<Drawn> = fc.oneof(
   { weight: 5, arbitrary: capture },
   { weight: 2, arbitrary: release },
   { weight: 3, arbitrary: reverse },
-  { weight: 1, arbitrary: many },
+  { weight: 2, arbitrary: many },
   { weight: 1, arbitrary: journal },
   { weight: 1, arbitrary: open },
   { weight: 2, arbitrary: change },

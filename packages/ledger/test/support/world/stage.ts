@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import {
@@ -24,6 +24,8 @@ export interface Stage {
   readonly tally: Tally
   readonly newModel: () => Model
   readonly unknownIsFailed: boolean
+  /** Key of the checkpoints that are made while worlds are played. */
+  readonly keys: { readonly publicKey: KeyObject; readonly privateKey: KeyObject }
   close(): Promise<void>
 }
 
@@ -89,6 +91,7 @@ export async function openStage(url: string, options: StageOptions = {}): Promis
     tally: new Tally(),
     newModel: options.newModel ?? (() => new Model()),
     unknownIsFailed: options.unknownIsFailed ?? false,
+    keys: generateKeyPairSync('ed25519'),
     close: () => side.db.destroy(),
   }
 }

@@ -41,7 +41,7 @@ export class World {
 
   /** Own accounts, with money on them. */
   async open(): Promise<void> {
-    for (const request of [...OPENING, ...FUNDING]) {
+    for (const request of BEGINNING) {
       this.expectSame(this.model.apply(request), await this.ask(request), request)
     }
   }
@@ -157,3 +157,6 @@ const FUNDING: readonly WriteRequest[] = [
   fund('f2', 'a3', 'bank', 100n),
   fund('f3', 'euros', 'e0', 50n, 'EUR'),
 ]
+
+/** What every world begins with: accounts of its own, and money on some of them. */
+export const BEGINNING: readonly WriteRequest[] = [...OPENING, ...FUNDING]
