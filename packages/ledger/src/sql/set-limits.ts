@@ -17,10 +17,12 @@ declare
   v_account ${s}.account := ${s}.lock_whole(p_id);
   v_new ${s}.account := v_account;
   v_now timestamptz := greatest(clock_timestamp(), v_account.expiry_horizon);
-  v_debits bigint;
-  v_credits bigint;
-  v_available bigint;
-  v_expected bigint;
+  -- Of all parts: numeric, because their sums may pass bigint, where \`whole\` stops.
+  v_balance numeric;
+  v_debits numeric;
+  v_credits numeric;
+  v_available numeric;
+  v_expected numeric;
 begin
   if v_account.id is null then
     return ${s}.rejected('account_not_found', json_build_object('accountId', p_id));
@@ -37,14 +39,17 @@ begin
       'field', case when p_with_floor then 'floorMinor' else 'ceilingMinor' end));
   end if;
 
-  v_debits := v_account.pending_debits_minor - ${s}.expired_minor(p_id, true, v_now);
-  v_credits := v_account.pending_credits_minor - ${s}.expired_minor(p_id, false, v_now);
+  select sum(posted_debits_minor) - sum(posted_credits_minor),
+      sum(pending_debits_minor) - ${s}.expired_minor(p_id, true, v_now),
+      sum(pending_credits_minor) - ${s}.expired_minor(p_id, false, v_now)
+    into v_balance, v_debits, v_credits
+    from ${s}.account where id = p_id or part_of = p_id;
   if v_account.debit_normal then
-    v_available := v_account.posted_debits_minor - v_account.posted_credits_minor - v_credits;
-    v_expected := v_account.posted_debits_minor + v_debits - v_account.posted_credits_minor;
+    v_available := v_balance - v_credits;
+    v_expected := v_balance + v_debits;
   else
-    v_available := v_account.posted_credits_minor - v_account.posted_debits_minor - v_debits;
-    v_expected := v_account.posted_credits_minor + v_credits - v_account.posted_debits_minor;
+    v_available := - v_balance - v_debits;
+    v_expected := - v_balance + v_credits;
   end if;
   if p_with_floor and v_available < v_new.floor_minor then
     return ${s}.rejected('insufficient_funds', json_build_object('accountId', p_id,
