@@ -37,8 +37,8 @@ const verifyReversals = (s: string): string =>
     'transfer_id',
     `
     select r.*, o.amount_minor as original, coalesce(t.amount, 0) as reversed
-    from (select * from ${s}.reversal_total where transfer_id > v_after
-      order by transfer_id limit p_rows) r
+    from (select * from ${s}.reversal_total where transfer_id >= v_after
+      and (p_cursor is null or transfer_id > v_after) order by transfer_id limit p_rows) r
     left join ${s}.transfer o on o.id = r.transfer_id
     cross join lateral (select sum(amount_minor) as amount from ${s}.transfer
       where reverses_id = r.transfer_id) t`,
@@ -77,7 +77,8 @@ const verifyJournals = (s: string): string =>
     'id',
     `
     select j.id, j.legs, t.legs as stored
-    from (select * from ${s}.journal where id > v_after order by id limit p_rows) j
+    from (select * from ${s}.journal where id >= v_after
+      and (p_cursor is null or id > v_after) order by id limit p_rows) j
     cross join lateral (select count(*) as legs from ${s}.transfer
       where journal_id = j.id) t`,
     [

@@ -14,7 +14,8 @@ begin
   return (with
   batch as materialized (
     select h.*, c.amount, c.closed
-    from (select * from ${s}.hold where id > v_after order by id limit p_rows) h
+    from (select * from ${s}.hold where id >= v_after
+      and (p_cursor is null or id > v_after) order by id limit p_rows) h
     cross join lateral (
       select coalesce(sum(t.amount_minor), 0) as amount,
         coalesce(bool_or(t.capture_final), false) as closed

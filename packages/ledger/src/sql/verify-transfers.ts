@@ -32,7 +32,8 @@ const batch = (s: string): string => `
       h.credit_id as h_credit_id, h.currency as h_currency,
       o.kind as o_kind, o.debit_id as o_debit_id, o.credit_id as o_credit_id,
       o.currency as o_currency, r.known as total_known, j.known as journal_known
-    from (select * from ${s}.transfer where id > v_after order by id limit p_rows) t
+    from (select * from ${s}.transfer where id >= v_after
+      and (p_cursor is null or id > v_after) order by id limit p_rows) t
     left join lateral (${account(s, 'debit')}) d on true
     left join lateral (${account(s, 'credit')}) c on true
     left join lateral (select * from ${s}.hold h
