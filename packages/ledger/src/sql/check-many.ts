@@ -8,7 +8,7 @@
  *
  * An id that comes twice without `p_firsts` needs no test here: the unique index refuses its batch.
  */
-export const checkMany = `
+export const checkMany: string = `
   if (array_dims(p_ids) = '[1:' || cardinality(p_ids) || ']'
     and array_dims(p_accounts) = '[1:' || cardinality(p_accounts) || ']'
     ${['debits', 'credits', 'amounts', 'currencies']

@@ -29,4 +29,4 @@ export const listed = `'findings', (select coalesce(json_agg(f), '[]') from (
  * Attributes of the functions that verify. Their plans are long and their batches short: compiling
  * them (JIT) took a second and a half where running them takes a third of one.
  */
-export const verifier = `${definer} set jit = off`
+export const verifier: string = `${definer} set jit = off`
