@@ -1,9 +1,10 @@
-import { createTestDatabase, type TestDatabase } from '@payflow/testkit'
+import { createTestDatabase } from '@payflow/testkit'
 import { type Generated, type Kysely, sql } from 'kysely'
 import { v7 } from 'uuid'
 import type { World } from '../lib/world.ts'
 import type { Move } from './moves.ts'
 import { count, idAt, kyselyOf, openPool, settle } from './ours.ts'
+import { plainEntries } from './plain-entries.ts'
 
 interface Tables {
   'plain.account': { id: string; currency: string; balance: bigint; floor: bigint }
@@ -43,7 +44,8 @@ export async function openSevenStatements(
   via: (url: string) => string = (url) => url,
 ): Promise<SevenStatements> {
   const database = await createTestDatabase({ serverUrl, migrate: (db) => furnish(db, accounts) })
-  const ids = await accountIds(database)
+  const entries = plainEntries(database.db, 'plain')
+  const ids = await entries.accountIds()
   const pool = openPool(via(database.url), connections)
   const db = kyselyOf<Tables>(pool)
   return {
@@ -53,9 +55,9 @@ export async function openSevenStatements(
     },
     compared: 'Σ = 0, rows = calls, balances = Σ entries',
     rows: () => count(database.db, 'plain.transfer'),
-    faults: () => unbalanced(database.db),
+    faults: () => entries.unbalanced(),
     settle: () => settle(database.db),
-    verify: () => lostUpdates(database.db),
+    verify: () => entries.lostUpdates(),
     async close() {
       await pool.end()
       await database.dispose()
@@ -128,26 +130,4 @@ async function furnish(db: Kysely<any>, accounts: number): Promise<void> {
   await sql`create index entry_of_transfer on plain.entry (transfer_id)`.execute(db)
   await sql`insert into plain.account (id, currency, floor)
     select gen_random_uuid(), 'USD', -100000000000 from generate_series(1, ${accounts})`.execute(db)
-}
-
-async function accountIds({ db }: TestDatabase): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`select id from plain.account`.execute(db)
-  return rows.map(({ id }) => id)
-}
-
-async function unbalanced(db: Kysely<any>): Promise<string[]> {
-  const { rows } = await sql<{ sum: string }>`
-    select sum(balance)::text as sum from plain.account`.execute(db)
-  const sum = rows[0]?.sum
-  return sum === '0' ? [] : [`the balances add up to ${sum}`]
-}
-
-async function lostUpdates(db: Kysely<any>): Promise<string[]> {
-  const { rows } = await sql<{ n: string }>`
-    select count(*)::text as n from plain.account a
-    left join (select account_id, sum(amount) as sum from plain.entry group by 1) e
-      on e.account_id = a.id
-    where a.balance <> coalesce(e.sum, 0)`.execute(db)
-  const n = rows[0]?.n
-  return n === '0' ? [] : [`${n} accounts lost updates`]
 }

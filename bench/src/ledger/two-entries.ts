@@ -1,8 +1,9 @@
-import { createTestDatabase, type TestDatabase } from '@payflow/testkit'
+import { createTestDatabase } from '@payflow/testkit'
 import { type Kysely, sql } from 'kysely'
 import type { World } from '../lib/world.ts'
 import type { Move } from './moves.ts'
 import { count, idAt, openPool, settle } from './ours.ts'
+import { plainEntries } from './plain-entries.ts'
 
 /** The design of pgledger, rebuilt. */
 export interface TwoEntries extends World {
@@ -24,7 +25,8 @@ export async function openTwoEntries(
   connections: number,
 ): Promise<TwoEntries> {
   const database = await createTestDatabase({ serverUrl, migrate: (db) => furnish(db, accounts) })
-  const ids = await accountIds(database)
+  const entries = plainEntries(database.db, 'entries2')
+  const ids = await entries.accountIds()
   const pool = openPool(database.url, connections)
   return {
     async transfer({ debit, credit, amountMinor }) {
@@ -37,9 +39,9 @@ export async function openTwoEntries(
     },
     compared: 'Σ = 0, rows = calls, balances = Σ entries',
     rows: () => count(database.db, 'entries2.transfer'),
-    faults: () => unbalanced(database.db),
+    faults: () => entries.unbalanced(),
     settle: () => settle(database.db),
-    verify: () => lostUpdates(database.db),
+    verify: () => entries.lostUpdates(),
     async close() {
       await pool.end()
       await database.dispose()
@@ -132,26 +134,4 @@ async function furnish(db: Kysely<any>, accounts: number): Promise<void> {
   for (const statement of [...tables, transferFunction]) await sql.raw(statement).execute(db)
   await sql`insert into entries2.account (name, currency, allow_negative, allow_positive)
     select 'wallet ' || i, 'USD', true, true from generate_series(1, ${accounts}) i`.execute(db)
-}
-
-async function accountIds({ db }: TestDatabase): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`select id from entries2.account`.execute(db)
-  return rows.map(({ id }) => id)
-}
-
-async function unbalanced(db: Kysely<any>): Promise<string[]> {
-  const { rows } = await sql<{ sum: string }>`
-    select sum(balance)::text as sum from entries2.account`.execute(db)
-  const sum = rows[0]?.sum
-  return Number(sum) === 0 ? [] : [`the balances add up to ${sum}`]
-}
-
-async function lostUpdates(db: Kysely<any>): Promise<string[]> {
-  const { rows } = await sql<{ n: string }>`
-    select count(*)::text as n from entries2.account a
-    left join (select account_id, sum(amount) as sum from entries2.entry group by 1) e
-      on e.account_id = a.id
-    where a.balance <> coalesce(e.sum, 0)`.execute(db)
-  const n = rows[0]?.n
-  return n === '0' ? [] : [`${n} accounts lost updates`]
 }
