@@ -7,6 +7,7 @@ import { batchedCalls, singleCalls } from './cases.ts'
 import { toHot } from './moves.ts'
 import { addHotAccount, kyselyOf, openOurs, type OurWorld } from './ours.ts'
 import { accountsFor, type Part } from './part.ts'
+import { openPgledgerRebuilt } from './pgledger/rebuilt.ts'
 import { openSevenStatements } from './seven-statements.ts'
 import { openTwoEntries } from './two-entries.ts'
 
@@ -15,7 +16,8 @@ const exact = (callers: number) => `exact, ${callers} callers`
 const sharded = (callers: number) => `sharded:16, ${callers} callers`
 const batcher = (callers: number) => `exact through the batcher, ${callers} callers`
 const SEVEN = 'seven-statement Kysely transaction, 16 callers'
-const TWO = 'two-entry design (pgledger), 16 callers'
+const PGLEDGER = 'pgledger, rebuilt faithfully, 16 callers'
+const TWO = 'two-entry design, idealised: the leanest we could write, 16 callers'
 
 /** Everybody pays one account: exact, in parts, and through the batcher. */
 export const hot: Part = async (context, server) => {
@@ -24,6 +26,7 @@ export const hot: Part = async (context, server) => {
   const exactly = toHot(accounts, await addHotAccount(ours, 'exact'))
   const inParts = toHot(accounts, await addHotAccount(ours, 'sharded:16'))
   const seven = await openSevenStatements(server.url, accounts, 16)
+  const pgledger = await openPgledgerRebuilt(server.url, accounts, 16)
   const two = await openTwoEntries(server.url, accounts, 16)
   const toFirst = toHot(accounts, 0)
   const batchers: ReturnType<OurWorld['ledger']['batcher']>[] = []
@@ -39,11 +42,12 @@ export const hot: Part = async (context, server) => {
   })
   cases.push(
     { name: SEVEN, callers: 16, world: seven, call: () => seven.transfer(toFirst()) },
+    { name: PGLEDGER, callers: 16, world: pgledger, call: () => pgledger.transfer(toFirst()) },
     { name: TWO, callers: 16, world: two, call: () => two.transfer(toFirst()) },
   )
   const measured = await inRounds(context, 'hot', cases, roundsOf(context))
   for (const each of batchers) await each.close()
-  await Promise.all([ours.close(), seven.close(), two.close()])
+  await Promise.all([ours.close(), seven.close(), pgledger.close(), two.close()])
   const compare = (over: string, under: string, name: string): Row =>
     ratioRow(name, of(measured, over), of(measured, under))
   const ratios = CALLERS.flatMap((callers) => [
@@ -52,7 +56,8 @@ export const hot: Part = async (context, server) => {
   ])
   ratios.push(
     compare(exact(16), SEVEN, 'exact ÷ seven statements, 16 callers'),
-    compare(exact(16), TWO, 'exact ÷ two-entry design, 16 callers'),
+    compare(exact(16), PGLEDGER, 'exact ÷ pgledger, rebuilt, 16 callers'),
+    compare(exact(16), TWO, 'exact ÷ two-entry design, idealised, 16 callers'),
   )
   return {
     sections: [

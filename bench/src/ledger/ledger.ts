@@ -14,7 +14,7 @@ const parts: Readonly<Record<string, Part>> = { uniform, hot, guarantees, time, 
 /** The claims of the ledger, measured. */
 export const ledger: Bench = {
   about:
-    'The ledger against bare pg, against the transaction everybody writes and against the two-entry design; hot accounts, what each guarantee costs, where the time goes.',
+    'The ledger against bare pg, against the transaction everybody writes, against pgledger rebuilt and against its design idealised; hot accounts, what each guarantee costs, where the time goes.',
   takes: 'at most 10 minutes',
   async run(context) {
     await using server = await openPostgres(context)

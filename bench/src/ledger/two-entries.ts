@@ -5,7 +5,7 @@ import type { Move } from './moves.ts'
 import { count, idAt, openPool, settle } from './ours.ts'
 import { plainEntries } from './plain-entries.ts'
 
-/** The design of pgledger, rebuilt. */
+/** The two-entry design, idealised. */
 export interface TwoEntries extends World {
   /** One named statement of bare `pg`: no wrapper of any kind. */
   transfer(move: Move): Promise<number>
@@ -13,11 +13,14 @@ export interface TwoEntries extends World {
 }
 
 /**
- * A transfer row and two entry rows, `numeric` amounts, prefixed text ids made by the server,
- * foreign keys, an index for each entry lookup, accounts locked with FOR UPDATE in the order of
- * their ids, one plpgsql function that answers the transfer as a row of a view. Written for this
- * benchmark from that description (research of 2026-11): our own statements, not theirs, and with a
- * cheaper id generator. It has no replay by id, no holds, no hashes, no append-only guards.
+ * The leanest two-entry ledger that we could write, as a yardstick for the design: it is nobody's
+ * product, and no measurement of pgledger (that is `pgledger/rebuilt.ts`). As pgledger it has a
+ * transfer row and two entry rows, `numeric` amounts, prefixed text ids made by the server, foreign
+ * keys, accounts locked with FOR UPDATE in the order of their ids and one function that answers the
+ * transfer as a row of a view. Unlike pgledger it makes an id in one expression, locks both accounts
+ * with one statement, takes one transfer and not an array of them, checks limits in place, and has
+ * no index on the transfers but that of their ids. It has no replay by id, no holds, no hashes, no
+ * append-only guards.
  */
 export async function openTwoEntries(
   serverUrl: string,
