@@ -11,6 +11,6 @@ export function within(name: string, value: number, max: number, min = 1): numbe
 /** The value, or an error that names what it may be: callers in JavaScript have no types. */
 export function oneOf<T>(name: string, value: T, choices: readonly T[]): T {
   if (choices.includes(value)) return value
-  const message = `${name} must be one of ${choices.map(String).join(', ')}: ${String(value)}`
+  const message = `${name} must be one of ${choices.map(String).join(', ')}: ${shown(value)}`
   throw new LedgerError('LEDGER_INVALID_OPTION', message)
 }
