@@ -73,6 +73,7 @@ export const FUNCTION_ACCESS: Readonly<Record<string, Access>> = {
   hold_sound: 'private',
   journal_json: 'private',
   keep_horizon: 'private',
+  known_answer: 'private',
   known_capture: 'private',
   known_hold: 'private',
   known_journal: 'private',

@@ -13,6 +13,7 @@ import { freezeAccountFunction } from './freeze-account.ts'
 import { history } from './history.ts'
 import { holdFunction } from './hold.ts'
 import { keepHorizonFunction } from './keep-horizon.ts'
+import { knownAnswerFunction } from './known-answer.ts'
 import { knownCaptureFunction } from './known-capture.ts'
 import { journalFunction } from './journal.ts'
 import { knownHoldFunction } from './known-hold.ts'
@@ -57,6 +58,7 @@ export function functions(s: string): readonly string[] {
     refusalFunction(s),
     captureRefusalFunction(s),
     settleHoldFunction(s),
+    knownAnswerFunction(s),
     knownOtherwiseFunction(s),
     knownTransferFunction(s),
     knownHoldFunction(s),

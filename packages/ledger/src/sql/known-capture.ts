@@ -8,22 +8,17 @@ create or replace function ${s}.known_capture(
 ) returns json language plpgsql volatile as $fn$
 declare
   v_transfer ${s}.transfer;
-  v_differs text[];
 begin
   select * into v_transfer from ${s}.transfer where id = p_id and kind = 'capture';
   if not found then
     return ${s}.known_otherwise(p_id, p_id = p_hold_id);
   end if;
-  v_differs := array_remove(array[
+  return ${s}.known_answer(v_transfer, array[
     case when v_transfer.hold_id <> p_hold_id then 'holdId' end,
     case when v_transfer.remainder <> (p_requested_minor is null)
       or v_transfer.amount_minor <> p_requested_minor then 'amountMinor' end,
     case when v_transfer.capture_final <> p_final then 'final' end,
     case when v_transfer.effective_at is distinct from p_effective_at then 'effectiveAt' end
-    ], null);
-  if cardinality(v_differs) > 0 then
-    return ${s}.conflict(${s}.transfer_json(v_transfer), v_differs);
-  end if;
-  return json_build_object('outcome', 'replayed', 'transfer', ${s}.transfer_json(v_transfer));
+  ]);
 end
 $fn$`

@@ -9,23 +9,18 @@ create or replace function ${s}.known_reversal(
 ) returns json language plpgsql volatile as $fn$
 declare
   v_transfer ${s}.transfer;
-  v_differs text[];
 begin
   select * into v_transfer from ${s}.transfer where id = p_id and kind = 'reversal';
   if not found then
     return ${s}.known_otherwise(p_id, false);
   end if;
-  v_differs := array_remove(array[
+  return ${s}.known_answer(v_transfer, array[
     case when v_transfer.reverses_id <> p_transfer_id then 'transferId' end,
     case when v_transfer.remainder <> (p_requested_minor is null)
       or v_transfer.amount_minor <> p_requested_minor then 'amountMinor' end,
     case when v_transfer.code is distinct from p_code then 'code' end,
     case when v_transfer.metadata is distinct from p_metadata then 'metadata' end,
     case when v_transfer.effective_at is distinct from p_effective_at then 'effectiveAt' end
-    ], null);
-  if cardinality(v_differs) > 0 then
-    return ${s}.conflict(${s}.transfer_json(v_transfer), v_differs);
-  end if;
-  return json_build_object('outcome', 'replayed', 'transfer', ${s}.transfer_json(v_transfer));
+  ]);
 end
 $fn$`

@@ -9,14 +9,13 @@ create or replace function ${s}.known_transfer(
 ) returns json language plpgsql volatile as $fn$
 declare
   v_transfer ${s}.transfer;
-  v_differs text[];
 begin
   select * into v_transfer from ${s}.transfer where id = p_id
     and (kind = 'transfer' or rejection->>'verb' = 'transfer');
   if not found then
     return ${s}.known_otherwise(p_id, false, 'transfer');
   end if;
-  v_differs := array_remove(array[
+  return ${s}.known_answer(v_transfer, array[
     case when v_transfer.debit_id <> p_debit_id then 'debitAccountId' end,
     case when v_transfer.credit_id <> p_credit_id then 'creditAccountId' end,
     case when v_transfer.amount_minor <> p_amount_minor then 'amountMinor' end,
@@ -24,12 +23,6 @@ begin
     case when v_transfer.code is distinct from p_code then 'code' end,
     case when v_transfer.metadata is distinct from p_metadata then 'metadata' end,
     case when v_transfer.effective_at is distinct from p_effective_at then 'effectiveAt' end
-    ], null);
-  if cardinality(v_differs) > 0 then
-    return ${s}.conflict(${s}.transfer_json(v_transfer), v_differs);
-  elsif v_transfer.kind = 'rejection' then
-    return ${s}.previously_rejected(v_transfer);
-  end if;
-  return json_build_object('outcome', 'replayed', 'transfer', ${s}.transfer_json(v_transfer));
+  ]);
 end
 $fn$`
