@@ -1,7 +1,13 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/express/index.ts', 'src/redis/index.ts', 'src/memory/index.ts'],
+  entry: [
+    'src/index.ts',
+    'src/express/index.ts',
+    'src/redis/index.ts',
+    'src/memory/index.ts',
+    'src/testing/index.ts',
+  ],
   format: 'esm',
   dts: true,
   clean: true,

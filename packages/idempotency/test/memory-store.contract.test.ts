@@ -1,9 +1,9 @@
 // The memory store keeps the contract that handlers are tested against.
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { memoryStore } from '../src/memory/index.ts'
-import { acquire, claimRequest, describeStore } from './support/store-contract.ts'
+import { acquire, claimRequest, describeStore } from '../src/testing/index.ts'
 
-describeStore('memoryStore', () => memoryStore())
+describeStore('memoryStore', () => memoryStore(), { describe, it })
 
 it('lets time pass by the clock it is given', async () => {
   let nowMs = 1_000

@@ -1,5 +1,6 @@
 // The Redis store keeps the same contract as the memory store, on a real Redis.
+import { describe, it } from 'vitest'
+import { describeStore } from '../src/testing/index.ts'
 import { isolatedStore } from './support/redis.ts'
-import { describeStore } from './support/store-contract.ts'
 
-describeStore('redisStore', () => isolatedStore())
+describeStore('redisStore', () => isolatedStore(), { describe, it })

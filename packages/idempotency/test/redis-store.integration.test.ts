@@ -7,7 +7,7 @@ import { redisStore } from '../src/redis/index.ts'
 import { connect, isolatedStore } from './support/redis.ts'
 import { countingClient } from './support/counting-client.ts'
 import { severingProxy } from './support/severing-proxy.ts'
-import { acquire, claimRequest } from './support/store-contract.ts'
+import { acquire, claimRequest } from '../src/testing/index.ts'
 
 const unavailable = { code: 'IDEMPOTENCY_STORE_UNAVAILABLE', retryable: true }
 const lease = { leaseMs: 60_000, graceMs: 60_000 }

@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 import type { ClaimHandle, ClaimRequest, IdempotencyStore } from '../src/index.ts'
 import { memoryStore } from '../src/memory/index.ts'
 import { isolatedStore } from './support/redis.ts'
-import { claimRequest } from './support/store-contract.ts'
+import { claimRequest } from '../src/testing/index.ts'
 
 const owner = fc.integer({ min: 0, max: 2 })
 const step = fc.oneof(

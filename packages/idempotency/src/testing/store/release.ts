@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { until } from '../until.ts'
+import type { StoreClause } from './clause.ts'
+import { acquire, claimRequest, completion, lapsed, rival } from './clause.ts'
+
+export const releaseClauses: readonly StoreClause[] = [
+  {
+    title: 'makes the key new, also when asked twice',
+    async check(store) {
+      const request = claimRequest()
+      const handle = await acquire(store, request)
+      assert.equal(await store.release(handle), 'ok')
+      assert.equal(await store.release(handle), 'ok')
+      assert.equal(await store.inspect(request.id), undefined)
+    },
+  },
+  {
+    title: 'IDEM-09 never deletes the claim of the next owner',
+    async check(store) {
+      const { request, handle } = await lapsed(store, { state: 'started' })
+      await acquire(store, rival(request))
+      assert.equal(await store.release(handle), 'stale')
+      assert.equal((await store.inspect(request.id))?.attempt, 2)
+    },
+  },
+  {
+    title: 'never deletes a finished record',
+    async check(store) {
+      const handle = await acquire(store, claimRequest())
+      await store.complete(handle, completion('done'))
+      assert.equal(await store.release(handle), 'stale')
+      assert.equal((await store.inspect(handle.id))?.state, 'completed')
+    },
+  },
+  {
+    title: 'does not let the fence go back for the next first owner',
+    async check(store) {
+      const request = claimRequest()
+      const handle = await acquire(store, request)
+      await store.release(handle)
+      const start = await until('a later claim has a higher fence', async () => {
+        const next = await acquire(store, rival(request))
+        await store.release(next)
+        return next.fence > handle.fence && next
+      })
+      assert.equal(start.attempt, 1)
+    },
+  },
+]
