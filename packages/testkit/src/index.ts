@@ -18,6 +18,11 @@ export { ensureServers, findChromium, lookForServer } from './servers/find.ts'
 export { pingPostgres } from './servers/postgres.ts'
 export { pingRabbitmq } from './servers/rabbitmq.ts'
 export { pingRedis } from './servers/redis.ts'
+export {
+  startRedisCluster,
+  type RedisCluster,
+  type RedisClusterOptions,
+} from './servers/redis-cluster.ts'
 export type { Server, ServerKind, ServerOptions } from './servers/server.ts'
 export {
   startPostgres,

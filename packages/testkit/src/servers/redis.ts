@@ -19,6 +19,15 @@ export interface RedisRecipeOptions {
   readonly dataDir: string
   readonly port: number
   readonly password?: string | undefined
+  readonly settings?: Readonly<Record<string, string>> | undefined
+}
+
+/** Settings of redis.conf as arguments of redis-server. A value may be several words. */
+export function redisArguments(settings: Readonly<Record<string, string>> = {}): {
+  [argument: string]: string
+} {
+  const named = Object.entries(settings).map(([name, value]) => [`--${name}`, value])
+  return Object.fromEntries(named) as Record<string, string>
 }
 
 /** An append-only Redis: what it has answered survives its own death by SIGKILL. */
@@ -38,6 +47,7 @@ export function redisRecipe(options: RedisRecipeOptions): Recipe {
     '--save': '',
     '--maxmemory-policy': 'noeviction',
     ...(password === undefined ? {} : { '--requirepass': password }),
+    ...redisArguments(options.settings),
   }
   return {
     kind: 'redis',

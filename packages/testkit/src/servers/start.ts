@@ -8,7 +8,7 @@ import { pingPostgres, postgresRecipe } from './postgres.ts'
 import { ProcessServer } from './process-server.ts'
 import { pingRabbitmq, rabbitmqRecipe } from './rabbitmq.ts'
 import type { Recipe } from './recipe.ts'
-import { pingRedis, redisRecipe } from './redis.ts'
+import { pingRedis, redisArguments, redisRecipe } from './redis.ts'
 import type { Server, ServerKind, ServerOptions } from './server.ts'
 
 export interface PostgresOptions extends ServerOptions {
@@ -23,6 +23,8 @@ export interface PostgresOptions extends ServerOptions {
 export interface RedisOptions extends ServerOptions {
   /** @defaultValue none */
   readonly password?: string
+  /** Extra settings of redis.conf, `{ 'maxmemory-policy': 'volatile-lru' }` for example. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 export interface RabbitmqOptions extends ServerOptions {
@@ -82,14 +84,14 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Serv
 
 /** Starts a private append-only Redis and resolves when it answers. Errors as {@link startPostgres}. */
 export async function startRedis(options: RedisOptions = {}): Promise<Server> {
-  const { password } = options
+  const { password, settings } = options
   const found = await findServer('redis', options.announce)
   const port = options.port ?? (await freePort())
   const place = placeFor('redis', options)
   if (found.from === 'binaries') {
     const dataDir = place.dataDir
     return startProcess(
-      redisRecipe({ binaries: found.binaries, dataDir, port, password }),
+      redisRecipe({ binaries: found.binaries, dataDir, port, password, settings }),
       options,
       place,
     )
@@ -97,6 +99,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<Server> {
   const login = password === undefined ? '' : `:${encodeURIComponent(password)}@`
   const url = `redis://${login}127.0.0.1:${port}`
   const secret = password === undefined ? [] : ['--requirepass', password]
+  const extra = Object.entries(redisArguments(settings)).flat()
   const recipe: ContainerRecipe = {
     kind: 'redis',
     image: 'redis:7.4-alpine',
@@ -105,7 +108,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<Server> {
     containerPort: 6379,
     containerDataDir: '/data',
     environment: {},
-    command: ['redis-server', '--appendonly', 'yes', '--save', '', ...secret],
+    command: ['redis-server', '--appendonly', 'yes', '--save', '', ...secret, ...extra],
     probe: () => pingRedis(url),
   }
   return startContainer(recipe, options, place)
