@@ -25,7 +25,7 @@ export const hot: Part = async (context, server) => {
   const ours = await openOurs({ serverUrl: server.url, accounts })
   const exactly = toHot(accounts, await addHotAccount(ours, 'exact'))
   const inParts = toHot(accounts, await addHotAccount(ours, 'sharded:16'))
-  const seven = await openSevenStatements(server.url, accounts, 16)
+  const seven = await openSevenStatements({ serverUrl: server.url, accounts, connections: 16 })
   const pgledger = await openPgledgerRebuilt(server.url, accounts, 16)
   const two = await openTwoEntries(server.url, accounts, 16)
   const toFirst = toHot(accounts, 0)

@@ -7,9 +7,18 @@ import { openPostgres } from '../lib/postgres.ts'
 import type { Bench } from '../lib/context.ts'
 import type { Part } from './part.ts'
 import { uniform } from './uniform.ts'
+import { writings } from './writings.ts'
 import type { Claim, Section } from '../lib/result.ts'
 
-const parts: Readonly<Record<string, Part>> = { uniform, hot, guarantees, time, network, snapshot }
+const parts: Readonly<Record<string, Part>> = {
+  uniform,
+  writings,
+  hot,
+  guarantees,
+  time,
+  network,
+  snapshot,
+}
 
 /** The claims of the ledger, measured. */
 export const ledger: Bench = {

@@ -25,7 +25,12 @@ export const network: Part = async (context, server) => {
     return there.href
   }
   const ours = await openOurs({ serverUrl: server.url, accounts })
-  const seven = await openSevenStatements(server.url, accounts, CALLERS, via)
+  const seven = await openSevenStatements({
+    serverUrl: server.url,
+    accounts,
+    connections: CALLERS,
+    via,
+  })
   const db = kyselyOf(preparedStatements(ours.pool(CALLERS, undefined, via(ours.database.url))))
   const uniformly = uniform(accounts)
   const hotly = toHot(accounts, await addHotAccount(ours, 'exact'))

@@ -27,30 +27,53 @@ interface Tables {
 
 /** The transaction that most teams write first. */
 export interface SevenStatements extends World {
-  /** BEGIN, insert transfer, lock both accounts, update, update, insert entries, COMMIT. */
   transfer(move: Move): Promise<number>
   close(): Promise<void>
 }
 
+export interface SevenStatementsOptions {
+  readonly serverUrl: string
+  readonly accounts: number
+  readonly connections: number
+  /** Another address of the same database. */
+  readonly via?: (url: string) => string
+  readonly writing?: Writing
+}
+
+/** How the transaction is written. */
+export interface Writing {
+  /** From the transfer to both accounts, from an entry to its account and its transfer. */
+  readonly foreignKeys: boolean
+  /** Locks both accounts before the transfer is inserted, and not after. */
+  readonly lockFirst: boolean
+  /** A statement for each lock and each entry; every write answers its row, as repositories do. */
+  readonly rowByRow: boolean
+}
+
 /**
- * Written with care: accounts locked in the order of their ids, the floor looked at under the lock,
- * both entries in one insert. No foreign keys, which would make this order of work deadlock
- * (LEDGER-03).
+ * BEGIN, insert the transfer, lock both accounts in the order of their ids, look at the floor, two
+ * updates, one insert of both entries, COMMIT. No foreign keys, which would make this order of work
+ * deadlock (LEDGER-03).
  */
+export const withCare: Writing = { foreignKeys: false, lockFirst: false, rowByRow: false }
+
 export async function openSevenStatements(
-  serverUrl: string,
-  accounts: number,
-  connections: number,
-  via: (url: string) => string = (url) => url,
+  options: SevenStatementsOptions,
 ): Promise<SevenStatements> {
-  const database = await createTestDatabase({ serverUrl, migrate: (db) => furnish(db, accounts) })
+  const { serverUrl, accounts, connections, via = (url) => url, writing = withCare } = options
+  const database = await createTestDatabase({
+    serverUrl,
+    migrate: (db) => furnish(db, accounts, writing),
+  })
   const entries = plainEntries(database.db, 'plain')
   const ids = await entries.accountIds()
   const pool = openPool(via(database.url), connections)
   const db = kyselyOf<Tables>(pool)
+  const post = posting(writing)
   return {
-    async transfer(move) {
-      await post(db, idAt(ids, move.debit), idAt(ids, move.credit), move.amountMinor)
+    async transfer({ debit, credit, amountMinor }) {
+      const order = { debitId: idAt(ids, debit), creditId: idAt(ids, credit), amountMinor }
+      await db.transaction().execute((trx) => post(trx, order))
       return 1
     },
     compared: 'Σ = 0, rows = calls, balances = Σ entries',
@@ -65,58 +88,80 @@ export async function openSevenStatements(
   }
 }
 
-function post(
-  db: Kysely<Tables>,
-  debitId: string,
-  creditId: string,
-  amount: bigint,
-): Promise<void> {
-  return db.transaction().execute(async (trx) => {
+interface Order {
+  readonly debitId: string
+  readonly creditId: string
+  readonly amountMinor: bigint
+}
+
+type Post = (trx: Kysely<Tables>, order: Order) => Promise<void>
+
+const posting =
+  ({ lockFirst, rowByRow }: Writing): Post =>
+  async (trx, order) => {
+    const { debitId, creditId, amountMinor } = order
     const id = v7()
-    const row = {
-      id,
-      debit_id: debitId,
-      credit_id: creditId,
-      amount,
-      currency: 'USD',
-      code: 'payment',
-    }
-    await trx.insertInto('plain.transfer').values(row).execute()
-    const locked = await trx
-      .selectFrom('plain.account')
-      .selectAll()
-      .where('id', 'in', [debitId, creditId])
-      .orderBy('id')
-      .forUpdate()
-      .execute()
+    if (!lockFirst) await insertTransfer(trx, id, order, rowByRow)
+    const locked = await lock(trx, [debitId, creditId].toSorted(), rowByRow)
     const debit = locked.find((account) => account.id === debitId)
     const credit = locked.find((account) => account.id === creditId)
     if (debit?.currency !== 'USD' || credit?.currency !== 'USD') throw new Error('no such account')
     // The driver gives bigint columns as text.
-    const debitAfter = BigInt(debit.balance) - amount
-    const creditAfter = BigInt(credit.balance) + amount
+    const debitAfter = BigInt(debit.balance) - amountMinor
+    const creditAfter = BigInt(credit.balance) + amountMinor
     if (debitAfter < BigInt(debit.floor)) throw new Error('insufficient funds')
-    await trx
-      .updateTable('plain.account')
-      .set({ balance: debitAfter })
-      .where('id', '=', debitId)
-      .execute()
-    await trx
-      .updateTable('plain.account')
-      .set({ balance: creditAfter })
-      .where('id', '=', creditId)
-      .execute()
-    await trx
-      .insertInto('plain.entry')
-      .values([
-        { transfer_id: id, account_id: debitId, amount: -amount, balance_after: debitAfter },
-        { transfer_id: id, account_id: creditId, amount, balance_after: creditAfter },
-      ])
-      .execute()
+    if (lockFirst) await insertTransfer(trx, id, order, rowByRow)
+    await setBalance(trx, debitId, debitAfter, rowByRow)
+    await setBalance(trx, creditId, creditAfter, rowByRow)
+    const entries = [
+      { transfer_id: id, account_id: debitId, amount: -amountMinor, balance_after: debitAfter },
+      { transfer_id: id, account_id: creditId, amount: amountMinor, balance_after: creditAfter },
+    ]
+    if (!rowByRow) {
+      await trx.insertInto('plain.entry').values(entries).execute()
+      return
+    }
+    for (const entry of entries) {
+      await trx.insertInto('plain.entry').values(entry).returningAll().executeTakeFirstOrThrow()
+    }
+  }
+
+async function insertTransfer(
+  trx: Kysely<Tables>,
+  id: string,
+  { debitId, creditId, amountMinor }: Order,
+  answer: boolean,
+): Promise<void> {
+  const insert = trx.insertInto('plain.transfer').values({
+    id,
+    debit_id: debitId,
+    credit_id: creditId,
+    amount: amountMinor,
+    currency: 'USD',
+    code: 'payment',
   })
+  await (answer ? insert.returningAll().executeTakeFirstOrThrow() : insert.execute())
 }
 
-async function furnish(db: Kysely<any>, accounts: number): Promise<void> {
+async function lock(trx: Kysely<Tables>, ids: readonly string[], oneByOne: boolean) {
+  const accounts = trx.selectFrom('plain.account').selectAll().forUpdate()
+  if (!oneByOne) return accounts.where('id', 'in', ids).orderBy('id').execute()
+  const locked = []
+  for (const id of ids) locked.push(await accounts.where('id', '=', id).executeTakeFirstOrThrow())
+  return locked
+}
+
+async function setBalance(
+  trx: Kysely<Tables>,
+  id: string,
+  balance: bigint,
+  answer: boolean,
+): Promise<void> {
+  const update = trx.updateTable('plain.account').set({ balance }).where('id', '=', id)
+  await (answer ? update.returningAll().executeTakeFirstOrThrow() : update.execute())
+}
+
+async function furnish(db: Kysely<any>, accounts: number, writing: Writing): Promise<void> {
   await sql`create schema plain`.execute(db)
   await sql`create table plain.account (id uuid primary key, currency text not null,
     balance bigint not null default 0, floor bigint not null) with (fillfactor = 50)`.execute(db)
@@ -128,6 +173,14 @@ async function furnish(db: Kysely<any>, accounts: number): Promise<void> {
     balance_after bigint not null, created_at timestamptz not null default now())`.execute(db)
   await sql`create index entry_of_account on plain.entry (account_id, id)`.execute(db)
   await sql`create index entry_of_transfer on plain.entry (transfer_id)`.execute(db)
+  if (writing.foreignKeys) {
+    await sql`alter table plain.transfer
+      add foreign key (debit_id) references plain.account (id),
+      add foreign key (credit_id) references plain.account (id)`.execute(db)
+    await sql`alter table plain.entry
+      add foreign key (account_id) references plain.account (id),
+      add foreign key (transfer_id) references plain.transfer (id)`.execute(db)
+  }
   await sql`insert into plain.account (id, currency, floor)
     select gen_random_uuid(), 'USD', -100000000000 from generate_series(1, ${accounts})`.execute(db)
 }

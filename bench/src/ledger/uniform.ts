@@ -35,7 +35,7 @@ export const uniform: Part = async (context, server) => {
   const accounts = accountsFor(context)
   const move = uniformly(accounts)
   const ours = await openOurs({ serverUrl: server.url, accounts })
-  const seven = await openSevenStatements(server.url, accounts, CALLERS)
+  const seven = await openSevenStatements({ serverUrl: server.url, accounts, connections: CALLERS })
   const pgledger = await openPgledgerRebuilt(server.url, accounts, CALLERS)
   const two = await openTwoEntries(server.url, accounts, CALLERS)
   const pool = ours.pool(CALLERS)
