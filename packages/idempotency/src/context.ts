@@ -2,6 +2,10 @@
 export interface IdempotencyContext {
   /** The key, canonical (without the quotes of a structured-field string). */
   readonly key: string
+  /** The record's id: a hash over scope, operation and key, safe to print and to store. */
+  readonly id: string
+  /** SHA-256 of what must be equal in a retry, 32 bytes. */
+  readonly fingerprint: Uint8Array
   /** 1 for the first execution; more when an earlier owner's claim lapsed. */
   readonly attempt: number
   /**

@@ -79,7 +79,7 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
     try {
       result = await this.#options.store.claim(request)
     } catch (cause) {
-      return this.#withoutStore(cause, operation, subject, policy)
+      return this.#withoutStore(cause, operation, request, policy)
     }
     if (isUnreadable(result) && policy.onStoreFailure === 'open') {
       // The store answers and cannot tell: no different, for this key, from a store that is down.
@@ -87,7 +87,7 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
         'IDEMPOTENCY_STORE_UNAVAILABLE',
         'the record is unreadable',
       )
-      return this.#withoutStore(cause, operation, subject, policy)
+      return this.#withoutStore(cause, operation, request, policy)
     }
     if (result.verdict !== 'acquired') return this.#refuse(result, subject)
     const claim = new OwnedClaim({
@@ -165,12 +165,13 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
   #withoutStore(
     cause: unknown,
     operation: Operation<Request>,
-    subject: { id: string; operation: string },
+    request: ClaimRequest,
     policy: ResolvedPolicy,
   ): Decision {
     const degraded = policy.onStoreFailure === 'open'
+    const subject = { id: request.id, operation: operation.name }
     this.#emit({ type: 'store_failed', ...subject, degraded, cause })
-    if (degraded) return { decision: 'execute', claim: degradedClaim(subject.id, operation.key) }
+    if (degraded) return { decision: 'execute', claim: degradedClaim(request, operation.key) }
     const error = IdempotencyError.is(cause)
       ? cause
       : new IdempotencyError('IDEMPOTENCY_STORE_UNAVAILABLE', 'the store gave no answer', { cause })

@@ -9,6 +9,11 @@
  *   compared.
  * - `IDEMPOTENCY_STORE_UNAVAILABLE`: the store gave no answer within its deadline.
  * - `IDEMPOTENCY_LEASE_LOST`: the claim belongs to another owner now, or may do so.
+ * - `IDEMPOTENCY_KEY_REUSED`: the guard has the effect of another request under this key.
+ * - `IDEMPOTENCY_GUARD_UNFINISHED`: the guard was taken by work that never finished, or is taken in
+ *   this transaction already.
+ * - `IDEMPOTENCY_GUARD_NOT_MIGRATED`: the guard's table is missing or too old.
+ * - `IDEMPOTENCY_RESULT_INVALID`: the result of guarded work cannot be written as JSON.
  */
 export type IdempotencyErrorCode =
   | 'IDEMPOTENCY_OPTIONS_INVALID'
@@ -18,6 +23,10 @@ export type IdempotencyErrorCode =
   | 'IDEMPOTENCY_BODY_NOT_PARSED'
   | 'IDEMPOTENCY_STORE_UNAVAILABLE'
   | 'IDEMPOTENCY_LEASE_LOST'
+  | 'IDEMPOTENCY_KEY_REUSED'
+  | 'IDEMPOTENCY_GUARD_UNFINISHED'
+  | 'IDEMPOTENCY_GUARD_NOT_MIGRATED'
+  | 'IDEMPOTENCY_RESULT_INVALID'
 
 const brand = Symbol.for('@payflow/idempotency.error')
 const retryableCodes: ReadonlySet<IdempotencyErrorCode> = new Set(['IDEMPOTENCY_STORE_UNAVAILABLE'])

@@ -137,6 +137,8 @@ export class OwnedClaim implements Claim {
     const { handle, id, key } = this.#parts
     return {
       key,
+      id,
+      fingerprint: handle.fingerprint,
       attempt: handle.attempt,
       fence: handle.fence,
       degraded: false,
