@@ -24,6 +24,10 @@ export interface Checkpoint {
   readonly previousRoot: string
   /** PostgreSQL's clock, microseconds since 1970. */
   readonly createdAtMicros: number
+  /**
+   * In the order of `keyId`, then of `signature`. A key id may be there more than once: whoever may
+   * sign can write any id, and what counts is the signature that the key verifies.
+   */
   readonly signatures: readonly CheckpointSignature[]
 }
 

@@ -31,9 +31,10 @@ export interface LedgerCheckpoints {
    * minute or so, and send what it returns to a witness. A run looks at every account once, whether
    * it moved or not: with millions of them it takes seconds, so run it less often.
    *
-   * With a signer, a newest checkpoint that lacks this key's signature gets it as well. Older ones
-   * do not: to sign what somebody else wrote needs a look first; see
-   * {@link LedgerCheckpoints.signCheckpoint}.
+   * With a signer, the newest checkpoint is signed in every run, also when there was nothing to seal:
+   * a key id under it does not show that the key has signed. The same signature again changes
+   * nothing. Older checkpoints are left alone: to sign what somebody else wrote needs a look first;
+   * see {@link LedgerCheckpoints.signCheckpoint}.
    *
    * @throws {@link LedgerError} `LEDGER_INVALID_OPTION` for a signer that is none, or inside a
    * transaction: what is signed must not be rolled back. What the signer throws is passed on; the checkpoint then stands
@@ -45,7 +46,7 @@ export interface LedgerCheckpoints {
   ): Promise<CheckpointResult>
   /**
    * Adds a signature to a checkpoint: one that a crash left unsigned, or that of one more witness
-   * who has verified it. Signs exactly what it is given.
+   * who has verified it. Signs exactly what it is given. Adds nothing when this signature is there.
    *
    * @returns the checkpoint with all its signatures, or null when the ledger does not have it,
    * letter for letter.
@@ -110,7 +111,7 @@ export function checkpointsOf(s: string): LedgerCheckpoints {
       const result = await write(db, 'checkpoint', calls.make, [], (json) => json as Sealed)
       if (signer === undefined || !('checkpoint' in result)) return result
       const { checkpoint } = result
-      if (checkpoint === null || isSigned(checkpoint, signer)) return result
+      if (checkpoint === null) return result
       return { ...result, checkpoint: (await signed(db, checkpoint, signer)) ?? checkpoint }
     },
     async signCheckpoint(db, { checkpoint, signer }) {
@@ -126,9 +127,6 @@ export function checkpointsOf(s: string): LedgerCheckpoints {
 }
 
 type Sealed = Extract<CheckpointResult, { checkpoint: unknown }>
-
-const isSigned = (checkpoint: Checkpoint, { keyId }: CheckpointSigner): boolean =>
-  checkpoint.signatures.some((signature) => signature.keyId === keyId)
 
 function refuseTransaction(db: Executor): void {
   if (!db.isTransaction) return

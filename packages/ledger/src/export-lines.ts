@@ -13,7 +13,7 @@ export interface CheckpointLine extends Omit<Checkpoint, 'signatures'> {
   readonly format: 'payflow-ledger-export-1'
 }
 
-/** After the first line, one for each signature. These alone may still be added to. */
+/** After the first line, one for each signature, in their order. These alone may be added to. */
 export interface SignatureLine extends CheckpointSignature {
   readonly type: 'signature'
 }

@@ -11,6 +11,7 @@ import { shown } from './shown.ts'
 export interface CheckpointSigner {
   /** Name of the key, 1–64 characters of `A–Z a–z 0–9 . _ : -`. Never give it to another key. */
   readonly keyId: string
+  /** The same bytes get the same signature, as is Ed25519's way: a second one is kept as well. */
   sign(bytes: Uint8Array): Uint8Array | Promise<Uint8Array>
 }
 
@@ -70,7 +71,10 @@ function publicKey(key: KeyObject | string): KeyObject {
   throw new LedgerError('LEDGER_INVALID_OPTION', "a public key is not Ed25519's")
 }
 
-/** What is wrong with the signatures of a checkpoint; each key we do not know is passed over. */
+/**
+ * What is wrong with the signatures of a checkpoint; each key we do not know is passed over. One that
+ * verifies speaks for its key, whatever else somebody has put under the same id.
+ */
 export function signatureFaults(
   checkpoint: Checkpoint,
   keys: ReadonlyMap<string, KeyObject>,
@@ -78,10 +82,11 @@ export function signatureFaults(
   const text = Buffer.from(checkpointText(checkpoint))
   const known = checkpoint.signatures.filter(({ keyId }) => keys.has(keyId))
   if (known.length === 0) return [{ fault: 'unsigned', keyId: null }]
-  return known
-    .filter(({ keyId, signature }) => {
-      const key = keys.get(keyId) as KeyObject
-      return !verify(null, text, key, Buffer.from(signature, 'hex'))
-    })
-    .map(({ keyId }) => ({ fault: 'invalid', keyId }))
+  const verified = known.filter(({ keyId, signature }) => {
+    const key = keys.get(keyId) as KeyObject
+    return verify(null, text, key, Buffer.from(signature, 'hex'))
+  })
+  const invalid = new Set(known.map(({ keyId }) => keyId))
+  for (const { keyId } of verified) invalid.delete(keyId)
+  return [...invalid].map((keyId) => ({ fault: 'invalid', keyId }))
 }

@@ -55,7 +55,8 @@ export interface VerifyCheckpointsOptions {
  * - `checkpoint_root_mismatch`: its root does not follow from its leaves and the root before, or its
  *   count of rows from its leaves
  * - `checkpoint_unsigned`: none of the public keys has signed it
- * - `checkpoint_signature_invalid`: a signature of one of the public keys is not for what it says
+ * - `checkpoint_signature_invalid`: under the id of one of the public keys there are signatures, and
+ *   none of them is that key's for what the checkpoint says
  * - `checkpoint_regression`: the journal is shorter than what was sealed: its tail was cut off, or a
  *   failover lost rows
  * - `checkpoint_rewritten`: the journal has another row in a sealed place, or the ledger another

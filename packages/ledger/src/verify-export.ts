@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { ChainSums } from './chain-sum.ts'
 import {
   type Checkpoint,
+  type CheckpointSignature,
   GENESIS_ROOT,
   readCheckpoint,
   type RootHash,
@@ -149,6 +150,9 @@ type About = Partial<Pick<ExportFinding, 'subject' | 'field' | 'expected' | 'act
 const keyOf = (accountId: string, shard: number): string =>
   `${accountId}/${String(shard).padStart(2, '0')}`
 
+// No character of a key id sorts before the space.
+const placeOf = ({ keyId, signature }: CheckpointSignature): string => `${keyId} ${signature}`
+
 class ExportVerifier {
   readonly #keys: ReturnType<typeof readPublicKeys>
   readonly #sums = new ChainSums()
@@ -208,8 +212,9 @@ class ExportVerifier {
     if (block.transfers > 0) return false
     if (line.type === 'leaf') return this.#leaf(block, line)
     const { keyId, signature } = line
-    const lastKeyId = block.checkpoint.signatures.at(-1)?.keyId ?? ''
-    if (block.lastLeaf !== '' || keyId <= lastKeyId) return false
+    const before = block.checkpoint.signatures.at(-1)
+    const follows = before === undefined || placeOf(line) > placeOf(before)
+    if (block.lastLeaf !== '' || !follows) return false
     const signatures = [...block.checkpoint.signatures, { keyId, signature }]
     block.checkpoint = { ...block.checkpoint, signatures }
     return true

@@ -289,6 +289,16 @@ describe('verifyExport', () => {
     expect(await kinds(alter(sound, pick, change))).toEqual(names)
   })
 
+  test('LEDGER-26 takes several signatures of one key, of which one is right, in one order', async () => {
+    const rubbish = { type: 'signature', keyId: 'auditor', signature: '0'.repeat(128) }
+    const signedWith = (change: (line: any) => unknown) =>
+      kinds(alter(sound, ofBlock('signature', 2), change))
+    expect(await signedWith((line) => [rubbish, line])).toEqual([])
+    expect(await signedWith((line) => [line, rubbish])).toEqual(['line_misplaced'])
+    expect(await signedWith((line) => [rubbish, line, line])).toEqual(['line_misplaced'])
+    expect(await signedWith(() => rubbish)).toEqual(['checkpoint_signature_invalid'])
+  })
+
   test('LEDGER-26 names blocks that are missing', async () => {
     const starts = sound.flatMap((line, at) =>
       line.startsWith('{"type":"checkpoint"') ? [at] : [],

@@ -5,7 +5,13 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Checkpoint, ed25519Signer, type VerifyCheckpointsOptions } from '../src/index.ts'
+import {
+  type Checkpoint,
+  type CheckpointSignature,
+  ed25519Signer,
+  type VerifyCheckpointsOptions,
+  verifyExport,
+} from '../src/index.ts'
 import { type Fixture, movement, openFixture } from './support/fixture.ts'
 import { cutTail, recomputeCheckpoints, repair, tamper } from './support/tamper.ts'
 
@@ -126,6 +132,44 @@ describe('verifyCheckpoints', () => {
     const moved = `update ledger.checkpoint set created_at = created_at + interval '1 us' where no = 2`
     await tamper(fx.db, moved)
     expect(await found({ publicKeys })).toEqual(['signature_invalid 2', 'signature_invalid 3'])
+  })
+
+  test('LEDGER-26 finds the signature of a key behind rubbish that was there first', async () => {
+    await fx.ledger.transfer(fx.db, movement(from, to, 10n))
+    for (const byte of [0x00, 0xff]) {
+      const rubbish = { keyId: signer.keyId, sign: () => Buffer.alloc(64, byte) }
+      await fx.ledger.checkpoint(fx.db, { signer: rubbish })
+    }
+    expect(await found()).toEqual(['signature_invalid 4'])
+    const late = await fx.ledger.checkpoint(fx.db, { signer })
+    expect(late).toMatchObject({
+      outcome: 'unchanged',
+      checkpoint: {
+        signatures: [
+          { keyId: 'auditor', signature: '00'.repeat(64) },
+          { keyId: 'auditor', signature: expect.stringMatching(/^[0-9a-f]{128}$/) as string },
+          { keyId: 'auditor', signature: 'ff'.repeat(64) },
+        ],
+      },
+    })
+    expect(await found()).toEqual([])
+    const { clean } = await verifyExport(fx.ledger.exportNdjson(fx.db), { publicKeys })
+    expect(clean).toBe(true)
+    // The same again is no other; nor does one key's help another, or one checkpoint's the next.
+    expect(await fx.ledger.checkpoint(fx.db, { signer })).toEqual(late)
+    const others = { auditor: keys.publicKey, other: generateKeyPairSync('ed25519').publicKey }
+    expect(await found({ publicKeys: others })).toEqual([])
+    const [own] = witnesses[0]?.signatures as [CheckpointSignature]
+    const replayed = { keyId: 'other', sign: () => Buffer.from(own.signature, 'hex') }
+    await fx.ledger.checkpoint(fx.db, { signer: replayed })
+    expect(await found({ publicKeys: others })).toEqual(['signature_invalid 4'])
+  })
+
+  test('LEDGER-26 keeps no signature of a length that an export would be refused for', async () => {
+    const c = witnesses[0] as Checkpoint
+    const signed = sql`select ledger.sign_checkpoint(${c.no}, ${c.transfers}, ${c.root},
+      ${c.previousRoot}, ${c.createdAtMicros}, 'auditor', '00')`.execute(fx.db)
+    await expect(signed).rejects.toMatchObject({ code: '23514' })
   })
 
   test.each([

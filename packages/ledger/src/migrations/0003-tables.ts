@@ -188,11 +188,14 @@ const audit = (s: string): readonly string[] => [
 )`,
   `create index checkpoint_leaf_of_account
     on ${s}.checkpoint_leaf (account_id, shard, checkpoint_no desc)`,
+  // The signature is part of the key: who may sign cannot be told here, and whoever comes first with
+  // rubbish must not keep the owner of the key out.
   `create table ${s}.checkpoint_signature (
   checkpoint_no bigint not null,
   key_id text not null constraint checkpoint_signature_key check (key_id ~ '^[A-Za-z0-9._:-]{1,64}$'),
-  signature bytea not null,
+  signature bytea not null
+    constraint checkpoint_signature_length check (octet_length(signature) = 64),
   created_at timestamptz not null default clock_timestamp(),
-  constraint checkpoint_signature_pkey primary key (checkpoint_no, key_id)
+  constraint checkpoint_signature_pkey primary key (checkpoint_no, key_id, signature)
 )`,
 ]

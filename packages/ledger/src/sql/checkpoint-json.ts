@@ -9,6 +9,6 @@ language sql stable as $fn$
     'createdAtMicros', ${micros('c.created_at')},
     'signatures', (select coalesce(json_agg(json_build_object(
         'keyId', g.key_id, 'signature', encode(g.signature, 'hex'))
-        order by g.key_id collate "C"), '[]')
+        order by g.key_id collate "C", g.signature), '[]')
       from ${s}.checkpoint_signature g where g.checkpoint_no = c.no))
 $fn$`

@@ -68,8 +68,8 @@ const GUARDS: Readonly<Record<string, Readonly<Record<GuardKind, string>>>> = {
   },
   checkpoint_signature: {
     trigger: 'refuses_update_or_delete=14b5b43e refuses_truncate=7d7d813d',
-    constraint: 'pkey=3d49b3d1 key=4894852b',
-    'unique index': 'pkey=615d4e40',
+    constraint: 'pkey=350b2815 key=4894852b length=a5a7b0bf',
+    'unique index': 'pkey=70000821',
   },
 }
 

@@ -3,7 +3,8 @@ import { micros } from './payload.ts'
 
 /**
  * Keeps a signature, if the checkpoint is still exactly what was signed; null if it is not. Needs no
- * lock: checkpoints do not change, and of two signatures of one key the primary key keeps the first.
+ * lock: checkpoints do not change, and the primary key keeps of the same signature one. Others of
+ * the same key id stand beside it: only who has the public key can tell which one is the key's.
  */
 export const signCheckpointFunction = (s: string): string => `
 create or replace function ${s}.sign_checkpoint(
@@ -22,7 +23,7 @@ begin
   end if;
   insert into ${s}.checkpoint_signature (checkpoint_no, key_id, signature)
     values (p_no, p_key_id, decode(p_signature, 'hex'))
-    on conflict (checkpoint_no, key_id) do nothing;
+    on conflict (checkpoint_no, key_id, signature) do nothing;
   return ${s}.checkpoint_json(v_checkpoint);
 end
 $fn$`
