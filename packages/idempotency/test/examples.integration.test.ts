@@ -2,9 +2,18 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { freePort, sharedServers, spawnChild, uniqueName, waitFor } from '@payflow/testkit'
+import {
+  createTestDatabase,
+  freePort,
+  sharedServers,
+  spawnChild,
+  startRedis,
+  uniqueName,
+  waitFor,
+} from '@payflow/testkit'
 import { expect, it } from 'vitest'
 import { send } from './support/http.ts'
+import { connect } from './support/redis.ts'
 
 const example = (name: string): URL => new URL(`../examples/${name}.ts`, import.meta.url)
 
@@ -27,6 +36,31 @@ it('protect-a-route answers twice with one payment', async () => {
   expect(second.headers['idempotent-replayed']).toBe('true')
 })
 
+it('guard-a-payment pays once, also when Redis has forgotten', async () => {
+  await using database = await createTestDatabase()
+  await database.pool.query(`create table payment
+    (id uuid primary key default gen_random_uuid(), amount_minor bigint not null)`)
+  await using redis = await startRedis()
+  const port = await freePort()
+  const env = { DATABASE_URL: database.url, REDIS_URL: redis.url, PORT: String(port) }
+  await using child = await spawnChild(example('guard-a-payment'), { env })
+  const pay = (amount: number) =>
+    send(`http://127.0.0.1:${port}`, {
+      path: '/payments',
+      key: 'payment-1',
+      headers: { 'x-user': 'ada' },
+      body: { amount },
+    })
+  const first = await waitFor(() => pay(500), { message: () => child.stderr() })
+  expect([first.status, first.json().id]).toEqual([201, expect.any(String)])
+  await connect(redis.url).flushall()
+  expect((await pay(700)).json().code).toBe('idempotency_key_reused')
+  expect((await pay(500)).text).toBe(first.text)
+  await redis.kill()
+  expect((await pay(500)).text).toBe(first.text)
+  expect((await database.pool.query('select 1 from payment')).rowCount).toBe(1)
+})
+
 it('run-a-job-once prints what its comments say', async () => {
   const { fileURLToPath } = await import('node:url')
   const file = fileURLToPath(example('run-a-job-once'))
@@ -37,9 +71,12 @@ it('run-a-job-once prints what its comments say', async () => {
   expect(stdout).toBe('executed replayed\nmismatch\n')
 })
 
-it.each(['protect-a-route', 'run-a-job-once'])('the README shows %s', async (name) => {
-  const source = await readFile(example(name), 'utf8')
-  const region = /\/\/ #region main\n([\s\S]*?)\/\/ #endregion main/.exec(source)![1]!
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
-  expect(readme).toContain(region.trimEnd())
-})
+it.each(['protect-a-route', 'run-a-job-once', 'guard-a-payment'])(
+  'the README shows %s',
+  async (name) => {
+    const source = await readFile(example(name), 'utf8')
+    const region = /\/\/ #region main\n([\s\S]*?)\/\/ #endregion main/.exec(source)![1]!
+    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+    expect(readme).toContain(region.trimEnd())
+  },
+)

@@ -3,5 +3,6 @@
  *
  * @packageDocumentation
  */
+export { idempotencyProblems } from './idempotency-problems.ts'
 export { getIdempotency, idempotent } from './idempotent.ts'
 export type { IdempotentRouteOptions } from './idempotent.ts'

@@ -50,7 +50,7 @@ export type Guarded<T> =
  *
  * @param trx - your open transaction, which you commit by returning and roll back by throwing. At
  * READ COMMITTED nothing is to be repeated; above it, repeat 40001 as always
- * @param context - what `getIdempotency(req)` or `execute` gave you
+ * @param context - what `getIdempotency(req)` or `execute` gave you; without one nothing runs
  * @throws IdempotencyError with code `IDEMPOTENCY_KEY_REUSED` if the row is of a request with other
  * contents, `IDEMPOTENCY_GUARD_UNFINISHED`, `IDEMPOTENCY_GUARD_NOT_MIGRATED`,
  * `IDEMPOTENCY_RESULT_INVALID` if the result cannot be JSON, or `IDEMPOTENCY_OPTIONS_INVALID`.
@@ -58,11 +58,12 @@ export type Guarded<T> =
  */
 export async function guard<T>(
   trx: Transaction<any>,
-  context: IdempotencyContext,
+  context: IdempotencyContext | undefined,
   work: () => Promise<T>,
   options: GuardOptions = {},
 ): Promise<Guarded<T>> {
-  const { schema, name, resultMaxBytes } = checked(trx, context, options)
+  requireExecution(trx, context)
+  const { schema, name, resultMaxBytes } = checked(options)
   const row = await takeGuard(trx, schema, context, name)
   if (row.executions > 1) return replayed(row, context)
   const value = await work()
@@ -106,17 +107,23 @@ function encode(value: unknown): string | null {
   }
 }
 
-function checked(
+function requireExecution(
   trx: Transaction<any>,
-  context: IdempotencyContext,
-  options: GuardOptions,
-): { readonly schema: string; readonly name: string; readonly resultMaxBytes: number } {
-  const { name = 'effect', resultMaxBytes = 262_144 } = options
+  context: IdempotencyContext | undefined,
+): asserts context is IdempotencyContext {
   // Without a transaction the row would commit before the work has begun.
   if (trx?.isTransaction !== true) throw invalid('guard needs an open transaction of Kysely')
   if (typeof context?.id !== 'string' || !(context.fingerprint instanceof Uint8Array)) {
     throw invalid('guard needs the context of an execution: is the route protected?')
   }
+}
+
+function checked(options: GuardOptions): {
+  readonly schema: string
+  readonly name: string
+  readonly resultMaxBytes: number
+} {
+  const { name = 'effect', resultMaxBytes = 262_144 } = options
   if (typeof name !== 'string' || name.length < 1 || name.length > 64 || name.includes('\0')) {
     throw invalid(`name must have 1 to 64 characters, not ${String(name)}`)
   }
