@@ -7,7 +7,6 @@ import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   type Checkpoint,
-  type CheckpointSignature,
   ed25519Signer,
   type VerifyCheckpointsOptions,
   verifyExport,
@@ -159,8 +158,8 @@ describe('verifyCheckpoints', () => {
     expect(await fx.ledger.checkpoint(fx.db, { signer })).toEqual(late)
     const others = { auditor: keys.publicKey, other: generateKeyPairSync('ed25519').publicKey }
     expect(await found({ publicKeys: others })).toEqual([])
-    const [own] = witnesses[0]?.signatures as [CheckpointSignature]
-    const replayed = { keyId: 'other', sign: () => Buffer.from(own.signature, 'hex') }
+    const own = witnesses[0]?.signatures[0]?.signature ?? ''
+    const replayed = { keyId: 'other', sign: () => Buffer.from(own, 'hex') }
     await fx.ledger.checkpoint(fx.db, { signer: replayed })
     expect(await found({ publicKeys: others })).toEqual(['signature_invalid 4'])
   })
