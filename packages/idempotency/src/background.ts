@@ -1,5 +1,5 @@
-/** Tries to write the end of a claim this often before giving it up. */
-const attemptsMax = 8
+/** Tries to write the end of a claim this often before giving it up: about 20 s. */
+const endAttempts = 8
 const firstDelayMs = 100
 const delayMaxMs = 5_000
 
@@ -11,6 +11,7 @@ const delayMaxMs = 5_000
 export function retryInBackground(
   step: () => Promise<unknown>,
   onAbandoned: (cause: unknown) => void = () => undefined,
+  attemptsMax: number = endAttempts,
 ): void {
   const attempt = (number: number): void => {
     const delayMs = Math.min(firstDelayMs * 2 ** (number - 1), delayMaxMs)

@@ -8,6 +8,7 @@
  * - `IDEMPOTENCY_BODY_NOT_PARSED`: the middleware runs before a body parser; an empty body would be
  *   compared.
  * - `IDEMPOTENCY_STORE_UNAVAILABLE`: the store gave no answer within its deadline.
+ * - `IDEMPOTENCY_STORE_UNSAFE`: the store answers, and is set up so that it may forget claims.
  * - `IDEMPOTENCY_LEASE_LOST`: the claim belongs to another owner now, or may do so.
  * - `IDEMPOTENCY_KEY_REUSED`: the guard has the effect of another request under this key.
  * - `IDEMPOTENCY_GUARD_UNFINISHED`: the guard was taken by work that never finished, or is taken in
@@ -22,6 +23,7 @@ export type IdempotencyErrorCode =
   | 'IDEMPOTENCY_PAYLOAD_TOO_LARGE'
   | 'IDEMPOTENCY_BODY_NOT_PARSED'
   | 'IDEMPOTENCY_STORE_UNAVAILABLE'
+  | 'IDEMPOTENCY_STORE_UNSAFE'
   | 'IDEMPOTENCY_LEASE_LOST'
   | 'IDEMPOTENCY_KEY_REUSED'
   | 'IDEMPOTENCY_GUARD_UNFINISHED'

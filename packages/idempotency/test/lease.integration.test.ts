@@ -209,7 +209,7 @@ describe('the lease', () => {
         await door.pass()
         res.end()
       },
-      { leaseMs: 90, executionMaxMs: 1_000 },
+      { leaseMs: 600, executionMaxMs: 1_000 },
     )
     const first = app.send({ key: 'k1' })
     await door.reached

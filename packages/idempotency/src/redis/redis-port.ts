@@ -15,4 +15,12 @@ export interface RedisPort {
   evalshaBuffer?(sha: string, keyCount: number, ...args: RedisArgument[]): Promise<unknown>
   /** Preferred where the client has it. */
   evalBuffer?(lua: string, keyCount: number, ...args: RedisArgument[]): Promise<unknown>
+  /** Preferred where the client has it, for the same reason. */
+  info?(): Promise<string>
+  /** A Cluster has it. */
+  nodes?(role: 'master'): RedisPort[]
+  /** A Cluster has it: which nodes serve a slot, the master first. */
+  readonly slots?: readonly (readonly string[])[]
+  /** Called with true on a connection whose server has become a replica: connect anew. */
+  disconnect?(reconnect?: boolean): void
 }

@@ -1,5 +1,4 @@
 import { retryInBackground } from '../background.ts'
-import { IdempotencyError } from '../errors.ts'
 import type {
   ClaimHandle,
   ClaimRequest,
@@ -10,11 +9,14 @@ import type {
   RecordView,
   StepResult,
 } from '../store.ts'
+import { CircuitBreaker } from './breaker.ts'
 import { readClaimReply } from './claim-reply.ts'
-import { withinDeadline } from './deadline.ts'
+import { EvictionCheck } from './eviction.ts'
 import { decodeRecord, stateBytes } from './record-codec.ts'
-import type { RedisArgument, RedisPort } from './redis-port.ts'
-import { isServerReply, ScriptRunner } from './script-runner.ts'
+import { resolveRedisOptions } from './redis-options.ts'
+import type { RedisStoreOptions, ResolvedRedisOptions } from './redis-options.ts'
+import type { RedisArgument } from './redis-port.ts'
+import { isServerReply } from './script-runner.ts'
 import { claimScript } from './scripts/claim.ts'
 import { completeScript } from './scripts/complete.ts'
 import { inspectScript } from './scripts/inspect.ts'
@@ -22,26 +24,27 @@ import { markScript } from './scripts/mark.ts'
 import { releaseScript } from './scripts/release.ts'
 import { renewScript } from './scripts/renew.ts'
 import type { ScriptForms } from './scripts/script.ts'
+import { ServerLink, unavailable } from './server-link.ts'
 
-/** Options of {@link redisStore}. */
-export interface RedisStoreOptions {
-  /** The connection; `Redis` or `Cluster` of ioredis, or anything with the same few methods. */
-  readonly client: RedisPort
+/** The store of {@link redisStore}. */
+export interface RedisIdempotencyStore extends IdempotencyStore {
   /**
-   * Begins every key. Without braces, so that a Cluster spreads the records.
-   * @defaultValue 'idempotency:'
+   * Asks the server now whether it can be trusted with claims. For the start of a process and for
+   * its health check; no call depends on it.
+   *
+   * @throws IdempotencyError with code `IDEMPOTENCY_STORE_UNSAFE` (only with `checkEviction:
+   * 'error'`) or `IDEMPOTENCY_STORE_UNAVAILABLE`.
    */
-  readonly prefix?: string
-  /**
-   * How long one step may take, in milliseconds, connection troubles included. Too short: a busy
-   * Redis counts as down. Too long: requests wait for a Redis that is down. Range 1…60 000.
-   * @defaultValue 250
-   */
-  readonly deadlineMs?: number
+  ready(): Promise<void>
 }
 
 /** So many claims without an answer are taken back at the same time; further ones just lapse. */
 const withdrawalsMax = 1_000
+/**
+ * Taking one back is tried for about 16 minutes: under a preset that rejects what is unknown, a
+ * claim that nobody owns would block its key until an operator looks.
+ */
+const withdrawalAttempts = 200
 
 /**
  * Keeps records in Redis: one key a record, one script a step, the server's clock only.
@@ -54,35 +57,43 @@ const withdrawalsMax = 1_000
  *
  * @throws IdempotencyError with code `IDEMPOTENCY_OPTIONS_INVALID`.
  */
-export function redisStore(options: RedisStoreOptions): IdempotencyStore {
-  const { client, prefix = 'idempotency:', deadlineMs = 250 } = options
-  if (typeof client?.callBuffer !== 'function') {
-    throw invalid('client must have the method callBuffer, as Redis and Cluster of ioredis do')
-  }
-  if (!Number.isInteger(deadlineMs) || deadlineMs < 1 || deadlineMs > 60_000) {
-    throw invalid(`deadlineMs must be an integer from 1 to 60000, not ${deadlineMs}`)
-  }
-  if (/[{}]/.test(prefix)) throw invalid(`prefix must not contain braces: ${prefix}`)
-  return new RedisStore(client, prefix, deadlineMs)
+export function redisStore(options: RedisStoreOptions): RedisIdempotencyStore {
+  return new RedisStore(resolveRedisOptions(options))
 }
 
-function invalid(message: string): IdempotencyError {
-  return new IdempotencyError('IDEMPOTENCY_OPTIONS_INVALID', message)
-}
-
-class RedisStore implements IdempotencyStore {
-  readonly #scripts: ScriptRunner
+class RedisStore implements RedisIdempotencyStore {
+  readonly #link: ServerLink
   readonly #prefix: string
-  readonly #deadlineMs: number
+  readonly #eviction: EvictionCheck
   #withdrawals = 0
 
-  constructor(client: RedisPort, prefix: string, deadlineMs: number) {
-    this.#scripts = new ScriptRunner(client)
+  constructor({ client, prefix, deadlineMs, checkEviction, breaker }: ResolvedRedisOptions) {
+    const circuit = breaker === false ? undefined : new CircuitBreaker(breaker, 2 * deadlineMs)
+    this.#link = new ServerLink({ client, deadlineMs, breaker: circuit })
     this.#prefix = prefix
-    this.#deadlineMs = deadlineMs
+    this.#eviction = new EvictionCheck(client, checkEviction, deadlineMs)
+  }
+
+  ready(): Promise<void> {
+    return this.#eviction.ask()
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
+    this.#link.admit(this.#prefix + request.id)
+    const approval = this.#eviction.approval()
+    // It settles beside the claim, and may do so first.
+    approval?.catch(() => undefined)
+    const result = await this.#claim(request)
+    try {
+      await approval
+    } catch (error) {
+      this.#withdraw(request)
+      throw error
+    }
+    return result
+  }
+
+  async #claim(request: ClaimRequest): Promise<ClaimResult> {
     const { token, fingerprint, leaseMs, graceMs, state, onIndeterminate } = request
     try {
       const reply = await this.#run(claimScript, request.id, [
@@ -153,12 +164,12 @@ class RedisStore implements IdempotencyStore {
       this.#withdrawals -= 1
     }
     const key = this.#prefix + request.id
-    this.#scripts.run(releaseScript, key, [bytes(request.token)]).then(finish, () => {
+    this.#link.runLate(releaseScript, key, [bytes(request.token)]).then(finish, () => {
       const release = async (): Promise<void> => {
         await this.release(request)
         finish()
       }
-      retryInBackground(release, finish)
+      retryInBackground(release, finish, withdrawalAttempts)
     })
   }
 
@@ -166,19 +177,9 @@ class RedisStore implements IdempotencyStore {
     return (await this.#run(script, id, args)) === 1 ? 'ok' : 'stale'
   }
 
-  async #run(script: ScriptForms, id: string, args: RedisArgument[]): Promise<unknown> {
-    const call = this.#scripts.run(script, this.#prefix + id, args)
-    try {
-      return await withinDeadline(call, this.#deadlineMs, script.plain.name)
-    } catch (cause) {
-      if (IdempotencyError.is(cause)) throw cause
-      throw unavailable(`Redis refused '${script.plain.name}'`, cause)
-    }
+  #run(script: ScriptForms, id: string, args: RedisArgument[]): Promise<unknown> {
+    return this.#link.run(script, this.#prefix + id, args)
   }
-}
-
-function unavailable(message: string, cause?: unknown): IdempotencyError {
-  return new IdempotencyError('IDEMPOTENCY_STORE_UNAVAILABLE', message, { cause })
 }
 
 function causeOf(error: unknown): unknown {

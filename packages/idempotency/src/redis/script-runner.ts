@@ -10,13 +10,22 @@ export class ScriptRunner {
     this.#client = client
   }
 
-  /** One round trip; two after a restart, a failover or SCRIPT FLUSH. */
-  async run(forms: ScriptForms, key: string, args: readonly RedisArgument[]): Promise<unknown> {
+  /**
+   * One round trip; two after a restart, a failover or SCRIPT FLUSH. The second is made only if the
+   * caller still wants it: a claim that was given up is taken back behind the first one, and must
+   * not run after that.
+   */
+  async run(
+    forms: ScriptForms,
+    key: string,
+    args: readonly RedisArgument[],
+    isWanted: () => boolean = () => true,
+  ): Promise<unknown> {
     const script = this.#understandsFlags ? forms.flagged : forms.plain
     try {
       return await this.#evalSha(script, key, args)
     } catch (error) {
-      if (!isReply(error, 'NOSCRIPT')) throw error
+      if (!isReply(error, 'NOSCRIPT') || !isWanted()) throw error
     }
     try {
       return await this.#eval(script, key, args)

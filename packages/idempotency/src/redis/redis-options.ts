@@ -1,0 +1,71 @@
+import { IdempotencyError } from '../errors.ts'
+import type { BreakerOptions } from './breaker.ts'
+import type { EvictionCheckMode } from './eviction.ts'
+import type { RedisPort } from './redis-port.ts'
+
+/** Options of `redisStore`. */
+export interface RedisStoreOptions {
+  /** The connection; `Redis` or `Cluster` of ioredis, or anything with the same few methods. */
+  readonly client: RedisPort
+  /**
+   * Begins every key. Without braces, so that a Cluster spreads the records.
+   * @defaultValue 'idempotency:'
+   */
+  readonly prefix?: string
+  /**
+   * How long one step may take, in milliseconds, connection troubles included. Too short: a busy
+   * Redis counts as down. Too long: requests wait for a Redis that is down. Range 1…60 000.
+   * @defaultValue 250
+   */
+  readonly deadlineMs?: number
+  /**
+   * What to do about a Redis whose `maxmemory-policy` is not `noeviction`, or that does not tell:
+   * `'error'` refuses every claim with `IDEMPOTENCY_STORE_UNSAFE`, `'warn'` emits a process warning.
+   * Asked with INFO beside the first claim, then once a minute; of a Cluster, every master.
+   * @defaultValue 'error'
+   */
+  readonly checkEviction?: EvictionCheckMode
+  /**
+   * Refuses claims at once while Redis does not answer, instead of after a deadline each; `false`
+   * never does.
+   * @defaultValue {@link BreakerOptions} with its defaults
+   */
+  readonly breaker?: BreakerOptions | false
+}
+
+/** {@link RedisStoreOptions} with its defaults. */
+export interface ResolvedRedisOptions {
+  readonly client: RedisPort
+  readonly prefix: string
+  readonly deadlineMs: number
+  readonly checkEviction: EvictionCheckMode
+  readonly breaker: BreakerOptions | false
+}
+
+/** Fills in the defaults and refuses what is out of range. */
+export function resolveRedisOptions(options: RedisStoreOptions): ResolvedRedisOptions {
+  const { client, prefix = 'idempotency:', deadlineMs = 250 } = options
+  const { checkEviction = 'error', breaker = {} } = options
+  if (typeof client?.callBuffer !== 'function') {
+    throw invalid('client must have the method callBuffer, as Redis and Cluster of ioredis do')
+  }
+  if (/[{}]/.test(prefix)) throw invalid(`prefix must not contain braces: ${prefix}`)
+  if (!['error', 'warn', 'off'].includes(checkEviction)) {
+    throw invalid(`checkEviction must be 'error', 'warn' or 'off', not ${String(checkEviction)}`)
+  }
+  requireInteger('deadlineMs', deadlineMs, 60_000)
+  if (breaker !== false) {
+    requireInteger('breaker.failuresMax', breaker.failuresMax ?? 1, 1_000)
+    requireInteger('breaker.openMs', breaker.openMs ?? 1, 60_000)
+  }
+  return { client, prefix, deadlineMs, checkEviction, breaker }
+}
+
+function requireInteger(name: string, value: unknown, max: number): void {
+  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= max) return
+  throw invalid(`${name} must be an integer from 1 to ${max}, not ${String(value)}`)
+}
+
+function invalid(message: string): IdempotencyError {
+  return new IdempotencyError('IDEMPOTENCY_OPTIONS_INVALID', message)
+}

@@ -1,0 +1,150 @@
+// The circuit breaker: an outage of Redis costs a request nothing once it is known. Real servers.
+import { startRedis, startRedisCluster, uniqueName, waitFor } from '@payflow/testkit'
+import type { Server } from '@payflow/testkit'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { redisStore } from '../src/redis/index.ts'
+import type { BreakerOptions } from '../src/redis/index.ts'
+import { connect, connectCluster } from './support/redis.ts'
+import { acquire, claimRequest } from '../src/testing/index.ts'
+
+const unavailable = { code: 'IDEMPOTENCY_STORE_UNAVAILABLE', retryable: true }
+const open = { ...unavailable, message: expect.stringMatching(/failed \d+ times in a row/) }
+const deadlineMs = 100
+const lease = { leaseMs: 60_000, graceMs: 60_000 }
+
+let server: Server
+beforeAll(async () => {
+  server = await startRedis()
+})
+afterAll(() => server.stop())
+
+const storeOn = (breaker: BreakerOptions | false) =>
+  redisStore({
+    client: connect(server.url),
+    prefix: `${uniqueName('idem')}:`,
+    deadlineMs,
+    breaker,
+  })
+
+/** How long so many refused claims take, one after another. */
+async function costOf(count: number, store: ReturnType<typeof storeOn>): Promise<number> {
+  const startedAt = performance.now()
+  for (let at = 0; at < count; at += 1) {
+    await expect(store.claim(claimRequest())).rejects.toMatchObject(unavailable)
+  }
+  return performance.now() - startedAt
+}
+
+it('IDEM-13 refuses claims at once while Redis is known to be down', async () => {
+  const store = storeOn({ failuresMax: 3, openMs: 60_000 })
+  await acquire(store, claimRequest())
+  server.freeze()
+  try {
+    expect(await costOf(3, store)).toBeGreaterThan(2.5 * deadlineMs)
+    await expect(store.claim(claimRequest())).rejects.toMatchObject(open)
+    expect(await costOf(100, store)).toBeLessThan(5 * deadlineMs)
+  } finally {
+    server.resume()
+  }
+})
+
+it('IDEM-13 pays the deadline every time where the breaker is switched off', async () => {
+  const store = storeOn(false)
+  await acquire(store, claimRequest())
+  server.freeze()
+  try {
+    expect(await costOf(7, store)).toBeGreaterThan(6 * deadlineMs)
+  } finally {
+    server.resume()
+  }
+})
+
+it('IDEM-13 lets one claim through when the pause is over, and closes when it is answered', async () => {
+  const store = storeOn({ failuresMax: 2, openMs: 300 })
+  await acquire(store, claimRequest())
+  server.freeze()
+  try {
+    await costOf(2, store)
+    await expect(store.claim(claimRequest())).rejects.toMatchObject(open)
+    // The pause is over when a claim is tried again: that one costs a deadline.
+    const tried = await waitFor(async () => (await costOf(1, store)) > 0.8 * deadlineMs)
+    expect(tried).toBe(true)
+    await expect(store.claim(claimRequest())).rejects.toMatchObject(open)
+  } finally {
+    server.resume()
+  }
+  await waitFor(async () => (await store.claim(claimRequest())).verdict === 'acquired')
+  await Promise.all(Array.from({ length: 20 }, () => acquire(store, claimRequest())))
+})
+
+it('IDEM-12 still tries to record what has happened, and closes when that is answered', async () => {
+  const store = storeOn({ failuresMax: 2, openMs: 60_000 })
+  const handle = await acquire(store, claimRequest())
+  server.freeze()
+  try {
+    await costOf(2, store)
+    await expect(store.claim(claimRequest())).rejects.toMatchObject(open)
+  } finally {
+    server.resume()
+  }
+  const done = { payload: Buffer.from('done'), omitted: false, retentionMs: 60_000 }
+  expect(await store.complete(handle, done)).toBe('ok')
+  await acquire(store, claimRequest())
+})
+
+it('IDEM-14 takes a refusal of the server for an answer', async () => {
+  const client = connect(server.url)
+  const store = storeOn({ failuresMax: 1, openMs: 60_000 })
+  await acquire(store, claimRequest())
+  try {
+    await client.config('SET', 'maxmemory', '1')
+    await expect(store.claim(claimRequest())).rejects.toMatchObject(unavailable)
+  } finally {
+    await client.config('SET', 'maxmemory', '0')
+  }
+  await acquire(store, claimRequest())
+})
+
+it('IDEM-47 reads the answer that came while the event loop was blocked', async () => {
+  const store = storeOn({ failuresMax: 1, openMs: 60_000 })
+  const handle = await acquire(store, claimRequest())
+  await store.renew(handle, lease) // both scripts are known to the server after this
+  const claim = store.claim(claimRequest())
+  const renewal = store.renew(handle, lease)
+  // The command is written in the next turn of the loop, which is then busy for three deadlines.
+  await new Promise((resolve) => setImmediate(resolve))
+  const until = performance.now() + 3 * deadlineMs
+  while (performance.now() < until);
+  expect(await claim).toMatchObject({ verdict: 'acquired' })
+  expect(await renewal).toBe('ok')
+})
+
+it('IDEM-40 keeps serving the keys of the other masters when one of a cluster is frozen', async () => {
+  await using cluster = await startRedisCluster({
+    settings: { 'cluster-require-full-coverage': 'no' },
+  })
+  const client = connectCluster(cluster)
+  const prefix = `${uniqueName('idem')}:`
+  const breaker = { failuresMax: 2, openMs: 60_000 }
+  const store = redisStore({ client, prefix, deadlineMs: 300, breaker })
+  const ids = Array.from({ length: 60 }, () => claimRequest())
+  const masters = await Promise.all(ids.map(({ id }) => cluster.masterOf(prefix + id)))
+  await store.ready()
+  const [victim] = masters
+  const lost = ids.filter((_, at) => masters[at] === victim)
+  const served = ids.filter((_, at) => masters[at] !== victim)
+  victim!.freeze()
+  try {
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.allSettled(lost.map((request) => store.claim(request)))
+    }
+    const verdicts = await Promise.all(served.map((request) => store.claim(request)))
+    expect(verdicts.every(({ verdict }) => verdict === 'acquired')).toBe(true)
+    const startedAt = performance.now()
+    const refused = await Promise.allSettled(lost.map((request) => store.claim(request)))
+    expect(refused.every(({ status }) => status === 'rejected')).toBe(true)
+    expect(performance.now() - startedAt).toBeLessThan(250)
+  } finally {
+    victim!.resume()
+  }
+})
