@@ -7,6 +7,7 @@ export default defineConfig({
     'src/redis/index.ts',
     'src/memory/index.ts',
     'src/postgres/index.ts',
+    'src/client/index.ts',
     'src/testing/index.ts',
   ],
   format: 'esm',

@@ -3,7 +3,8 @@
  *
  * - `IDEMPOTENCY_OPTIONS_INVALID`: an option is outside its range; thrown while starting.
  * - `IDEMPOTENCY_SCOPE_MISSING`: the scope function gave no text; nothing was executed.
- * - `IDEMPOTENCY_KEY_INVALID`: `execute` or `begin` was given a key the policy refuses.
+ * - `IDEMPOTENCY_KEY_INVALID`: `execute`, `begin` or the client was given a key that is refused.
+ * - `IDEMPOTENCY_KEY_NOT_KEPT`: the client could not keep the key of an action; nothing was sent.
  * - `IDEMPOTENCY_PAYLOAD_TOO_LARGE`: the payload is too large or too deep to be compared.
  * - `IDEMPOTENCY_BODY_NOT_PARSED`: the middleware runs before a body parser; an empty body would be
  *   compared.
@@ -20,6 +21,7 @@ export type IdempotencyErrorCode =
   | 'IDEMPOTENCY_OPTIONS_INVALID'
   | 'IDEMPOTENCY_SCOPE_MISSING'
   | 'IDEMPOTENCY_KEY_INVALID'
+  | 'IDEMPOTENCY_KEY_NOT_KEPT'
   | 'IDEMPOTENCY_PAYLOAD_TOO_LARGE'
   | 'IDEMPOTENCY_BODY_NOT_PARSED'
   | 'IDEMPOTENCY_STORE_UNAVAILABLE'
@@ -31,7 +33,10 @@ export type IdempotencyErrorCode =
   | 'IDEMPOTENCY_RESULT_INVALID'
 
 const brand = Symbol.for('@payflow/idempotency.error')
-const retryableCodes: ReadonlySet<IdempotencyErrorCode> = new Set(['IDEMPOTENCY_STORE_UNAVAILABLE'])
+const retryableCodes: ReadonlySet<IdempotencyErrorCode> = new Set([
+  'IDEMPOTENCY_STORE_UNAVAILABLE',
+  'IDEMPOTENCY_KEY_NOT_KEPT',
+])
 
 /** The one error class of this package; `code` tells what to do. */
 export class IdempotencyError extends Error {
