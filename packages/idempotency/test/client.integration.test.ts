@@ -286,6 +286,9 @@ describe('idempotentFetch in doubt', () => {
     await lost
     expect(result).toMatchObject({ outcome: 'unknown', reason: 'unconfirmed', attempts: 3 })
     expect(result.response?.status).toBe(401)
+    // The next process knows no attempt of its own, but the kept key tells that there was one.
+    const restarted = await send(net.proxy.url, { ...pay, action: 'order-17' })
+    expect(restarted).toMatchObject({ outcome: 'unknown', reason: 'unconfirmed', attempts: 2 })
     isBack = true
     const after = expectAnswered(await send(net.proxy.url, { ...pay, action: 'order-17' }))
     expect(after).toMatchObject({ replayed: true, attempts: 1, key: result.key })
