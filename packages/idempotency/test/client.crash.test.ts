@@ -14,7 +14,7 @@ it('IDEM-27 pays once when the client dies with its request on the way', async (
     await door.pass()
     res.status(201).json({ payment: keys.length })
   })
-  const env = { PAYMENTS_URL: app.url, KEYS_FOLDER: await temporaryFolder('keys') }
+  const env = { PAYMENTS_URL: app.url, KEYS_FOLDER: temporaryFolder('keys') }
   const start = () =>
     spawnChild(new URL('../examples/pay-from-a-client.ts', import.meta.url), { env })
 

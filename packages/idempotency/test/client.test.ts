@@ -43,7 +43,7 @@ describe('webStorageKeys', () => {
     if (!hasLocks) vi.stubGlobal('navigator', {})
     try {
       const keys = webStorageKeys(storage())
-      const claims = ['a', 'b', 'c'].map((key) => keys.claim('order-17', key))
+      const claims = ['a', 'b', 'c'].map(async (key) => keys.claim('order-17', key))
       expect(await Promise.all(claims)).toEqual(['a', 'a', 'a'])
       await keys.forget('order-17')
       expect(await keys.claim('order-17', 'd')).toBe('d')
