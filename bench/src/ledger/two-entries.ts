@@ -3,7 +3,7 @@ import { type Kysely, sql } from 'kysely'
 import type { World } from '../lib/world.ts'
 import type { Move } from './moves.ts'
 import { count, idAt, openPool, settle } from './ours.ts'
-import { plainEntries } from './plain-entries.ts'
+import { fillJournal, plainEntries } from './plain-entries.ts'
 
 /** The two-entry design, idealised. */
 export interface TwoEntries extends World {
@@ -98,8 +98,12 @@ $fn$`,
 ]
 
 const transferFunction = `
-create function entries2.create_transfer(p_from text, p_to text, p_amount numeric, p_metadata jsonb)
-returns setof entries2.transfer_view language plpgsql volatile as $fn$
+create function entries2.create_transfer(
+  p_from text,
+  p_to text,
+  p_amount numeric,
+  p_metadata jsonb default null
+) returns setof entries2.transfer_view language plpgsql volatile as $fn$
 declare
   v_from entries2.account;
   v_to entries2.account;
@@ -137,4 +141,5 @@ async function furnish(db: Kysely<any>, accounts: number): Promise<void> {
   for (const statement of [...tables, transferFunction]) await sql.raw(statement).execute(db)
   await sql`insert into entries2.account (name, currency, allow_negative, allow_positive)
     select 'wallet ' || i, 'USD', true, true from generate_series(1, ${accounts}) i`.execute(db)
+  await fillJournal(db, 'entries2')
 }

@@ -3,7 +3,7 @@ import { type Kysely, sql } from 'kysely'
 import type { World } from '../../lib/world.ts'
 import type { Move } from '../moves.ts'
 import { count, idAt, openPool, settle } from '../ours.ts'
-import { plainEntries } from '../plain-entries.ts'
+import { fillJournal, plainEntries } from '../plain-entries.ts'
 import { idStatements } from './ids.ts'
 import { tableStatements } from './tables.ts'
 import { transferStatements } from './transfer.ts'
@@ -67,4 +67,5 @@ async function furnish(db: Kysely<any>, accounts: number): Promise<void> {
       allow_positive_balance, created_at, updated_at)
     select 'wallet ' || i, 'USD', true, true, now(), now()
     from generate_series(1, ${accounts}) i`.execute(db)
+  await fillJournal(db, 'rebuilt')
 }
