@@ -6,8 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { redisStore } from '../src/redis/index.ts'
 import { connect, isolatedStore } from './support/redis.ts'
 import { countingClient } from './support/counting-client.ts'
-import { severingProxy } from './support/severing-proxy.ts'
-import { acquire, claimRequest } from '../src/testing/index.ts'
+import { acquire, claimRequest, faultProxy } from '../src/testing/index.ts'
 
 const unavailable = { code: 'IDEMPOTENCY_STORE_UNAVAILABLE', retryable: true }
 const lease = { leaseMs: 60_000, graceMs: 60_000 }
@@ -16,7 +15,7 @@ const done = { payload: Buffer.from('done'), omitted: false, retentionMs: 60_000
 describe('redisStore on a shared server', () => {
   it('IDEM-10 recognises its own claim when the client resends it after a lost answer', async () => {
     const direct = connect()
-    await using proxy = await severingProxy(`redis://${direct.options.host}:${direct.options.port}`)
+    await using proxy = await faultProxy(`redis://${direct.options.host}:${direct.options.port}`)
     const client = connect(proxy.url, { maxRetriesPerRequest: 5 })
     const store = isolatedStore({ client })
     await acquire(store, claimRequest()) // the connection is up and the script is known
@@ -28,7 +27,7 @@ describe('redisStore on a shared server', () => {
 
   it('IDEM-12 answers ok when the client resends a completion after a lost answer', async () => {
     const direct = connect()
-    await using proxy = await severingProxy(`redis://${direct.options.host}:${direct.options.port}`)
+    await using proxy = await faultProxy(`redis://${direct.options.host}:${direct.options.port}`)
     const store = isolatedStore({ client: connect(proxy.url, { maxRetriesPerRequest: 5 }) })
     const warm = await acquire(store, claimRequest())
     await store.complete(warm, done)

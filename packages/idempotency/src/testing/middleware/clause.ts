@@ -81,6 +81,9 @@ export async function serving(
   }
 }
 
+/** A middleware that never answers is found out before the runner's own patience ends. */
+const answerTimeoutMs = 4_000
+
 function openRequest(
   url: string,
   { key, user = 'ada', path = '/pay', headers = {}, json = { amount: 1 } }: WireRequest,
@@ -91,6 +94,9 @@ function openRequest(
   message.setHeader('x-user', user)
   if (key !== undefined) message.setHeader('Idempotency-Key', key)
   for (const [name, value] of Object.entries(headers)) message.setHeader(name, value)
+  message.setTimeout(answerTimeoutMs, () => {
+    message.destroy(new Error(`no answer within ${answerTimeoutMs} ms`))
+  })
   const written = once(message, 'finish').then(() => undefined)
   const answer = readAnswer(message)
   // A request that is abandoned has no answer, and its clause does not ask for one.
