@@ -60,9 +60,13 @@ $fn$`,
   execute function ${s}.${table}_moves_forward()`,
 ]
 
-const accountGuard = (s: string): readonly string[] =>
-  // AFTER, not BEFORE: a BEFORE trigger would make PostgreSQL compute the generated column each time.
-  movesForward(
+// AFTER, not BEFORE: a BEFORE trigger would make PostgreSQL compute the generated column each time.
+const accountGuard = (s: string): readonly string[] => [
+  // What an account is never changes. Fires for a statement that names one of these columns, so
+  // that a movement, which names none, does not compare them.
+  `create trigger account_keeps_identity after update of id, part_of, shard, shards, currency, kind,
+    created_at on ${s}.account for each row execute function ${s}.refuse_change()`,
+  ...movesForward(
     s,
     'account',
     'after',
@@ -73,11 +77,9 @@ const accountGuard = (s: string): readonly string[] =>
     or (new.seq = old.seq) <> (new.posted_debits_minor = old.posted_debits_minor
       and new.posted_credits_minor = old.posted_credits_minor)
     or (new.seq = old.seq) <> (new.head = old.head)
-    or (old.closed_at is not null and new.closed_at is distinct from old.closed_at)
-    or (new.id, new.part_of, new.shard, new.shards, new.currency, new.kind, new.created_at)
-      is distinct from (old.id, old.part_of, old.shard, old.shards, old.currency, old.kind,
-        old.created_at)`,
-  )
+    or (old.closed_at is not null and new.closed_at is distinct from old.closed_at)`,
+  ),
+]
 
 // Until now the hold's guard had a WHEN as well.
 const holdGuard = (s: string): readonly string[] => [

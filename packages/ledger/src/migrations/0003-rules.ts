@@ -13,8 +13,8 @@
 export function rules(s: string): readonly string[] {
   return [
     ...replaced(s),
-    ...soundness(s, 'account', accountRules),
-    ...soundness(s, 'transfer', transferRules),
+    ...soundness(s, 'account', accountRules, ordinaryAccount),
+    ...soundness(s, 'transfer', transferRules, ordinaryTransfer),
     ...soundness(s, 'hold', holdRules),
   ]
 }
@@ -22,8 +22,8 @@ export function rules(s: string): readonly string[] {
 /** A name, and an expression over the columns of `r` that is not false. */
 type Rule = readonly [name: string, holds: string]
 
-const balance = `case when r.debit_normal then r.posted_debits_minor - r.posted_credits_minor
-    else r.posted_credits_minor - r.posted_debits_minor end`
+const balance = `(case when r.debit_normal then r.posted_debits_minor - r.posted_credits_minor
+    else r.posted_credits_minor - r.posted_debits_minor end)`
 
 const accountRules: readonly Rule[] = [
   ['account_kind_known', `r.kind in ('asset', 'liability', 'equity', 'income', 'expense')`],
@@ -52,6 +52,18 @@ const accountRules: readonly Rule[] = [
   ],
   ['account_closed_is_blocked', 'r.closed_at is null or (r.debits_blocked and r.credits_blocked)'],
 ]
+
+/**
+ * An exact, open account without a ceiling breaks no rule when this holds. It asks the same with a
+ * third of the operators: plpgsql prepares each operator of an expression anew in each transaction,
+ * and never the expressions that it does not reach.
+ */
+const ordinaryAccount = `r.part_of is null and r.shards = 0 and r.shard = 0
+    and r.closed_at is null and r.ceiling_minor is null
+    and least(r.posted_debits_minor, r.posted_credits_minor, r.pending_debits_minor,
+      r.pending_credits_minor, r.seq) >= 0
+    and r.kind in ('asset', 'liability', 'equity', 'income', 'expense')
+    and (r.floor_minor is null or r.floor_minor <= ${balance})`
 
 const transferRules: readonly Rule[] = [
   [
@@ -90,6 +102,14 @@ const transferRules: readonly Rule[] = [
   // The separator of the text that is hashed.
   ['transfer_code_plain', `strpos(r.code, '|') = 0`],
 ]
+
+/** A transfer as most are breaks no rule when this holds: see `ordinaryAccount`. */
+const ordinaryTransfer = `r.kind = 'transfer' and r.debit_id <> r.credit_id and r.amount_minor > 0
+    and num_nulls(r.currency, r.debit_seq, r.credit_seq, r.debit_balance_minor,
+      r.credit_balance_minor, r.debit_hash, r.credit_hash) = 0
+    and r.rejection is null and r.hold_id is null and r.capture_final is null
+    and r.remainder is null and r.reverses_id is null and r.journal_id is null and r.leg is null
+    and (r.code is null or strpos(r.code, '|') = 0)`
 
 const holdRules: readonly Rule[] = [
   ['hold_state_known', `r.state in ('open', 'captured', 'released', 'expired')`],
@@ -132,10 +152,14 @@ const soundness = (
   s: string,
   table: string,
   list: readonly Rule[],
+  ordinary = 'false',
 ): readonly [make: string, add: string] => [
   `create function ${s}.${table}_sound(r ${s}.${table}) returns boolean
 language plpgsql immutable as $fn$
 begin
+  if ${ordinary} then
+    return true;
+  end if;
   if ${list.map(([, holds]) => `(${holds}) is not false`).join('\n  and ')}
   then
     return true;

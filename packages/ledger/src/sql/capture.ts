@@ -58,7 +58,7 @@ begin
       update ${s}.account set
         ${moved('posted', '+', 'v_amount_minor', 'v_debit.id', 'v_credit.id')},
         ${moved('pending', '-', 'v_no_longer_held', 'v_debit.id', 'v_credit.id')},
-        ${advanced}
+        ${advanced('v_transfer.debit_hash', 'v_transfer.credit_hash')}
       where id in (v_debit.id, v_credit.id);
       update ${s}.hold set
         captured_minor = captured_minor + v_amount_minor,

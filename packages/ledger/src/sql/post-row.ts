@@ -53,5 +53,7 @@ export function postRow(
     where ${where} on conflict (id) do nothing${returning};`
 }
 
-/** SQL for `update account set …` of the two rows that a row moved: `head` is still its old one. */
-export const advanced = `seq = seq + 1, head = sha256(head || v_payload), recorded_at = v_now`
+/** SQL for `update account set …` of the two rows that a row moved, with the hashes it has got. */
+export const advanced = (debitHash: string, creditHash: string): string => `seq = seq + 1,
+        head = case when id = v_debit.id then ${debitHash} else ${creditHash} end,
+        recorded_at = v_now`

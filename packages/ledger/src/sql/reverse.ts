@@ -60,7 +60,7 @@ begin
           set reversed_minor = total.reversed_minor + excluded.reversed_minor;
       update ${s}.account set
         ${moved('posted', '+', 'v_amount_minor', 'v_debit.id', 'v_credit.id')},
-        ${advanced},
+        ${advanced('v_transfer.debit_hash', 'v_transfer.credit_hash')},
         expiry_horizon = greatest(expiry_horizon, v_now)
       where id in (v_debit.id, v_credit.id);
       if v_debit.limited or v_credit.limited then

@@ -29,7 +29,9 @@ declare
   v_known json;
   v_sealed_until timestamptz;
   v_now timestamptz;
-  v_horizon timestamptz;${rowVariables}
+  v_horizon timestamptz;
+  v_debit_hash bytea;
+  v_credit_hash bytea;${rowVariables}
 begin${lockPair(s, 'p_debit_id', 'p_credit_id', 'p_id')}${readTime(s)}
   if (${withinLimits}
     and (p_effective_at is null or p_effective_at >= v_sealed_until)) is not true
@@ -39,11 +41,16 @@ begin${lockPair(s, 'p_debit_id', 'p_credit_id', 'p_id')}${readTime(s)}
       p_currency, p_effective_at, v_sealed_until, v_horizon);
   end if;
 
-  if v_refusal is null then${postRow(s, ROW, `not exists (select from ${s}.hold where id = p_id)`)}
+  if v_refusal is null then${postRow(
+    s,
+    ROW,
+    `not exists (select from ${s}.hold where id = p_id)`,
+    ' returning debit_hash, credit_hash into v_debit_hash, v_credit_hash',
+  )}
     if found then
       update ${s}.account set
         ${moved('posted', '+', 'p_amount_minor', 'v_debit.id', 'v_credit.id')},
-        ${advanced},
+        ${advanced('v_debit_hash', 'v_credit_hash')},
         expiry_horizon = greatest(expiry_horizon, v_horizon)
       where id in (v_debit.id, v_credit.id);
       if v_horizon is not null and (v_debit.limited or v_credit.limited) then
