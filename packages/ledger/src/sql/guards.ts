@@ -17,7 +17,8 @@ const GUARDS: Readonly<Record<string, Readonly<Record<GuardKind, string>>>> = {
     'unique index': 'pkey=a4b1a6cc',
   },
   account: {
-    trigger: 'refuses_delete=cdaaba9f refuses_truncate=7d7d813d moves_forward=b53bc7b9',
+    trigger:
+      'refuses_delete=cdaaba9f refuses_truncate=7d7d813d moves_forward=b53bc7b9 keeps_identity=63a8bfb1',
     constraint: 'pkey=1d160304 currency_known=60f6f12e sound=3ae315b3',
     'unique index': 'pkey=567fc157 parts=8c40898a',
   },
