@@ -3,9 +3,13 @@
  * own. Ends with a summary, and with 0 only if nothing was wrong. Ctrl-C ends it early, in order.
  */
 import { ensureServers } from '@payflow/testkit'
+import { chaos as ofIdempotency } from '../packages/idempotency/test/chaos/idempotency.ts'
 import { chaos as ofLedger } from '../packages/ledger/test/chaos/ledger.ts'
 
-const campaigns: Readonly<Record<string, typeof ofLedger>> = { ledger: ofLedger }
+const campaigns: Readonly<Record<string, typeof ofLedger>> = {
+  idempotency: ofIdempotency,
+  ledger: ofLedger,
+}
 
 const [name = '', ...args] = process.argv.slice(2)
 const campaign = campaigns[name]
@@ -18,7 +22,7 @@ const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => interrupted.abort())
 }
-await ensureServers(['postgres'])
+await ensureServers(name === 'idempotency' ? ['postgres', 'redis'] : ['postgres'])
 process.exitCode = await campaign(args, {
   signal: interrupted.signal,
   say: (line) => console.log(line),
