@@ -14,7 +14,10 @@ import type { IdempotencyOptions, PolicyOptions, ResolvedPolicy } from './option
 import { OwnedClaim } from './owned-claim.ts'
 import { recordId } from './record-id.ts'
 import type { Scope } from './record-id.ts'
+import { decodeSteps } from './steps.ts'
 import type { ClaimRequest, ClaimResult, RecordView } from './store.ts'
+import { createSubject } from './subject.ts'
+import type { Subject } from './subject.ts'
 
 /**
  * Puts rules over a store. Holds no connection and starts nothing, so it needs no shutdown.
@@ -73,13 +76,13 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
     const policy = overrides === undefined ? this.policy : this.policyWith(overrides)
     // Everything is read from the request before the first await: a handler may change its body
     // later.
-    const request = this.#claimRequest(operation, policy)
-    const subject = { id: request.id, operation: operation.name }
+    const subject = this.#subjectOf(operation, policy)
+    const request = claimRequest(subject, policy)
     let result: ClaimResult
     try {
       result = await this.#options.store.claim(request)
     } catch (cause) {
-      return this.#withoutStore(cause, operation, request, policy)
+      return this.#withoutStore(cause, subject, policy)
     }
     if (isUnreadable(result) && policy.onStoreFailure === 'open') {
       // The store answers and cannot tell: no different, for this key, from a store that is down.
@@ -87,18 +90,33 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
         'IDEMPOTENCY_STORE_UNAVAILABLE',
         'the record is unreadable',
       )
-      return this.#withoutStore(cause, operation, request, policy)
+      return this.#withoutStore(cause, subject, policy)
     }
     if (result.verdict !== 'acquired') return this.#refuse(result, subject)
+    return this.#own(request, result, subject, policy)
+  }
+
+  async #own(
+    request: ClaimRequest,
+    { fence, attempt, checkpoint }: Extract<ClaimResult, { verdict: 'acquired' }>,
+    subject: Subject,
+    policy: ResolvedPolicy,
+  ): Promise<Decision> {
+    const steps = decodeSteps(checkpoint)
     const claim = new OwnedClaim({
-      ...subject,
-      key: operation.key,
-      handle: { ...request, fence: result.fence, attempt: result.attempt },
+      subject,
+      handle: { ...request, fence, attempt },
+      steps: steps ?? new Map(),
       store: this.#options.store,
       policy,
       emit: (event) => this.#emit(event),
       probe: this.#options.probe,
     })
+    if (steps === undefined) {
+      // Which steps were done is not known, so none of them may run again.
+      await claim.abandon()
+      return this.#refuse({ verdict: 'indeterminate', reason: 'unreadable' }, subject)
+    }
     await this.#options.probe?.('claim.acquired', claim.context)
     return { decision: 'execute', claim }
   }
@@ -111,23 +129,23 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
     )
   }
 
-  #claimRequest(operation: Operation<Request>, policy: ResolvedPolicy): ClaimRequest {
+  #subjectOf(operation: Operation<Request>, policy: ResolvedPolicy): Subject {
+    const { key, name, payload } = operation
     const { minLength, maxLength } = this.keyPolicy
-    if (operation.key.length < minLength || operation.key.length > maxLength) {
+    if (key.length < minLength || key.length > maxLength) {
       throw new IdempotencyError(
         'IDEMPOTENCY_KEY_INVALID',
-        `the key must have ${minLength} to ${maxLength} characters, not ${operation.key.length}`,
+        `the key must have ${minLength} to ${maxLength} characters, not ${key.length}`,
       )
     }
-    return {
-      id: recordId(this.#scopeOf(operation), operation.name, operation.key),
-      token: randomBytes(16),
-      fingerprint: fingerprintOf(operation.payload, policy.payloadMaxBytes),
-      leaseMs: policy.leaseMs,
-      graceMs: policy.graceMs,
-      state: policy.commitPoint === 'start' ? 'committed' : 'started',
-      onIndeterminate: policy.onIndeterminate,
-    }
+    const scope = this.#scopeOf(operation)
+    return createSubject({
+      id: recordId(scope, name, key),
+      key,
+      scope: scope === 'global' ? undefined : scope.principal,
+      operation: name,
+      fingerprint: fingerprintOf(payload, policy.payloadMaxBytes),
+    })
   }
 
   #scopeOf(operation: Pick<Operation<Request>, 'request' | 'scope'>): Scope {
@@ -144,34 +162,30 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
 
   #refuse(
     result: Exclude<ClaimResult, { verdict: 'acquired' }>,
-    subject: { id: string; operation: string },
+    { id, operation }: Subject,
   ): Decision {
+    const about = { id, operation }
     switch (result.verdict) {
       case 'completed':
-        this.#emit({ type: 'replayed', ...subject, omitted: result.omitted })
+        this.#emit({ type: 'replayed', ...about, omitted: result.omitted })
         return { decision: 'replay', payload: result.payload, omitted: result.omitted }
       case 'in_progress':
-        this.#emit({ type: 'in_progress', ...subject, remainingMs: result.remainingMs })
+        this.#emit({ type: 'in_progress', ...about, remainingMs: result.remainingMs })
         return { decision: 'in_progress', retryAfterMs: result.remainingMs }
       case 'mismatch':
-        this.#emit({ type: 'mismatch', ...subject })
+        this.#emit({ type: 'mismatch', ...about })
         return { decision: 'mismatch' }
       case 'indeterminate':
-        this.#emit({ type: 'indeterminate', ...subject, reason: result.reason })
+        this.#emit({ type: 'indeterminate', ...about, reason: result.reason })
         return { decision: 'indeterminate', reason: result.reason }
     }
   }
 
-  #withoutStore(
-    cause: unknown,
-    operation: Operation<Request>,
-    request: ClaimRequest,
-    policy: ResolvedPolicy,
-  ): Decision {
+  #withoutStore(cause: unknown, subject: Subject, policy: ResolvedPolicy): Decision {
+    const { id, operation } = subject
     const degraded = policy.onStoreFailure === 'open'
-    const subject = { id: request.id, operation: operation.name }
-    this.#emit({ type: 'store_failed', ...subject, degraded, cause })
-    if (degraded) return { decision: 'execute', claim: degradedClaim(request, operation.key) }
+    this.#emit({ type: 'store_failed', id, operation, degraded, cause })
+    if (degraded) return { decision: 'execute', claim: degradedClaim(subject, policy) }
     const error = IdempotencyError.is(cause)
       ? cause
       : new IdempotencyError('IDEMPOTENCY_STORE_UNAVAILABLE', 'the store gave no answer', { cause })
@@ -185,6 +199,18 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
       // Observation must never change what happens to a payment.
       process.emitWarning(error instanceof Error ? error : String(error))
     }
+  }
+}
+
+function claimRequest({ id, fingerprint }: Subject, policy: ResolvedPolicy): ClaimRequest {
+  return {
+    id,
+    token: randomBytes(16),
+    fingerprint,
+    leaseMs: policy.leaseMs,
+    graceMs: policy.graceMs,
+    state: policy.commitPoint === 'start' ? 'committed' : 'started',
+    onIndeterminate: policy.onIndeterminate,
   }
 }
 

@@ -23,15 +23,23 @@ export { presets } from './presets.ts'
 export type { PresetField } from './presets.ts'
 export { defaultStatusPolicy } from './status-policy.ts'
 export type {
+  Checkpoint,
   ClaimHandle,
   ClaimRequest,
   ClaimResult,
   ClaimState,
   Completion,
+  ForgetRequest,
   IdempotencyStore,
   IndeterminateReason,
   LeaseTimes,
+  ListRequest,
+  OperatorResult,
+  RecordPage,
+  RecordStanding,
   RecordState,
+  RecordSummary,
   RecordView,
+  Resolution,
   StepResult,
 } from './store.ts'

@@ -70,6 +70,17 @@ export interface PolicyOptions {
    */
   readonly payloadMaxBytes?: number
   /**
+   * Most steps (`ctx.step`) of one operation. Range 1…1 000.
+   * @defaultValue 64
+   */
+  readonly stepsMax?: number
+  /**
+   * The results of all steps together, which travel with every further step. Bytes of JSON, range
+   * 64…1 048 576.
+   * @defaultValue 65_536
+   */
+  readonly stepsMaxBytes?: number
+  /**
    * Decides what an HTTP status does to the claim.
    * @defaultValue {@link defaultStatusPolicy}
    */
@@ -108,6 +119,8 @@ const defaults: ResolvedPolicy = {
   executionMaxMs: 600_000,
   resultMaxBytes: 262_144,
   payloadMaxBytes: 1_048_576,
+  stepsMax: 64,
+  stepsMaxBytes: 65_536,
   storeStatus: defaultStatusPolicy,
 }
 
@@ -118,6 +131,8 @@ const ranges = {
   executionMaxMs: [1_000, day],
   resultMaxBytes: [0, 16_777_216],
   payloadMaxBytes: [1_024, 67_108_864],
+  stepsMax: [1, 1_000],
+  stepsMaxBytes: [64, 1_048_576],
 } as const
 
 const choices = {

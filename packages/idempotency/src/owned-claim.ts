@@ -5,15 +5,17 @@ import type { IdempotencyEvent, LossReason } from './events.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { Claim } from './operation.ts'
 import type { Probe, ResolvedPolicy } from './options.ts'
-import { derivedKey } from './record-id.ts'
+import { Steps } from './steps.ts'
+import type { StepResults } from './steps.ts'
 import type { ClaimHandle, IdempotencyStore, StepResult } from './store.ts'
+import type { Subject } from './subject.ts'
 
 /** What a claim is made of. */
 export interface OwnedClaimParts {
-  readonly id: string
-  readonly operation: string
-  readonly key: string
+  readonly subject: Subject
   readonly handle: ClaimHandle
+  /** What earlier owners have recorded. */
+  readonly steps: StepResults
   readonly store: IdempotencyStore
   readonly policy: ResolvedPolicy
   readonly emit: (event: IdempotencyEvent) => void
@@ -99,14 +101,25 @@ export class OwnedClaim implements Claim {
   async #commit(): Promise<void> {
     if (this.#committed) return
     const { handle, policy, store } = this.#parts
-    if (!this.#abort.signal.aborted) {
-      const result = await store.mark(handle, 'committed', policy)
-      if (result === 'ok') {
-        this.#committed = true
-        return
-      }
+    this.#assertHeld()
+    if ((await store.mark(handle, 'committed', policy)) === 'stale') {
       this.#lose('replaced')
+      this.#assertHeld()
     }
+    this.#committed = true
+  }
+
+  async #checkpoint(payload: Uint8Array): Promise<void> {
+    const { handle, policy, store } = this.#parts
+    this.#assertHeld()
+    const { leaseMs, graceMs } = policy
+    if ((await store.checkpoint(handle, { payload, leaseMs, graceMs })) === 'ok') return
+    this.#lose('replaced')
+    this.#assertHeld()
+  }
+
+  #assertHeld(): void {
+    if (!this.#abort.signal.aborted && !this.#ended) return
     throw new IdempotencyError(
       'IDEMPOTENCY_LEASE_LOST',
       'another request may own this key now; do not begin the effect',
@@ -116,8 +129,9 @@ export class OwnedClaim implements Claim {
   #lose(reason: LossReason): void {
     if (this.#lossReported) return
     this.#lossReported = true
-    const { handle, id, operation, emit } = this.#parts
+    const { handle, subject, emit } = this.#parts
     const { attempt, fence } = handle
+    const { id, operation } = subject
     emit({ type: 'lease_lost', id, operation, attempt, fence, reason })
     this.#abort.abort(
       new IdempotencyError('IDEMPOTENCY_LEASE_LOST', `the claim of this key is lost (${reason})`),
@@ -127,27 +141,32 @@ export class OwnedClaim implements Claim {
   #report(type: 'claimed' | 'reclaimed' | Ending): void
   #report(type: 'settle_failed' | 'settle_abandoned', cause: unknown): void
   #report(type: string, cause?: unknown): void {
-    const { handle, id, operation, emit } = this.#parts
+    const { handle, subject, emit } = this.#parts
     const { attempt, fence } = handle
-    const owner = { id, operation, attempt, fence }
+    const owner = { id: subject.id, operation: subject.operation, attempt, fence }
     emit({ type, ...owner, ...(cause === undefined ? {} : { cause }) } as IdempotencyEvent)
   }
 
   #createContext(): IdempotencyContext {
-    const { handle, id, key } = this.#parts
+    const { handle, policy, subject } = this.#parts
+    const steps = new Steps({
+      results: this.#parts.steps,
+      stepsMax: policy.stepsMax,
+      stepsMaxBytes: policy.stepsMaxBytes,
+      mayBegin: () => this.#assertHeld(),
+      record: (checkpoint) => this.#checkpoint(checkpoint),
+    })
     return {
-      key,
-      id,
-      fingerprint: handle.fingerprint,
+      ...subject,
       attempt: handle.attempt,
       fence: handle.fence,
       degraded: false,
       signal: this.#abort.signal,
       commitPoint: () => this.#commit(),
+      step: (name, work) => steps.run(name, work),
       setOutcome: (outcome) => {
         this.#requested = outcome
       },
-      deriveKey: (...parts) => derivedKey(id, parts),
     }
   }
 }

@@ -1,33 +1,16 @@
 // execute(): the same rules for work that is no HTTP request. Memory store with a clock of the
 // test's own.
 import { describe, expect, it } from 'vitest'
-import { createIdempotency, IdempotencyError, presets } from '../src/index.ts'
-import type { IdempotencyEvent, IdempotencyOptions } from '../src/index.ts'
+import { createIdempotency, IdempotencyError } from '../src/index.ts'
+import type { IdempotencyOptions } from '../src/index.ts'
 import { memoryStore } from '../src/memory/index.ts'
+import { job, setUpExecution } from './support/execution.ts'
+import type { Job } from './support/execution.ts'
 import { gate } from './support/gate.ts'
-
-interface Job {
-  readonly tenant?: string
-}
-
-function setUp(options: Partial<IdempotencyOptions<Job>> = {}) {
-  const time = { nowMs: 1_000_000 }
-  const events: IdempotencyEvent[] = []
-  const idempotency = createIdempotency<Job>({
-    store: memoryStore({ clock: () => time.nowMs }),
-    scope: (job) => job?.tenant,
-    ...presets.payments,
-    onEvent: (event) => events.push(event),
-    ...options,
-  })
-  return { idempotency, time, events }
-}
-
-const job = { name: 'settle', key: 'job-1', request: { tenant: 't1' }, payload: { amount: 5 } }
 
 describe('execute', () => {
   it('runs work once and gives its value to later calls', async () => {
-    const { idempotency } = setUp()
+    const { idempotency } = setUpExecution()
     let runs = 0
     const work = async () => ({ run: (runs += 1) })
     const first = await idempotency.execute(job, work)
@@ -40,7 +23,7 @@ describe('execute', () => {
   })
 
   it.each([[undefined], [null], [false], [0], ['']])('IDEM-23 replays %j', async (value) => {
-    const { idempotency } = setUp()
+    const { idempotency } = setUpExecution()
     let runs = 0
     const work = async () => {
       runs += 1
@@ -52,7 +35,7 @@ describe('execute', () => {
   })
 
   it('IDEM-01 IDEM-02 tells a concurrent call what is going on', async () => {
-    const { idempotency } = setUp()
+    const { idempotency } = setUpExecution()
     const door = gate()
     const first = idempotency.execute(job, () => door.pass())
     await door.reached
@@ -65,7 +48,7 @@ describe('execute', () => {
   })
 
   it('releases work that throws before its commit point, and passes the error on', async () => {
-    const { idempotency, events } = setUp({ commitPoint: 'explicit' })
+    const { idempotency, events } = setUpExecution({ commitPoint: 'explicit' })
     const failure = new Error('no network')
     await expect(idempotency.execute(job, () => Promise.reject(failure))).rejects.toBe(failure)
     expect(await idempotency.execute(job, async () => 1)).toMatchObject({ outcome: 'executed' })
@@ -78,7 +61,7 @@ describe('execute', () => {
   })
 
   it('IDEM-06 blocks work that throws after its commit point', async () => {
-    const { idempotency } = setUp({ commitPoint: 'explicit' })
+    const { idempotency } = setUpExecution({ commitPoint: 'explicit' })
     const work = idempotency.execute(job, async (context) => {
       await context.commitPoint()
       throw new Error('half done')
@@ -95,7 +78,7 @@ describe('execute', () => {
     ['indeterminate', 'indeterminate'],
     ['store', 'replayed'],
   ] as const)('ends as the work says: %s', async (ending, next) => {
-    const { idempotency } = setUp()
+    const { idempotency } = setUpExecution()
     const work = async (context: { setOutcome(o: typeof ending): void }) =>
       context.setOutcome(ending)
     await idempotency.execute(job, work)
@@ -103,7 +86,7 @@ describe('execute', () => {
   })
 
   it('IDEM-19 keeps work with a value that is too large, or that JSON cannot carry, from running again', async () => {
-    const { idempotency } = setUp({ resultMaxBytes: 100 })
+    const { idempotency } = setUpExecution({ resultMaxBytes: 100 })
     expect(await idempotency.execute(job, async () => 'x'.repeat(99))).toMatchObject({
       outcome: 'executed',
     })
@@ -115,7 +98,7 @@ describe('execute', () => {
   })
 
   it('IDEM-28 keeps scopes apart, and accepts a scope given directly', async () => {
-    const { idempotency } = setUp()
+    const { idempotency } = setUpExecution()
     const work = async () => 'done'
     expect(await idempotency.execute(job, work)).toMatchObject({ outcome: 'executed' })
     const other = { ...job, request: { tenant: 't2' } }
@@ -125,13 +108,13 @@ describe('execute', () => {
   })
 
   it('IDEM-29 fails closed without a scope', async () => {
-    const { idempotency } = setUp()
+    const { idempotency } = setUpExecution()
     const run = idempotency.execute({ name: 'settle', key: 'k' }, async () => expect.unreachable())
     await expect(run).rejects.toMatchObject({ code: 'IDEMPOTENCY_SCOPE_MISSING' })
   })
 
   it('IDEM-32 cannot be led into another scope by delimiters', async () => {
-    const { idempotency } = setUp()
+    const { idempotency } = setUpExecution()
     const run = (scope: string, name: string, key: string) =>
       idempotency.execute({ scope, name, key }, async () => `${scope}|${name}|${key}`)
     for (const [scope, name, key] of [
@@ -145,7 +128,7 @@ describe('execute', () => {
   })
 
   it('IDEM-32 refuses keys outside the policy', async () => {
-    const { idempotency } = setUp({ key: { minLength: 4 } })
+    const { idempotency } = setUpExecution({ key: { minLength: 4 } })
     for (const key of ['', 'abc', 'k'.repeat(256)]) {
       const run = idempotency.execute({ ...job, key }, async () => expect.unreachable())
       await expect(run).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_INVALID' })
@@ -153,7 +136,7 @@ describe('execute', () => {
   })
 
   it('forgets the value when the retention is over', async () => {
-    const { idempotency, time } = setUp({ retentionMs: 5_000 })
+    const { idempotency, time } = setUpExecution({ retentionMs: 5_000 })
     await idempotency.execute(job, async () => 1)
     time.nowMs += 4_999
     expect(await idempotency.execute(job, async () => 2)).toMatchObject({ value: 1 })
@@ -162,7 +145,7 @@ describe('execute', () => {
   })
 
   it('keeps a lapsed claim known for the grace, then forgets it', async () => {
-    const { idempotency, time } = setUp({ leaseMs: 1_000, graceMs: 10_000 })
+    const { idempotency, time } = setUpExecution({ leaseMs: 1_000, graceMs: 10_000 })
     const decision = await idempotency.begin(job)
     if (decision.decision !== 'execute') throw new Error(decision.decision)
     decision.claim.stop()
@@ -175,7 +158,7 @@ describe('execute', () => {
   })
 
   it('takes overrides for one call', async () => {
-    const { idempotency } = setUp()
+    const { idempotency } = setUpExecution()
     const overrides = { commitPoint: 'explicit' } as const
     const failing = () => Promise.reject(new Error('no'))
     await expect(idempotency.execute(job, failing, overrides)).rejects.toThrow('no')
@@ -186,11 +169,11 @@ describe('execute', () => {
 
   it('IDEM-13 says unavailable, or goes on unprotected, when the store fails', async () => {
     const broken = { ...memoryStore(), claim: () => Promise.reject(new Error('gone')) }
-    const closed = setUp({ store: broken as never })
+    const closed = setUpExecution({ store: broken as never })
     const outcome = await closed.idempotency.execute(job, async () => expect.unreachable())
     expect(outcome).toMatchObject({ outcome: 'unavailable' })
     expect(closed.events).toMatchObject([{ type: 'store_failed', degraded: false }])
-    const open = setUp({ store: broken as never, onStoreFailure: 'open' })
+    const open = setUpExecution({ store: broken as never, onStoreFailure: 'open' })
     const executed = await open.idempotency.execute(job, async (context) => context.degraded)
     expect(executed).toMatchObject({ outcome: 'executed', value: true })
   })
@@ -199,7 +182,7 @@ describe('execute', () => {
     const warnings: string[] = []
     const onWarning = (warning: Error): void => void warnings.push(warning.message)
     process.on('warning', onWarning)
-    const { idempotency } = setUp({
+    const { idempotency } = setUpExecution({
       onEvent: () => {
         throw new Error('broken observer')
       },
@@ -215,13 +198,13 @@ describe('execute', () => {
     ['another commit point', { commitPoint: 'end' }, "must be 'start' or 'explicit'"],
     ['no store', { store: undefined }, 'store must be'],
   ])('refuses %s at once', (_, options, text) => {
-    const make = () => setUp(options as Partial<IdempotencyOptions<Job>>)
+    const make = () => setUpExecution(options as Partial<IdempotencyOptions<Job>>)
     expect(make).toThrow(expect.objectContaining({ code: 'IDEMPOTENCY_OPTIONS_INVALID' }))
     expect(make).toThrow(text)
   })
 
   it('says nothing about keys, scopes or bodies in its events', async () => {
-    const { idempotency, events } = setUp()
+    const { idempotency, events } = setUpExecution()
     const secret = { ...job, key: 'secret-key', request: { tenant: 'secret-tenant' } }
     await idempotency.execute(
       { ...secret, payload: { iban: 'secret-iban' } },
@@ -246,7 +229,7 @@ describe('options', () => {
     [{ scope: undefined as never }],
   ])('refuses %j', (options) => {
     const refusal = expect.objectContaining({ code: 'IDEMPOTENCY_OPTIONS_INVALID' })
-    expect(() => setUp(options)).toThrow(refusal)
+    expect(() => setUpExecution(options)).toThrow(refusal)
   })
 
   it('IDEM-29 has no scope of its own: leaving it out neither compiles nor starts', () => {
@@ -256,7 +239,7 @@ describe('options', () => {
   })
 
   it('keeps defaults where a value is undefined', () => {
-    expect(setUp({ leaseMs: undefined as never }).idempotency.policy.leaseMs).toBe(15_000)
+    expect(setUpExecution({ leaseMs: undefined as never }).idempotency.policy.leaseMs).toBe(15_000)
   })
 })
 

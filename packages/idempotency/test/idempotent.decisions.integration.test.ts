@@ -9,6 +9,7 @@ import { gate } from './support/gate.ts'
 import { serve } from './support/http.ts'
 import { countingHandler, serveProtected } from './support/protected-app.ts'
 import { isolatedStore } from './support/redis.ts'
+import { storeWith } from './support/store-with.ts'
 
 describe('the first request and its repetitions', () => {
   it('IDEM-01 executes once of fifty at the same moment, and answers 409 to the others', async () => {
@@ -134,17 +135,12 @@ describe('the first request and its repetitions', () => {
     const store = isolatedStore()
     const door = gate()
     await using app = await serveProtected(handler, {
-      store: {
-        claim: (request) => store.claim(request),
-        renew: (...args) => store.renew(...args),
-        mark: (...args) => store.mark(...args),
+      store: storeWith(store, {
         async complete(...args) {
           await door.pass()
           return store.complete(...args)
         },
-        release: (handle) => store.release(handle),
-        inspect: (id) => store.inspect(id),
-      },
+      }),
     })
     let isAnswered = false
     const { request } = app.open({ key: 'k1' })

@@ -9,35 +9,34 @@ import { getIdempotency } from '../src/express/index.ts'
 import { gate } from './support/gate.ts'
 import { countingHandler, serveProtected } from './support/protected-app.ts'
 import { connect, isolatedStore } from './support/redis.ts'
+import { storeWith } from './support/store-with.ts'
 
 /** Lets a test see the ids that a store is asked for, and hold its renewals back. */
-function observed(store: IdempotencyStore): IdempotencyStore & {
+interface Observed extends IdempotencyStore {
   readonly claims: ClaimRequest[]
   readonly renewedIds: string[]
   renewals: number
   isRenewing: boolean
-} {
-  return {
-    claims: [],
-    renewedIds: [],
-    renewals: 0,
-    isRenewing: true,
-    async claim(request) {
-      this.claims.push(request)
-      return store.claim(request)
-    },
-    async renew(handle, lease) {
-      this.renewedIds.push(handle.id)
-      if (!this.isRenewing) throw new Error('the connection of this process is cut')
-      const result = await store.renew(handle, lease)
-      this.renewals += 1
-      return result
-    },
-    mark: (...args) => store.mark(...args),
-    complete: (...args) => store.complete(...args),
-    release: (...args) => store.release(...args),
-    inspect: (id) => store.inspect(id),
-  }
+}
+
+function observed(store: IdempotencyStore): Observed {
+  const seen: Observed = Object.assign(
+    storeWith(store, {
+      async claim(request) {
+        seen.claims.push(request)
+        return store.claim(request)
+      },
+      async renew(handle, lease) {
+        seen.renewedIds.push(handle.id)
+        if (!seen.isRenewing) throw new Error('the connection of this process is cut')
+        const result = await store.renew(handle, lease)
+        seen.renewals += 1
+        return result
+      },
+    }),
+    { claims: [], renewedIds: [], renewals: 0, isRenewing: true },
+  )
+  return seen
 }
 
 describe('the lease', () => {

@@ -76,8 +76,15 @@ describe('redisStore on a shared server', () => {
     expect(await store.complete(handle, done)).toBe('stale')
     expect(await store.release(handle)).toBe('stale')
     expect(await store.renew(handle, lease)).toBe('stale')
-    await expect(store.inspect(request.id)).rejects.toMatchObject(unavailable)
+    const unreadable = { code: 'IDEMPOTENCY_RECORD_UNREADABLE', retryable: false }
+    await expect(store.inspect(request.id)).rejects.toMatchObject(unreadable)
+    const refused = { outcome: 'refused', standing: 'unreadable', fence: 0 }
+    expect(await store.resolve({ ...executing, ...done })).toEqual(refused)
+    expect(await store.forget({ id: request.id, ifStanding: 'indeterminate' })).toEqual(refused)
     expect((await client.getBuffer(key))!.equals(broken)).toBe(true)
+    // Nobody but an operator who says so makes the key new again.
+    const forget = { id: request.id, ifStanding: 'unreadable' } as const
+    expect(await store.forget(forget)).toEqual({ outcome: 'done' })
   })
 
   it('IDEM-48 reads a record as the first release wrote it', async () => {

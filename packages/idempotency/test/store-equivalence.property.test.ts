@@ -14,11 +14,16 @@ const step = fc.oneof(
     verb: fc.constant('claim' as const),
     owner,
     state: fc.constantFrom('started' as const, 'committed' as const),
-    onIndeterminate: fc.constantFrom('reject' as const, 'execute' as const),
+    onIndeterminate: fc.constantFrom('reject', 'execute', 'recover'),
     fingerprint: fc.constantFrom(1, 1, 1, 2),
   }),
-  fc.record({ verb: fc.constantFrom('renew' as const, 'commit' as const), owner }),
+  fc.record({
+    verb: fc.constantFrom('renew' as const, 'commit' as const, 'restart' as const),
+    owner,
+  }),
   fc.record({ verb: fc.constant('abandon' as const), owner }),
+  fc.record({ verb: fc.constant('checkpoint' as const), owner }),
+  fc.record({ verb: fc.constantFrom('resolve' as const, 'forget' as const), owner }),
   fc.record({ verb: fc.constant('release' as const), owner }),
   fc.record({ verb: fc.constant('complete' as const), owner, omitted: fc.boolean() }),
 )
@@ -43,7 +48,9 @@ async function play(
     }
     log.push([taken.verb, taken.owner, await take(store, first, handle, taken)])
     const view = await store.inspect(first.id)
-    log.push(view && [view.state, view.attempt, Buffer.from(view.payload).toString()])
+    log.push(
+      view && [view.state, view.standing, view.attempt, Buffer.from(view.payload).toString()],
+    )
   }
   return log
 }
@@ -60,7 +67,10 @@ async function take(
       const fingerprint = Buffer.alloc(32, taken.fingerprint)
       const request = { ...first, token: handle.token, fingerprint, state, onIndeterminate }
       const result = await store.claim({ ...request, ...lease })
-      if (result.verdict === 'acquired') return ['acquired', result.attempt]
+      if (result.verdict === 'acquired') {
+        const { attempt, recovering, checkpoint } = result
+        return ['acquired', attempt, recovering, Buffer.from(checkpoint).toString()]
+      }
       if (result.verdict === 'completed') {
         return ['completed', result.omitted, Buffer.from(result.payload).toString()]
       }
@@ -70,8 +80,15 @@ async function take(
       return store.renew(handle, lease)
     case 'commit':
       return store.mark(handle, 'committed', lease)
+    case 'restart':
+      return store.mark(handle, 'started', lease)
     case 'abandon':
       return store.mark(handle, 'indeterminate', lease)
+    case 'checkpoint':
+      return store.checkpoint(handle, { ...lease, payload: Buffer.from(`steps of ${taken.owner}`) })
+    case 'resolve':
+    case 'forget':
+      return operate(store, handle, taken.verb)
     case 'release':
       return store.release(handle)
     case 'complete': {
@@ -79,6 +96,18 @@ async function take(
       return store.complete(handle, { payload, omitted: taken.omitted, retentionMs: 600_000 })
     }
   }
+}
+
+async function operate(
+  store: IdempotencyStore,
+  { id, token }: ClaimHandle,
+  verb: 'resolve' | 'forget',
+): Promise<unknown> {
+  const payload = Buffer.from('resolved')
+  const answer = await (verb === 'resolve'
+    ? store.resolve({ id, token, payload, omitted: false, retentionMs: 600_000 })
+    : store.forget({ id, ifStanding: 'indeterminate' }))
+  return answer.outcome === 'refused' ? [answer.outcome, answer.standing] : answer
 }
 
 it('gives the same answers in memory and in Redis, whatever three owners do', async () => {

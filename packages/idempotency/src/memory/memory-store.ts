@@ -1,13 +1,22 @@
 import { IdempotencyError } from '../errors.ts'
+import { standingOf } from '../standing.ts'
 import type {
+  Checkpoint,
   ClaimHandle,
   ClaimRequest,
   ClaimResult,
+  ClaimState,
   Completion,
+  ForgetRequest,
   IdempotencyStore,
   LeaseTimes,
+  ListRequest,
+  OperatorResult,
+  RecordPage,
   RecordState,
+  RecordSummary,
   RecordView,
+  Resolution,
   StepResult,
 } from '../store.ts'
 
@@ -33,7 +42,7 @@ interface MemoryRecord {
   leaseUntilMs: number
   expiresAtMs: number
   readonly createdMs: number
-  readonly token: string
+  token: string
   readonly fingerprint: Buffer
   payload: Uint8Array
 }
@@ -53,6 +62,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): IdempotencyStore 
   return new MemoryStore(clock, recordsMax)
 }
 
+const nothing: Uint8Array = new Uint8Array(0)
+
+/** Stands for the owner of a record whose owner has given it up. */
+const nobody = ''
+
 class MemoryStore implements IdempotencyStore {
   readonly #clock: () => number
   readonly #recordsMax: number
@@ -68,7 +82,8 @@ class MemoryStore implements IdempotencyStore {
     const record = this.#live(request.id)
     if (record === undefined) {
       this.#makeRoom()
-      return this.#write(request, nowMs, { attempt: 1, fence: nowMs * 1000, createdMs: nowMs })
+      const first = { attempt: 1, fence: nowMs * 1000, createdMs: nowMs, payload: nothing }
+      return this.#write(request, nowMs, { ...first, state: request.state })
     }
     if (!record.fingerprint.equals(request.fingerprint)) return { verdict: 'mismatch' }
     if (record.state === 'completed' || record.state === 'tombstone') {
@@ -79,7 +94,7 @@ class MemoryStore implements IdempotencyStore {
       }
     }
     if (record.token === tokenText(request) && record.state !== 'indeterminate') {
-      return { verdict: 'acquired', fence: record.fence, attempt: record.attempt }
+      return acquired(record)
     }
     const refusal = refuse(record, nowMs, request.onIndeterminate)
     if (refusal !== undefined) return refusal
@@ -87,6 +102,8 @@ class MemoryStore implements IdempotencyStore {
       attempt: record.attempt + 1,
       fence: Math.max(record.fence + 1, nowMs * 1000),
       createdMs: record.createdMs,
+      payload: record.payload,
+      state: isRecovery(request, record) ? 'recovering' : request.state,
     })
   }
 
@@ -99,14 +116,23 @@ class MemoryStore implements IdempotencyStore {
 
   async mark(
     handle: ClaimHandle,
-    state: 'committed' | 'indeterminate',
+    state: ClaimState | 'indeterminate',
     lease: LeaseTimes,
   ): Promise<StepResult> {
     const record = this.#owned(handle)
     if (record === undefined || isFinished(record)) return 'stale'
-    if (state === 'committed' && record.state === 'indeterminate') return 'stale'
+    if (state !== 'indeterminate' && record.state === 'indeterminate') return 'stale'
+    if (state === 'started' && record.state === 'committed') return 'stale'
     record.state = state
-    this.#prolong(record, state === 'committed' ? lease : { ...lease, leaseMs: 0 })
+    this.#prolong(record, state === 'indeterminate' ? { ...lease, leaseMs: 0 } : lease)
+    return 'ok'
+  }
+
+  async checkpoint(handle: ClaimHandle, checkpoint: Checkpoint): Promise<StepResult> {
+    const record = this.#owned(handle)
+    if (record === undefined || !isRunning(record)) return 'stale'
+    record.payload = Uint8Array.from(checkpoint.payload)
+    this.#prolong(record, checkpoint)
     return 'ok'
   }
 
@@ -131,26 +157,94 @@ class MemoryStore implements IdempotencyStore {
 
   async release(handle: ClaimHandle): Promise<StepResult> {
     const live = this.#live(handle.id)
-    if (live === undefined) return 'ok'
+    if (live === undefined || live.token === nobody) return 'ok'
     if (live.token !== tokenText(handle) || isFinished(live)) return 'stale'
-    this.#records.delete(handle.id)
+    const isRecovery = live.state === 'recovering'
+    if (!isRecovery && live.payload.byteLength === 0) {
+      this.#records.delete(handle.id)
+      return 'ok'
+    }
+    live.state = isRecovery ? 'indeterminate' : 'started'
+    live.leaseUntilMs = this.#clock()
+    live.token = nobody
     return 'ok'
   }
 
   async inspect(id: string): Promise<RecordView | undefined> {
     const record = this.#live(id)
     if (record === undefined) return undefined
+    const { fingerprint, payload } = record
+    return { ...this.#summary(id, record), fingerprint, payload }
+  }
+
+  /** All on one page: there are never more than `recordsMax`. */
+  async listIndeterminate({ cursor }: ListRequest): Promise<RecordPage> {
+    if (cursor !== undefined) {
+      throw new IdempotencyError('IDEMPOTENCY_CURSOR_INVALID', 'the cursor is not one of a listing')
+    }
+    const records: RecordSummary[] = []
+    for (const id of this.#records.keys()) {
+      const record = this.#live(id)
+      if (record === undefined) continue
+      const summary = this.#summary(id, record)
+      if (summary.standing === 'indeterminate') records.push(summary)
+    }
+    return { records, cursor: undefined }
+  }
+
+  async resolve(resolution: Resolution): Promise<OperatorResult> {
+    const record = this.#live(resolution.id)
+    if (record === undefined) return { outcome: 'absent' }
+    const token = tokenText(resolution)
+    if (isFinished(record) && record.token === token) return { outcome: 'done' }
+    const refusal = this.#unexpected(record, 'indeterminate', resolution.ifFence)
+    if (refusal !== undefined) return refusal
     const nowMs = this.#clock()
+    this.#records.set(resolution.id, {
+      ...record,
+      state: resolution.omitted ? 'tombstone' : 'completed',
+      fence: Math.max(record.fence + 1, nowMs * 1000),
+      leaseUntilMs: nowMs,
+      expiresAtMs: nowMs + resolution.retentionMs,
+      token,
+      payload: Uint8Array.from(resolution.payload),
+    })
+    return { outcome: 'done' }
+  }
+
+  async forget({ id, ifStanding, ifFence }: ForgetRequest): Promise<OperatorResult> {
+    const record = this.#live(id)
+    if (record === undefined) return { outcome: 'absent' }
+    const refusal = this.#unexpected(record, ifStanding, ifFence)
+    if (refusal !== undefined) return refusal
+    this.#records.delete(id)
+    return { outcome: 'done' }
+  }
+
+  #summary(id: string, record: MemoryRecord): RecordSummary {
+    const nowMs = this.#clock()
+    const leaseRemainingMs = record.leaseUntilMs - nowMs
     return {
+      id,
       state: record.state,
+      standing: standingOf(record.state, leaseRemainingMs),
       attempt: record.attempt,
       fence: record.fence,
-      leaseRemainingMs: record.leaseUntilMs - nowMs,
+      leaseRemainingMs,
       createdAt: new Date(record.createdMs),
       expiresInMs: record.expiresAtMs - nowMs,
-      fingerprint: record.fingerprint,
-      payload: record.payload,
     }
+  }
+
+  #unexpected(
+    record: MemoryRecord,
+    expected: ForgetRequest['ifStanding'],
+    ifFence: number | undefined,
+  ): OperatorResult | undefined {
+    const standing = standingOf(record.state, record.leaseUntilMs - this.#clock())
+    const { fence } = record
+    const isExpected = standing === expected && (ifFence === undefined || ifFence === fence)
+    return isExpected ? undefined : { outcome: 'refused', standing, fence }
   }
 
   #live(id: string): MemoryRecord | undefined {
@@ -168,18 +262,17 @@ class MemoryStore implements IdempotencyStore {
   #write(
     request: ClaimRequest,
     nowMs: number,
-    history: { attempt: number; fence: number; createdMs: number },
+    history: Pick<MemoryRecord, 'attempt' | 'fence' | 'createdMs' | 'state' | 'payload'>,
   ): ClaimResult {
-    this.#records.set(request.id, {
+    const record: MemoryRecord = {
       ...history,
-      state: request.state,
       leaseUntilMs: nowMs + request.leaseMs,
       expiresAtMs: nowMs + request.leaseMs + request.graceMs,
       token: tokenText(request),
       fingerprint: Buffer.from(request.fingerprint),
-      payload: new Uint8Array(0),
-    })
-    return { verdict: 'acquired', fence: history.fence, attempt: history.attempt }
+    }
+    this.#records.set(request.id, record)
+    return acquired(record)
   }
 
   #prolong(record: MemoryRecord, lease: LeaseTimes): void {
@@ -202,7 +295,7 @@ class MemoryStore implements IdempotencyStore {
 function refuse(
   record: MemoryRecord,
   nowMs: number,
-  onIndeterminate: 'reject' | 'execute',
+  onIndeterminate: ClaimRequest['onIndeterminate'],
 ): ClaimResult | undefined {
   const rejects = onIndeterminate === 'reject'
   if (record.state === 'indeterminate') {
@@ -210,8 +303,17 @@ function refuse(
   }
   const remainingMs = record.leaseUntilMs - nowMs
   if (remainingMs > 0) return { verdict: 'in_progress', remainingMs }
-  if (record.state === 'committed' && rejects) return { verdict: 'indeterminate', reason: 'lapsed' }
+  if (record.state !== 'started' && rejects) return { verdict: 'indeterminate', reason: 'lapsed' }
   return undefined
+}
+
+function acquired({ fence, attempt, state, payload }: MemoryRecord): ClaimResult {
+  const recovering = state === 'recovering'
+  return { verdict: 'acquired', fence, attempt, recovering, checkpoint: payload }
+}
+
+function isRecovery(request: ClaimRequest, record: MemoryRecord): boolean {
+  return request.onIndeterminate === 'recover' && record.state !== 'started'
 }
 
 function tokenText(holder: { readonly token: Uint8Array }): string {
@@ -219,7 +321,7 @@ function tokenText(holder: { readonly token: Uint8Array }): string {
 }
 
 function isRunning(record: MemoryRecord): boolean {
-  return record.state === 'started' || record.state === 'committed'
+  return record.state === 'started' || record.state === 'committed' || record.state === 'recovering'
 }
 
 function isFinished(record: MemoryRecord): boolean {

@@ -8,16 +8,26 @@ const reasons: Readonly<Record<number, IndeterminateReason>> = {
   3: 'unreadable',
 }
 
+/** A first owner has none, and its answer is kept short. */
+const noCheckpoint: Uint8Array = Buffer.alloc(0)
+
 /** Reads the answer of the claim script. An answer of another shape is a failure, never a claim. */
 export function readClaimReply(reply: unknown): ClaimResult {
-  const [code, first, second] = Array.isArray(reply) ? (reply as unknown[]) : []
+  const [code, first, second, third, fourth] = Array.isArray(reply) ? (reply as unknown[]) : []
   if (code === claimReply.mismatch) return { verdict: 'mismatch' }
   if (code === claimReply.completed && Buffer.isBuffer(second)) {
     return { verdict: 'completed', payload: second, omitted: first === 1 }
   }
   if (typeof first === 'number') {
     if (code === claimReply.acquired && typeof second === 'number') {
-      return { verdict: 'acquired', fence: first, attempt: second }
+      const checkpoint = Buffer.isBuffer(fourth) ? fourth : noCheckpoint
+      return {
+        verdict: 'acquired',
+        fence: first,
+        attempt: second,
+        recovering: third === 1,
+        checkpoint,
+      }
     }
     if (code === claimReply.inProgress) return { verdict: 'in_progress', remainingMs: first }
     const reason = reasons[first]

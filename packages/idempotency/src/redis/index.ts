@@ -6,6 +6,6 @@
 export type { BreakerOptions } from './breaker.ts'
 export type { EvictionCheckMode } from './eviction.ts'
 export type { RedisStoreOptions } from './redis-options.ts'
-export type { RedisArgument, RedisPort } from './redis-port.ts'
+export type { RedisArgument, RedisNode, RedisPort } from './redis-port.ts'
 export { redisStore } from './redis-store.ts'
 export type { RedisIdempotencyStore } from './redis-store.ts'

@@ -1,3 +1,4 @@
+import { standingOf } from '../standing.ts'
 import type { RecordState, RecordView } from '../store.ts'
 import { headerBytes, layoutVersion } from './scripts/layout.ts'
 
@@ -8,6 +9,7 @@ export const stateBytes: Readonly<Record<RecordState, number>> = {
   completed: 3,
   indeterminate: 4,
   tombstone: 5,
+  recovering: 6,
 }
 
 const statesByByte = new Map(
@@ -16,6 +18,7 @@ const statesByByte = new Map(
 
 /** Reads a packed record; `undefined` if it is corrupt or of another version. */
 export function decodeRecord(
+  id: string,
   record: Buffer,
   nowMs: number,
   expiresInMs: number,
@@ -23,11 +26,14 @@ export function decodeRecord(
   if (record.length < headerBytes || record.readUInt8(0) !== layoutVersion) return undefined
   const state = statesByByte.get(record.readUInt8(1))
   if (state === undefined) return undefined
+  const leaseRemainingMs = Number(record.readBigUInt64BE(14)) - nowMs
   return {
+    id,
     state,
+    standing: standingOf(state, leaseRemainingMs),
     attempt: record.readUInt32BE(2),
     fence: Number(record.readBigUInt64BE(6)),
-    leaseRemainingMs: Number(record.readBigUInt64BE(14)) - nowMs,
+    leaseRemainingMs,
     createdAt: new Date(Number(record.readBigUInt64BE(22))),
     expiresInMs,
     fingerprint: record.subarray(46, headerBytes),

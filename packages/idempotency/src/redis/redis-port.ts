@@ -18,9 +18,14 @@ export interface RedisPort {
   /** Preferred where the client has it, for the same reason. */
   info?(): Promise<string>
   /** A Cluster has it. */
-  nodes?(role: 'master'): RedisPort[]
+  nodes?(role: 'master'): readonly RedisNode[]
   /** A Cluster has it: which nodes serve a slot, the master first. */
   readonly slots?: readonly (readonly string[])[]
   /** Called with true on a connection whose server has become a replica: connect anew. */
   disconnect?(reconnect?: boolean): void
+}
+
+/** One server of a Cluster. */
+export interface RedisNode extends RedisPort {
+  readonly options: { readonly host?: string | undefined; readonly port?: number | undefined }
 }

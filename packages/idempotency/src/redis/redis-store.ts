@@ -1,30 +1,46 @@
 import { retryInBackground } from '../background.ts'
+import { IdempotencyError } from '../errors.ts'
 import type {
+  Checkpoint,
   ClaimHandle,
   ClaimRequest,
   ClaimResult,
+  ClaimState,
   Completion,
+  ForgetRequest,
   IdempotencyStore,
   LeaseTimes,
+  ListRequest,
+  OperatorResult,
+  RecordPage,
+  RecordSummary,
   RecordView,
+  Resolution,
   StepResult,
 } from '../store.ts'
 import { CircuitBreaker } from './breaker.ts'
 import { readClaimReply } from './claim-reply.ts'
 import { EvictionCheck } from './eviction.ts'
 import { decodeRecord, stateBytes } from './record-codec.ts'
+import { readOperatorReply } from './operator-reply.ts'
 import { resolveRedisOptions } from './redis-options.ts'
 import type { RedisStoreOptions, ResolvedRedisOptions } from './redis-options.ts'
-import type { RedisArgument } from './redis-port.ts'
+import type { RedisArgument, RedisPort } from './redis-port.ts'
+import { scanPage } from './scan-page.ts'
 import { isServerReply } from './script-runner.ts'
+import { checkpointScript } from './scripts/checkpoint.ts'
 import { claimScript } from './scripts/claim.ts'
 import { completeScript } from './scripts/complete.ts'
+import { forgetScript } from './scripts/forget.ts'
 import { inspectScript } from './scripts/inspect.ts'
 import { markScript } from './scripts/mark.ts'
 import { releaseScript } from './scripts/release.ts'
 import { renewScript } from './scripts/renew.ts'
+import { resolveScript } from './scripts/resolve.ts'
 import type { ScriptForms } from './scripts/script.ts'
-import { ServerLink, unavailable } from './server-link.ts'
+import { standings } from './scripts/standing.ts'
+import { summarizeScript } from './scripts/summarize.ts'
+import { ServerLink } from './server-link.ts'
 
 /** The store of {@link redisStore}. */
 export interface RedisIdempotencyStore extends IdempotencyStore {
@@ -62,6 +78,7 @@ export function redisStore(options: RedisStoreOptions): RedisIdempotencyStore {
 }
 
 class RedisStore implements RedisIdempotencyStore {
+  readonly #client: RedisPort
   readonly #link: ServerLink
   readonly #prefix: string
   readonly #eviction: EvictionCheck
@@ -69,6 +86,7 @@ class RedisStore implements RedisIdempotencyStore {
 
   constructor({ client, prefix, deadlineMs, checkEviction, breaker }: ResolvedRedisOptions) {
     const circuit = breaker === false ? undefined : new CircuitBreaker(breaker, 2 * deadlineMs)
+    this.#client = client
     this.#link = new ServerLink({ client, deadlineMs, breaker: circuit })
     this.#prefix = prefix
     this.#eviction = new EvictionCheck(client, checkEviction, deadlineMs)
@@ -117,11 +135,17 @@ class RedisStore implements RedisIdempotencyStore {
 
   async mark(
     handle: ClaimHandle,
-    state: 'committed' | 'indeterminate',
+    state: ClaimState | 'indeterminate',
     { leaseMs, graceMs }: LeaseTimes,
   ): Promise<StepResult> {
     const args = [bytes(handle.token), stateBytes[state], leaseMs, graceMs]
     return this.#step(markScript, handle.id, args)
+  }
+
+  async checkpoint(handle: ClaimHandle, checkpoint: Checkpoint): Promise<StepResult> {
+    const { leaseMs, graceMs, payload } = checkpoint
+    const args = [bytes(handle.token), leaseMs, graceMs, bytes(payload)]
+    return this.#step(checkpointScript, handle.id, args)
   }
 
   async complete(handle: ClaimHandle, completion: Completion): Promise<StepResult> {
@@ -147,9 +171,46 @@ class RedisStore implements RedisIdempotencyStore {
       number,
     ]
     if (record === null) return undefined
-    const view = decodeRecord(record, nowMs, expiresInMs)
+    const view = decodeRecord(id, record, nowMs, expiresInMs)
     if (view !== undefined) return view
-    throw unavailable(`the record ${id} is corrupt or of another version`)
+    throw new IdempotencyError(
+      'IDEMPOTENCY_RECORD_UNREADABLE',
+      `the record ${id} is corrupt or of another version`,
+    )
+  }
+
+  async listIndeterminate({ cursor, scanCount }: ListRequest): Promise<RecordPage> {
+    const scan = scanPage(this.#client, this.#prefix, scanCount, cursor)
+    const page = await this.#link.settle(scan, 'scan')
+    const looks = page.keys.map((key) => this.#summarize(key.slice(this.#prefix.length)))
+    const records = (await Promise.all(looks)).filter((record) => record !== undefined)
+    return { records, cursor: page.cursor }
+  }
+
+  async resolve(resolution: Resolution): Promise<OperatorResult> {
+    const reply = await this.#run(resolveScript, resolution.id, [
+      bytes(resolution.token),
+      stateBytes[resolution.omitted ? 'tombstone' : 'completed'],
+      resolution.retentionMs,
+      resolution.ifFence ?? '',
+      bytes(resolution.payload),
+    ])
+    return readOperatorReply(reply)
+  }
+
+  async forget({ id, ifStanding, ifFence }: ForgetRequest): Promise<OperatorResult> {
+    const args = [standings.indexOf(ifStanding) + 1, ifFence ?? '']
+    return readOperatorReply(await this.#run(forgetScript, id, args))
+  }
+
+  async #summarize(id: string): Promise<RecordSummary | undefined> {
+    const reply = await this.#run(summarizeScript, id, [])
+    if (reply === null) return undefined
+    const [header, nowMs, expiresInMs] = reply as [Buffer, number, number]
+    const view = decodeRecord(id, header, nowMs, expiresInMs)
+    if (view === undefined) return undefined
+    const { fingerprint: _, payload: __, ...summary } = view
+    return summary
   }
 
   /**

@@ -58,6 +58,16 @@ export class ServerLink {
     }
   }
 
+  /** Holds any other call to the deadline. */
+  async settle<T>(call: Promise<T>, what: string): Promise<T> {
+    try {
+      return await withinDeadline(call, this.#parts.deadlineMs, what)
+    } catch (cause) {
+      if (IdempotencyError.is(cause)) throw cause
+      throw unavailable(`Redis refused '${what}'`, cause)
+    }
+  }
+
   /** Without a deadline and whatever the circuit says, for what nobody waits for. */
   async runLate(script: ScriptForms, key: string, args: readonly RedisArgument[]): Promise<void> {
     await this.#scripts.run(script, key, args)

@@ -1,9 +1,11 @@
 import type { IdempotencyStore } from '../store.ts'
+import { checkpointClauses } from './store/checkpoint.ts'
 import { claimClauses } from './store/claim.ts'
 import type { StoreClause } from './store/clause.ts'
 import { completeClauses } from './store/complete.ts'
 import { inspectClauses } from './store/inspect.ts'
 import { markClauses } from './store/mark.ts'
+import { forgetClauses, listClauses, resolveClauses } from './store/operator.ts'
 import { releaseClauses } from './store/release.ts'
 import { renewClauses } from './store/renew.ts'
 import type { TestRunner } from './test-runner.ts'
@@ -13,9 +15,13 @@ const contract: Readonly<Record<string, readonly StoreClause[]>> = {
   claim: claimClauses,
   renew: renewClauses,
   mark: markClauses,
+  checkpoint: checkpointClauses,
   complete: completeClauses,
   release: releaseClauses,
   inspect: inspectClauses,
+  listIndeterminate: listClauses,
+  resolve: resolveClauses,
+  forget: forgetClauses,
 }
 
 /**

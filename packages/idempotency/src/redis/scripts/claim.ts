@@ -22,7 +22,12 @@ export const claimReply = {
  * - The fence is at least the server's clock in microseconds, so it still grows when the record was
  *   lost.
  *
- * ARGV: token, fingerprint, lease ms, grace ms, first state, 'reject' or 'execute'.
+ * - Whoever takes a record over gets its checkpoint, and it stays in the record: the new owner may die
+ *   as well.
+ * - `recovering` is a state, not only an answer: a recoverer whose answer was lost asks again, and
+ *   must not be told then that it may simply execute.
+ *
+ * ARGV: token, fingerprint, lease ms, grace ms, first state, 'reject', 'execute' or 'recover'.
  */
 export const claimScript: ScriptForms = defineScript(
   'claim',
@@ -46,15 +51,23 @@ if stored then
   if r.finished then
     return {DONE, r.state == TOMBSTONE and 1 or 0, string.sub(stored, HEADER + 1)}
   end
-  if r.running and r.token == mine.token then return {ACQUIRED, r.fence, r.attempt} end
+  if r.running and r.token == mine.token then
+    local recovering = r.state == RECOVERING and 1 or 0
+    return {ACQUIRED, r.fence, r.attempt, recovering, string.sub(stored, HEADER + 1)}
+  end
 
   local rejects = ARGV[6] == 'reject'
   if r.running and r.leaseUntil > nowMs then return {IN_PROGRESS, r.leaseUntil - nowMs} end
-  if rejects and r.state == COMMITTED then return {UNKNOWN, 1} end
   if rejects and r.state == INDETERMINATE then return {UNKNOWN, 2} end
+  if rejects and r.state ~= STARTED then return {UNKNOWN, 1} end
 
   mine.attempt, mine.created = r.attempt + 1, r.created
   mine.fence = math.max(r.fence + 1, nowUs)
+  if ARGV[6] == 'recover' and r.state ~= STARTED then mine.state = RECOVERING end
+  local recovering = mine.state == RECOVERING and 1 or 0
+  local checkpoint = string.sub(stored, HEADER + 1)
+  redis.call('SET', KEYS[1], pack(mine) .. checkpoint, 'PX', leaseMs + graceMs)
+  return {ACQUIRED, mine.fence, mine.attempt, recovering, checkpoint}
 end
 redis.call('SET', KEYS[1], pack(mine), 'PX', leaseMs + graceMs)
 return {ACQUIRED, mine.fence, mine.attempt}

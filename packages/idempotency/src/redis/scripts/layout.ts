@@ -4,14 +4,15 @@
  *
  *   offset  bytes
  *        0      1  version of this layout
- *        1      1  state: 1 started, 2 committed, 3 completed, 4 indeterminate, 5 tombstone
+ *        1      1  state: 1 started, 2 committed, 3 completed, 4 indeterminate, 5 tombstone,
+ *                  6 recovering
  *        2      4  attempt
  *        6      8  fence, microseconds
  *       14      8  end of the lease (of a finished record: when it was finished), Unix milliseconds
  *       22      8  first claimed, Unix milliseconds
- *       30     16  token of the owner
+ *       30     16  token of the owner; zeros if it has given the claim up
  *       46     32  fingerprint
- *       78      …  payload
+ *       78      …  payload: the result of a finished record, the checkpoint of any other
  */
 
 /** Version this code writes. A record with another one is never guessed at: it blocks its key. */
@@ -26,7 +27,7 @@ export const headerBytes = 78
  */
 export const luaPrelude: string = `
 local VERSION, HEADER, FORMAT = ${layoutVersion}, ${headerBytes}, '>BBI4I8I8I8c16c32'
-local STARTED, COMMITTED, COMPLETED, INDETERMINATE, TOMBSTONE = 1, 2, 3, 4, 5
+local STARTED, COMMITTED, COMPLETED, INDETERMINATE, TOMBSTONE, RECOVERING = 1, 2, 3, 4, 5, 6
 
 local function pack(r)
   return struct.pack(FORMAT, VERSION, r.state, r.attempt, r.fence, r.leaseUntil, r.created, r.token,
@@ -39,8 +40,8 @@ local function readHeader(record)
   local _
   _, r.state, r.attempt, r.fence, r.leaseUntil, r.created, r.token, r.fingerprint =
     struct.unpack(FORMAT, record)
-  if r.state < STARTED or r.state > TOMBSTONE then return nil end
-  r.running = r.state == STARTED or r.state == COMMITTED
+  if r.state < STARTED or r.state > RECOVERING then return nil end
+  r.running = r.state == STARTED or r.state == COMMITTED or r.state == RECOVERING
   r.finished = r.state == COMPLETED or r.state == TOMBSTONE
   return r
 end

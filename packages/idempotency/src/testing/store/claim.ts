@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import type { ClaimResult } from '../../store.ts'
 import type { StoreClause } from './clause.ts'
-import { acquire, claimRequest, completion, lapsed, mustBe, rival } from './clause.ts'
+import { until } from '../until.ts'
+import { acquire, claimRequest, completion, lapsed, lease, mustBe, rival } from './clause.ts'
 
 export const claimClauses: readonly StoreClause[] = [
   {
@@ -70,6 +71,45 @@ export const claimClauses: readonly StoreClause[] = [
       const { request } = await lapsed(store, { state: 'committed' })
       const next = await acquire(store, rival(request, { onIndeterminate: 'execute' }))
       assert.equal(next.attempt, 2)
+    },
+  },
+  {
+    title: 'IDEM-06 IDEM-10 tells whoever recovers an unknown outcome so, also when asked twice',
+    async check(store) {
+      const { request } = await lapsed(store, { state: 'committed' })
+      const recovery = rival(request, { leaseMs: 60_000, onIndeterminate: 'recover' })
+      const first = await store.claim(recovery)
+      mustBe(first, 'acquired')
+      assert.deepEqual([first.recovering, first.attempt], [true, 2])
+      assert.deepEqual(await store.claim(recovery), first)
+      mustBe(await store.claim(rival(recovery)), 'in_progress')
+    },
+  },
+  {
+    title: 'keeps a recovery that lapsed indeterminate, and gives it to the next one',
+    async check(store) {
+      const request = claimRequest()
+      await store.mark(await acquire(store, request), 'indeterminate', lease)
+      const recovery = rival(request, { leaseMs: 30, onIndeterminate: 'recover' })
+      mustBe(await store.claim(recovery), 'acquired')
+      await until('the lease of 30 ms has lapsed', async () => {
+        return (await store.inspect(request.id))?.standing === 'indeterminate'
+      })
+      const refused = await store.claim(rival(request))
+      assert.deepEqual(refused, { verdict: 'indeterminate', reason: 'lapsed' })
+      const next = await store.claim(rival(request, { onIndeterminate: 'recover' }))
+      mustBe(next, 'acquired')
+      assert.deepEqual([next.recovering, next.attempt], [true, 3])
+    },
+  },
+  {
+    title: 'recovers nothing where the effect has not begun',
+    async check(store) {
+      const { request } = await lapsed(store, { state: 'started' })
+      const next = await store.claim(rival(request, { onIndeterminate: 'recover' }))
+      mustBe(next, 'acquired')
+      assert.deepEqual([next.recovering, next.attempt], [false, 2])
+      assert.equal((await store.inspect(request.id))?.state, 'started')
     },
   },
   {

@@ -25,6 +25,20 @@ export const markClauses: readonly StoreClause[] = [
     },
   },
   {
+    title: 'makes an ordinary claim of a recovery, and takes no commit point back',
+    async check(store) {
+      const request = claimRequest()
+      const failed = await acquire(store, request)
+      await store.mark(failed, 'indeterminate', lease)
+      const recovery = await acquire(store, rival(request, { onIndeterminate: 'recover' }))
+      assert.equal(await store.mark(recovery, 'started', lease), 'ok')
+      assert.equal((await store.inspect(request.id))?.state, 'started')
+      assert.equal(await store.mark(recovery, 'committed', lease), 'ok')
+      assert.equal(await store.mark(recovery, 'started', lease), 'stale')
+      assert.equal((await store.inspect(request.id))?.state, 'committed')
+    },
+  },
+  {
     title: 'is stale for a claim that was taken over',
     async check(store) {
       const { request, handle } = await lapsed(store, { state: 'started' })

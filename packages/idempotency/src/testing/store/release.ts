@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { until } from '../until.ts'
 import type { StoreClause } from './clause.ts'
-import { acquire, claimRequest, completion, lapsed, rival } from './clause.ts'
+import { acquire, claimRequest, completion, lapsed, lease, rival } from './clause.ts'
 
 export const releaseClauses: readonly StoreClause[] = [
   {
@@ -21,6 +21,19 @@ export const releaseClauses: readonly StoreClause[] = [
       await acquire(store, rival(request))
       assert.equal(await store.release(handle), 'stale')
       assert.equal((await store.inspect(request.id))?.attempt, 2)
+    },
+  },
+  {
+    title:
+      'IDEM-06 IDEM-11 leaves a recovery that is given up indeterminate, also when asked twice',
+    async check(store) {
+      const request = claimRequest()
+      await store.mark(await acquire(store, request), 'indeterminate', lease)
+      const recovery = await acquire(store, rival(request, { onIndeterminate: 'recover' }))
+      assert.equal(await store.release(recovery), 'ok')
+      assert.equal(await store.release(recovery), 'ok')
+      assert.equal((await store.claim(rival(request))).verdict, 'indeterminate')
+      assert.equal(await store.complete(recovery, completion('late')), 'stale')
     },
   },
   {
