@@ -12,6 +12,7 @@ import { gate } from './support/gate.ts'
 import { countingHandler, serveProtected } from './support/protected-app.ts'
 import type { ProtectedApp, ProtectedAppOptions } from './support/protected-app.ts'
 import { isolatedStore } from './support/redis.ts'
+import { storeWith } from './support/store-with.ts'
 
 interface Shop extends AsyncDisposable {
   readonly app: ProtectedApp
@@ -143,15 +144,10 @@ describe('idempotentFetch over a bad network', () => {
     const store = isolatedStore()
     let isDown = true
     await using net = await shop(handler, {
-      store: {
+      store: storeWith(store, {
         claim: (request) =>
           isDown ? Promise.reject(new Error('connection refused')) : store.claim(request),
-        renew: (...args) => store.renew(...args),
-        mark: (...args) => store.mark(...args),
-        complete: (...args) => store.complete(...args),
-        release: (handle) => store.release(handle),
-        inspect: (id) => store.inspect(id),
-      },
+      }),
     })
     const seen: unknown[] = []
     const send = client({
