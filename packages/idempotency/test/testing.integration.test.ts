@@ -37,6 +37,8 @@ const failed = (ends: Map<string, unknown>): string[] =>
 
 describe('describeStore', () => {
   const view: RecordView = {
+    id: 'any',
+    standing: 'lapsed',
     state: 'started',
     attempt: 1,
     fence: 1,
@@ -46,6 +48,7 @@ describe('describeStore', () => {
     fingerprint: Buffer.alloc(32),
     payload: Buffer.from('whatever'),
   }
+  const checkpoint = Buffer.from('whatever')
   /** Gives every record to everybody, and believes every owner. */
   const gullible = (): IdempotencyStore => {
     const ended = new Set<string>()
@@ -53,10 +56,14 @@ describe('describeStore', () => {
     return {
       async claim() {
         fence += 1
-        return { verdict: 'acquired', fence, attempt: 7 }
+        return { verdict: 'acquired', fence, attempt: 7, recovering: false, checkpoint }
       },
       renew: () => Promise.resolve('ok'),
       mark: () => Promise.resolve('ok'),
+      checkpoint: () => Promise.resolve('ok'),
+      listIndeterminate: () => Promise.resolve({ records: [], cursor: undefined }),
+      resolve: () => Promise.resolve({ outcome: 'done' }),
+      forget: () => Promise.resolve({ outcome: 'done' }),
       async complete({ id }) {
         ended.add(id)
         return 'ok'
@@ -74,11 +81,15 @@ describe('describeStore', () => {
         const isNew = !seen.has(id)
         seen.add(id)
         return isNew
-          ? { verdict: 'acquired', fence: 2, attempt: 1 }
+          ? { verdict: 'acquired', fence: 2, attempt: 1, recovering: true, checkpoint }
           : { verdict: 'in_progress', remainingMs: 35_000 }
       },
       renew: () => Promise.resolve('stale'),
       mark: () => Promise.resolve('stale'),
+      checkpoint: () => Promise.resolve('stale'),
+      listIndeterminate: () => Promise.resolve({ records: [], cursor: undefined }),
+      resolve: () => Promise.resolve({ outcome: 'absent' }),
+      forget: () => Promise.resolve({ outcome: 'absent' }),
       async complete({ id }) {
         ended.add(id)
         return 'stale'

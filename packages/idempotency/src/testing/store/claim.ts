@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict'
 import type { ClaimResult } from '../../store.ts'
 import type { StoreClause } from './clause.ts'
-import { until } from '../until.ts'
-import { acquire, claimRequest, completion, lapsed, lease, mustBe, rival } from './clause.ts'
+import {
+  acquire,
+  claimRequest,
+  completion,
+  lapsed,
+  lease,
+  leaseOver,
+  mustBe,
+  rival,
+} from './clause.ts'
 
 export const claimClauses: readonly StoreClause[] = [
   {
@@ -92,9 +100,7 @@ export const claimClauses: readonly StoreClause[] = [
       await store.mark(await acquire(store, request), 'indeterminate', lease)
       const recovery = rival(request, { leaseMs: 30, onIndeterminate: 'recover' })
       mustBe(await store.claim(recovery), 'acquired')
-      await until('the lease of 30 ms has lapsed', async () => {
-        return (await store.inspect(request.id))?.standing === 'indeterminate'
-      })
+      await leaseOver(store, request.id)
       const refused = await store.claim(rival(request))
       assert.deepEqual(refused, { verdict: 'indeterminate', reason: 'lapsed' })
       const next = await store.claim(rival(request, { onIndeterminate: 'recover' }))

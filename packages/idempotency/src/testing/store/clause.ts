@@ -68,11 +68,16 @@ export async function lapsed(
 ): Promise<{ request: ClaimRequest; handle: ClaimHandle }> {
   const request = claimRequest({ leaseMs: 30, ...fields })
   const handle = await acquire(store, request)
-  await until('the lease of 30 ms has lapsed', async () => {
-    const view = await store.inspect(request.id)
+  await leaseOver(store, request.id)
+  return { request, handle }
+}
+
+/** Waits until a lease that is short is over, by the store's own clock. */
+export async function leaseOver(store: IdempotencyStore, id: string): Promise<void> {
+  await until('the lease is over', async () => {
+    const view = await store.inspect(id)
     return view !== undefined && view.leaseRemainingMs <= 0
   })
-  return { request, handle }
 }
 
 /** Narrows a verdict, or says which one it is. */

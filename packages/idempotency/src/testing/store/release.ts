@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { until } from '../until.ts'
 import type { StoreClause } from './clause.ts'
-import { acquire, claimRequest, completion, lapsed, lease, rival } from './clause.ts'
+import {
+  acquire,
+  claimRequest,
+  completion,
+  lapsed,
+  lease,
+  mustBe,
+  rival,
+  textOf,
+} from './clause.ts'
 
 export const releaseClauses: readonly StoreClause[] = [
   {
@@ -43,6 +52,22 @@ export const releaseClauses: readonly StoreClause[] = [
       await store.complete(handle, completion('done'))
       assert.equal(await store.release(handle), 'stale')
       assert.equal((await store.inspect(handle.id))?.state, 'completed')
+    },
+  },
+  {
+    title: 'only ends the lease of a claim with a checkpoint, also when asked twice',
+    async check(store) {
+      const request = claimRequest()
+      const handle = await acquire(store, request)
+      await store.checkpoint(handle, { ...lease, payload: Buffer.from('one') })
+      assert.equal(await store.release(handle), 'ok')
+      assert.equal(await store.release(handle), 'ok')
+      assert.equal((await store.inspect(request.id))?.standing, 'lapsed')
+      assert.equal(await store.renew(handle, lease), 'stale')
+      const next = await store.claim(rival(request))
+      mustBe(next, 'acquired')
+      assert.deepEqual([next.attempt, textOf(next.checkpoint)], [2, 'one'])
+      assert.ok(next.fence > handle.fence)
     },
   },
   {
