@@ -9,7 +9,7 @@ const url = 'http://127.0.0.1:9/'
 const never = () => Promise.reject(new Error('was sent'))
 
 describe('timeOrderedKey', () => {
-  it('IDEM-42 is a UUID of version 7 that begins with the time', () => {
+  it('is a UUID of version 7 that begins with the time', () => {
     try {
       vi.useFakeTimers({ toFake: ['Date'], now: 0x0123_4567_89ab })
       const key = timeOrderedKey()
@@ -167,7 +167,7 @@ describe('what an answer proves', () => {
       { is: 'refused', code: 'idempotency_key_reused' },
     ],
     [
-      'IDEM-42 a key that is too old',
+      'a key that is too old',
       problem(410, { code: 'idempotency_key_expired' }),
       true,
       { is: 'refused', code: 'idempotency_key_expired' },

@@ -1,5 +1,6 @@
 // The examples run as they are printed, and the README shows exactly them.
 import { execFile } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import {
@@ -71,12 +72,17 @@ it('run-a-job-once prints what its comments say', async () => {
   expect(stdout).toBe('executed replayed\nmismatch\n')
 })
 
-it.each(['protect-a-route', 'run-a-job-once', 'guard-a-payment'])(
-  'the README shows %s',
-  async (name) => {
-    const source = await readFile(example(name), 'utf8')
-    const region = /\/\/ #region main\n([\s\S]*?)\/\/ #endregion main/.exec(source)![1]!
-    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
-    expect(readme).toContain(region.trimEnd())
-  },
-)
+it('test-your-own passes under the test runner of Node', async () => {
+  await using child = await spawnChild(example('test-your-own'))
+  expect(await child.exited).toMatchObject({ code: 0 })
+  expect(child.stdout()).toMatch(/^(ℹ|#) fail 0$/m)
+  expect(child.stdout()).toMatch(/^(ℹ|#) pass [5-9]\d$/m)
+})
+
+const examples = readdirSync(new URL('../examples/', import.meta.url))
+it.each(examples)('the README shows %s', async (name) => {
+  const source = await readFile(new URL(`../examples/${name}`, import.meta.url), 'utf8')
+  const region = /\/\/ #region main\n([\s\S]*?)\/\/ #endregion main/.exec(source)![1]!
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+  expect(readme).toContain(region.trimEnd())
+})
