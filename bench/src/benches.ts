@@ -1,9 +1,13 @@
 import type { Bench } from './lib/context.ts'
+import { idempotency } from './idempotency/speed/speed.ts'
 import { ledgerGrowth } from './ledger/growth.ts'
+import { idempotencyScoreboard } from './idempotency/scoreboard/scoreboard.ts'
 import { ledger } from './ledger/ledger.ts'
 
 /** What `npm run bench -- NAME` knows. */
 export const benches: Readonly<Record<string, Bench>> = {
   ledger,
+  idempotency,
+  'idempotency-scoreboard': idempotencyScoreboard,
   'ledger-growth': ledgerGrowth,
 }

@@ -66,7 +66,8 @@ function bar(row: Row, y: number, most: number): string {
 
 const shortened = (text: string): string => (text.length <= 64 ? text : `${text.slice(0, 63)}…`)
 
-const escape = (text: string): string =>
+/** Text in SVG. */
+export const escape = (text: string): string =>
   text
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')

@@ -1,3 +1,4 @@
+import { scoreboardMarkdown } from './scoreboard.ts'
 import { type Findings, type Result, type Row, rounded, type Section } from './result.ts'
 
 /** `results/NAME.md`: what the JSON has, for people, with the correctness column and the chart. */
@@ -22,6 +23,7 @@ export function markdown(result: Result, findings: Findings, about: string): str
     ...claims(result, findings),
     `![chart](${name}.svg)`,
     '',
+    ...(findings.scoreboard === undefined ? [] : scoreboardMarkdown(findings.scoreboard)),
     ...findings.sections.flatMap(section),
     ...faults(findings.faults),
   ].join('\n')

@@ -1,4 +1,5 @@
 import type { Environment } from './environment.ts'
+import type { Scoreboard } from './scoreboard.ts'
 import type { Spread } from './stats.ts'
 
 /** A line of a table: what was measured, and whether it also did what it should. */
@@ -35,6 +36,8 @@ export interface Findings {
   readonly claims: readonly Claim[]
   /** What was wrong in the data after a case; empty when every case did what it should. */
   readonly faults: readonly string[]
+  /** A table of what each contender did; drawn instead of bars. */
+  readonly scoreboard?: Scoreboard
 }
 
 /** `results/NAME.json`. */
@@ -44,6 +47,7 @@ export interface Result {
   readonly environment: Environment
   readonly rows: readonly (Spread & { readonly case: string; readonly unit: string })[]
   readonly claims: readonly Omit<Claim, 'remark'>[]
+  readonly scoreboard?: Scoreboard
 }
 
 export const atLeast = (id: string, target: number, value: number, text: string): Claim => ({
@@ -87,5 +91,6 @@ export function resultOf(
       })),
     ),
     claims: findings.claims.map(({ remark: _remark, ...claim }) => claim),
+    ...(findings.scoreboard === undefined ? {} : { scoreboard: findings.scoreboard }),
   }
 }

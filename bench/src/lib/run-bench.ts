@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { chart } from './chart.ts'
 import type { Bench, Context } from './context.ts'
 import { before, environment } from './environment.ts'
+import { scoreboardChart } from './scoreboard.ts'
 import { figure, markdown } from './markdown.ts'
 import { type Findings, type Result, resultOf } from './result.ts'
 
@@ -44,7 +45,9 @@ function write(out: string, result: Result, findings: Findings, about: string): 
     writeFileSync(join(out, `${result.name}.${ending}`), text)
   put('json', `${JSON.stringify(result, undefined, 2)}\n`)
   put('md', markdown(result, findings, about))
-  put('svg', chart(`${result.name}, ${result.at.slice(0, 10)}`, findings.sections))
+  const title = `${result.name}, ${result.at.slice(0, 10)}`
+  const { scoreboard, sections } = findings
+  put('svg', scoreboard === undefined ? chart(title, sections) : scoreboardChart(title, scoreboard))
 }
 
 function* summary(result: Result, findings: Findings): Generator<string> {
