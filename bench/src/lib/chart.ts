@@ -1,5 +1,6 @@
 import { figure } from './markdown.ts'
 import type { Row, Section } from './result.ts'
+import { escape } from './svg.ts'
 
 const WIDTH = 960
 const LABELS = 460
@@ -65,11 +66,3 @@ function bar(row: Row, y: number, most: number): string {
 }
 
 const shortened = (text: string): string => (text.length <= 64 ? text : `${text.slice(0, 63)}…`)
-
-/** Text in SVG. */
-export const escape = (text: string): string =>
-  text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll("'", '&#39;')

@@ -1,4 +1,4 @@
-import { escape } from './chart.ts'
+import { escape } from './svg.ts'
 
 /** What was seen of one contender in one row. */
 export interface Cell {

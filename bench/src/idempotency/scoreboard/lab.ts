@@ -127,9 +127,9 @@ export class Lab implements Driver, AsyncDisposable {
       },
     })
     this.#apps.push(child)
-    child.exited.then(() => {
+    void child.exited.then(() => {
       if (this.#reusable?.child === child) this.#reusable = undefined
-    }, undefined)
+    })
     const { port } = await child.message<{ port: number }>((message) => 'port' in message)
     const url = (handler: HandlerName, mount = 'a') =>
       `http://127.0.0.1:${port}/${mount}/${handler}`

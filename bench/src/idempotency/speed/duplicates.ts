@@ -3,7 +3,7 @@ import type { Section } from '../../lib/result.ts'
 import { faultsOf, inRounds, of, rateRow, ratioRow } from '../../lib/rounds.ts'
 import { homemade, ours, peers } from '../contenders/all.ts'
 import { Contestant } from './contestant.ts'
-import type { Part } from './speed.ts'
+import type { Part } from './part.ts'
 
 const CALLERS = 64
 

@@ -13,7 +13,7 @@ import {
 import { ratios, spread } from '../../lib/stats.ts'
 import { homemade, ours, peers } from '../contenders/all.ts'
 import { Contestant } from './contestant.ts'
-import type { Part } from './speed.ts'
+import type { Part } from './part.ts'
 
 const FLOOR = 'by hand'
 const BARE = 'bare route'

@@ -3,13 +3,13 @@ import { atMost, type Claim, type Row, type Section } from '../../lib/result.ts'
 import { spread } from '../../lib/stats.ts'
 import { homemade, ours, peers } from '../contenders/all.ts'
 import { Contestant } from './contestant.ts'
-import type { Part } from './speed.ts'
+import type { Part } from './part.ts'
 
 /** Bytes that Redis needs for a completed record, its key and the key's expiry. */
 export const memory: Part = async (context, { redis, redisUrl }) => {
   const sections: Section[] = []
   const claims: Claim[] = []
-  const records = context.quick ? 200 : 10_000
+  const records = context.quick ? 100 : 10_000
   for (const bodyBytes of [300, 2_000]) {
     const rows: Row[] = []
     for (const contender of [ours, ...homemade.slice(0, 1), ...peers]) {

@@ -6,16 +6,8 @@ import { ours, peers, homemade, versionsOf } from '../contenders/all.ts'
 import { duplicates } from './duplicates.ts'
 import { first } from './first.ts'
 import { memory } from './memory.ts'
+import type { Part } from './part.ts'
 import { stampede } from './stampede.ts'
-
-/** What a part needs. */
-export interface Ground {
-  readonly redis: Redis
-  readonly redisUrl: string
-}
-
-/** A part of this benchmark, on a Redis it shares with the others. */
-export type Part = (context: Context, ground: Ground) => Promise<Findings>
 
 const parts: Readonly<Record<string, Part>> = { first, duplicates, stampede, memory }
 

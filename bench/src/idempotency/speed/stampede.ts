@@ -3,11 +3,11 @@ import { spread } from '../../lib/stats.ts'
 import { homemade, ours, peers } from '../contenders/all.ts'
 import { Contestant } from './contestant.ts'
 import { ourFaults } from './duplicates.ts'
-import type { Part } from './speed.ts'
+import type { Part } from './part.ts'
 
 /** A thousand equal requests at once, on a thousand connections. */
 export const stampede: Part = async (context, ground) => {
-  const size = context.quick ? 100 : 1_000
+  const size = context.quick ? 50 : 1_000
   const rows: Row[] = []
   const faults: string[] = []
   const contestants: Contestant[] = []
