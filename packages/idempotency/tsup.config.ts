@@ -6,6 +6,7 @@ export default defineConfig({
     'src/express/index.ts',
     'src/redis/index.ts',
     'src/memory/index.ts',
+    'src/opentelemetry/index.ts',
     'src/postgres/index.ts',
     'src/client/index.ts',
     'src/testing/index.ts',
