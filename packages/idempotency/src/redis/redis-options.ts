@@ -1,5 +1,6 @@
 import { IdempotencyError } from '../errors.ts'
 import type { BreakerOptions } from './breaker.ts'
+import type { DurabilityOptions } from './durability.ts'
 import type { EvictionCheckMode } from './eviction.ts'
 import type { RedisPort } from './redis-port.ts'
 
@@ -31,6 +32,14 @@ export interface RedisStoreOptions {
    * @defaultValue {@link BreakerOptions} with its defaults
    */
   readonly breaker?: BreakerOptions | false
+  /**
+   * Executes only what replicas have acknowledged, so that a failover to one of them forgets no
+   * claim. A claim that they do not acknowledge in time is taken back and refused. Costs the time
+   * of replication; `WAIT` does not make the replicas write to disk, and does not keep a replica
+   * without the claim from being promoted. Not on a Cluster.
+   * @defaultValue none
+   */
+  readonly durability?: DurabilityOptions
 }
 
 /** {@link RedisStoreOptions} with its defaults. */
@@ -40,12 +49,13 @@ export interface ResolvedRedisOptions {
   readonly deadlineMs: number
   readonly checkEviction: EvictionCheckMode
   readonly breaker: BreakerOptions | false
+  readonly durability: DurabilityOptions | undefined
 }
 
 /** Fills in the defaults and refuses what is out of range. */
 export function resolveRedisOptions(options: RedisStoreOptions): ResolvedRedisOptions {
   const { client, prefix = 'idempotency:', deadlineMs = 250 } = options
-  const { checkEviction = 'error', breaker = {} } = options
+  const { checkEviction = 'error', breaker = {}, durability } = options
   if (typeof client?.callBuffer !== 'function') {
     throw invalid('client must have the method callBuffer, as Redis and Cluster of ioredis do')
   }
@@ -58,7 +68,26 @@ export function resolveRedisOptions(options: RedisStoreOptions): ResolvedRedisOp
     requireInteger('breaker.failuresMax', breaker.failuresMax ?? 1, 1_000)
     requireInteger('breaker.openMs', breaker.openMs ?? 1, 60_000)
   }
-  return { client, prefix, deadlineMs, checkEviction, breaker }
+  if (durability !== undefined) checkDurability(durability, client, deadlineMs)
+  return { client, prefix, deadlineMs, checkEviction, breaker, durability }
+}
+
+function checkDurability(
+  { client: waiting, replicas, timeoutMs = 1 }: DurabilityOptions,
+  client: RedisPort,
+  deadlineMs: number,
+): void {
+  if (typeof waiting?.callBuffer !== 'function' || waiting === client) {
+    throw invalid('durability.client must be another connection: WAIT holds up what is behind it')
+  }
+  if (client.nodes !== undefined || waiting.nodes !== undefined) {
+    throw invalid('durability cannot be had of a Cluster: WAIT speaks of one of its masters only')
+  }
+  if (waiting.options?.enableAutoPipelining === true) {
+    throw invalid('durability.client must not pipeline automatically: WAIT has to come last')
+  }
+  requireInteger('durability.replicas', replicas, 10)
+  requireInteger('durability.timeoutMs', timeoutMs, Math.max(1, Math.floor(deadlineMs / 2)))
 }
 
 function requireInteger(name: string, value: unknown, max: number): void {

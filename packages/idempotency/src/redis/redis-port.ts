@@ -21,6 +21,12 @@ export interface RedisPort {
   nodes?(role: 'master'): readonly RedisNode[]
   /** A Cluster has it: which nodes serve a slot, the master first. */
   readonly slots?: readonly (readonly string[])[]
+  /** What ioredis was told. */
+  readonly options?: {
+    readonly host?: string | undefined
+    readonly port?: number | undefined
+    readonly enableAutoPipelining?: boolean | undefined
+  }
   /** Called with true on a connection whose server has become a replica: connect anew. */
   disconnect?(reconnect?: boolean): void
 }

@@ -20,6 +20,7 @@ import type {
 } from '../store.ts'
 import { CircuitBreaker } from './breaker.ts'
 import { readClaimReply } from './claim-reply.ts'
+import { DurableConnection } from './durability.ts'
 import { EvictionCheck } from './eviction.ts'
 import { decodeRecord, stateBytes } from './record-codec.ts'
 import { readOperatorReply } from './operator-reply.ts'
@@ -80,14 +81,22 @@ export function redisStore(options: RedisStoreOptions): RedisIdempotencyStore {
 class RedisStore implements RedisIdempotencyStore {
   readonly #client: RedisPort
   readonly #link: ServerLink
+  /** For what must not be forgotten in a failover: claims, commit points and checkpoints. */
+  readonly #durable: ServerLink
   readonly #prefix: string
   readonly #eviction: EvictionCheck
   #withdrawals = 0
 
-  constructor({ client, prefix, deadlineMs, checkEviction, breaker }: ResolvedRedisOptions) {
-    const circuit = breaker === false ? undefined : new CircuitBreaker(breaker, 2 * deadlineMs)
+  constructor(options: ResolvedRedisOptions) {
+    const { client, prefix, deadlineMs, checkEviction, durability } = options
+    const breaker =
+      options.breaker === false ? undefined : new CircuitBreaker(options.breaker, 2 * deadlineMs)
     this.#client = client
-    this.#link = new ServerLink({ client, deadlineMs, breaker: circuit })
+    this.#link = new ServerLink({ client, deadlineMs, breaker })
+    this.#durable =
+      durability === undefined
+        ? this.#link
+        : new ServerLink({ client: new DurableConnection(durability), deadlineMs, breaker })
     this.#prefix = prefix
     this.#eviction = new EvictionCheck(client, checkEviction, deadlineMs)
   }
@@ -114,7 +123,7 @@ class RedisStore implements RedisIdempotencyStore {
   async #claim(request: ClaimRequest): Promise<ClaimResult> {
     const { token, fingerprint, leaseMs, graceMs, state, onIndeterminate } = request
     try {
-      const reply = await this.#run(claimScript, request.id, [
+      const reply = await this.#durable.run(claimScript, this.#prefix + request.id, [
         bytes(token),
         bytes(fingerprint),
         leaseMs,
@@ -139,13 +148,14 @@ class RedisStore implements RedisIdempotencyStore {
     { leaseMs, graceMs }: LeaseTimes,
   ): Promise<StepResult> {
     const args = [bytes(handle.token), stateBytes[state], leaseMs, graceMs]
-    return this.#step(markScript, handle.id, args)
+    const link = state === 'committed' ? this.#durable : this.#link
+    return this.#step(markScript, handle.id, args, link)
   }
 
   async checkpoint(handle: ClaimHandle, checkpoint: Checkpoint): Promise<StepResult> {
     const { leaseMs, graceMs, payload } = checkpoint
     const args = [bytes(handle.token), leaseMs, graceMs, bytes(payload)]
-    return this.#step(checkpointScript, handle.id, args)
+    return this.#step(checkpointScript, handle.id, args, this.#durable)
   }
 
   async complete(handle: ClaimHandle, completion: Completion): Promise<StepResult> {
@@ -225,7 +235,7 @@ class RedisStore implements RedisIdempotencyStore {
       this.#withdrawals -= 1
     }
     const key = this.#prefix + request.id
-    this.#link.runLate(releaseScript, key, [bytes(request.token)]).then(finish, () => {
+    this.#durable.runLate(releaseScript, key, [bytes(request.token)]).then(finish, () => {
       const release = async (): Promise<void> => {
         await this.release(request)
         finish()
@@ -234,8 +244,13 @@ class RedisStore implements RedisIdempotencyStore {
     })
   }
 
-  async #step(script: ScriptForms, id: string, args: RedisArgument[]): Promise<StepResult> {
-    return (await this.#run(script, id, args)) === 1 ? 'ok' : 'stale'
+  async #step(
+    script: ScriptForms,
+    id: string,
+    args: RedisArgument[],
+    link: ServerLink = this.#link,
+  ): Promise<StepResult> {
+    return (await link.run(script, this.#prefix + id, args)) === 1 ? 'ok' : 'stale'
   }
 
   #run(script: ScriptForms, id: string, args: RedisArgument[]): Promise<unknown> {
