@@ -166,16 +166,25 @@ describe('telemetry', () => {
     const { meterProvider, collect } = metered()
     const tracedGuard = telemetry({ meterProvider, tracerProvider }).tracedGuard(guard)
     const key = uniqueName('key')
+    const inside: string[] = []
     const run = (execution: IdempotencyContext): Promise<unknown> =>
-      database.db.transaction().execute((trx) => tracedGuard(trx, execution, () => pay(trx, key)))
+      database.db.transaction().execute((trx) =>
+        tracedGuard(trx, execution, () => {
+          // What instruments the driver finds its parent here.
+          inside.push((trace.getActiveSpan() as unknown as ReadableSpan).name)
+          return pay(trx, key)
+        }),
+      )
     await run(await forgetfulContext(key))
     await run(await forgetfulContext(key))
-    await expect(run(await forgetfulContext(key, 'another body'))).rejects.toThrow()
+    const reused = run(await forgetfulContext(key, 'another body'))
+    await expect(reused).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' })
     expect(await collect('payflow.idempotency.guards')).toEqual([
       [{ outcome: 'executed' }, 1],
       [{ outcome: 'replayed' }, 1],
       [{ outcome: 'IDEMPOTENCY_KEY_REUSED' }, 1],
     ])
+    expect(inside).toEqual(['idempotency.guard'])
     const outcomes = named('idempotency.guard').map(({ attributes }) => attributes)
     expect(outcomes).toMatchObject([
       { 'payflow.idempotency.outcome': 'executed' },
@@ -210,10 +219,11 @@ describe('telemetry', () => {
   it('does nothing at all without an SDK', async () => {
     expect(metrics.getMeterProvider().constructor.name).toBe('NoopMeterProvider')
     const { onEvent, traced } = telemetry()
-    const store = traced(isolatedStore())
+    const own = isolatedStore()
+    const store = traced(Object.assign(own, { self: () => own.prefix }))
     const idempotency = createIdempotency({ store, scope: () => 'ada', onEvent })
     expect((await executeOnce(idempotency, 'a')).outcome).toBe('executed')
     expect((await executeOnce(idempotency, 'a')).outcome).toBe('replayed')
-    expect(store.prefix).toMatch(/:$/)
+    expect([store.prefix, store.self()]).toEqual([own.prefix, own.prefix])
   })
 })
