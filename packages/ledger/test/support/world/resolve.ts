@@ -5,6 +5,14 @@ import type { Change, Drawn, DrawnMovement, Ref } from './operations.ts'
 
 /** Makes a request of what was drawn, as things stand. `history`: the writes asked for so far. */
 export function resolve(drawn: Drawn, model: Model, history: readonly WriteRequest[]): Request {
+  const request = asDrawn(drawn, model, history)
+  if ('amount' in request && 'debit' in request) return tamed(request, model)
+  if ('items' in request) return { ...request, items: request.items.map((i) => tamed(i, model)) }
+  if ('legs' in request) return { ...request, legs: request.legs.map((leg) => tamed(leg, model)) }
+  return request
+}
+
+function asDrawn(drawn: Drawn, model: Model, history: readonly WriteRequest[]): Request {
   switch (drawn.do) {
     case 'transfer':
     case 'hold':
@@ -116,7 +124,7 @@ function movement(drawn: DrawnMovement, model: Model): TransferRequest | HoldReq
     id: nameOf(drawn.id, model),
     debit: drawn.debit,
     credit: odd === 'same_account' ? drawn.debit : otherThan(drawn.debit, drawn.credit),
-    amount: odd === 'zero' ? 0n : odd === 'huge' ? hugeOr(drawn, model) : drawn.amount,
+    amount: odd === 'zero' ? 0n : odd === 'huge' ? AMOUNT_MAX : drawn.amount,
     currency: odd === 'no_currency' ? 'usd' : odd === 'currency' ? 'EUR' : currency,
     code,
     metadata,
@@ -131,10 +139,13 @@ const otherThan = (debit: string, credit: string): string =>
   credit !== debit ? credit : debit === 'bank' ? 'a0' : 'bank'
 
 /**
- * An amount that overflows once anything was moved or is held. Only where everybody's numbers are
- * known: not with a shared account, nor with a hold that is over but may not be cleaned up yet.
+ * An amount that overflows once anything was moved or is held stays only where everybody's numbers
+ * are known: not with a shared account, nor with a hold that is over but may not be cleaned up yet.
+ * Asked of the request as it is sent, whether it was drawn, drawn again or changed.
  */
-function hugeOr({ debit, credit, amount }: DrawnMovement, { state }: Model): bigint {
+function tamed<R extends TransferRequest | HoldRequest>(request: R, { state }: Model): R {
+  const { debit, credit, amount } = request
+  if (amount !== AMOUNT_MAX) return request
   const isKnown = (name: string) => {
     const account = state.accounts.get(name)
     return account?.shared === false && account.shards === 0
@@ -143,7 +154,7 @@ function hugeOr({ debit, credit, amount }: DrawnMovement, { state }: Model): big
     (hold) =>
       hold.state === 'over' && [hold.debit, hold.credit].some((n) => n === debit || n === credit),
   )
-  return isKnown(debit) && isKnown(credit) && !isOver ? AMOUNT_MAX : amount
+  return isKnown(debit) && isKnown(credit) && !isOver ? request : { ...request, amount: 1n }
 }
 
 /** The same request with one field changed, if it has that field. */
