@@ -1,12 +1,14 @@
 // What clients send that they should not, written to the socket byte by byte. Every refusal is an
 // RFC 9457 problem, and none reaches the handler: not even where a key is optional.
-import http from 'node:http'
 import { once } from 'node:events'
+import http from 'node:http'
+import net from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { waitFor } from '@payflow/testkit'
 import express from 'express'
 import { describe, expect, it } from 'vitest'
 import { createIdempotency } from '../src/index.ts'
-import { idempotent } from '../src/express/index.ts'
+import { answerMalformedRequests, idempotent } from '../src/express/index.ts'
 import { countingHandler, serveProtected } from './support/protected-app.ts'
 import { rawPost } from './support/raw-http.ts'
 import type { RawAnswer } from './support/raw-http.ts'
@@ -73,8 +75,9 @@ describe('a key on the wire', () => {
     const handler = countingHandler()
     const idempotency = createIdempotency({ store: isolatedStore(), scope: () => 'ada' })
     const app = express().post('/', express.json(), idempotent(idempotency), handler)
-    const ask = async (insecureHTTPParser: boolean): Promise<RawAnswer> => {
-      const server = http.createServer({ insecureHTTPParser }, app).listen(0, '127.0.0.1')
+    const ask = async (options: http.ServerOptions, isAnswered: boolean): Promise<RawAnswer> => {
+      const server = http.createServer(options, app).listen(0, '127.0.0.1')
+      if (isAnswered) answerMalformedRequests(server)
       await once(server, 'listening')
       const { port } = server.address() as AddressInfo
       try {
@@ -83,9 +86,11 @@ describe('a key on the wire', () => {
         server.close()
       }
     }
+    const lenient = { insecureHTTPParser: true }
     // Node's parser refuses these bytes before any middleware, unless it is told to be lenient.
-    expect(await ask(false)).toMatchObject({ status: 400, body: '' })
-    expectProblem(await ask(true), 400, 'idempotency_key_invalid')
+    expect(await ask({}, false)).toMatchObject({ status: 400, body: '' })
+    expectProblem(await ask({}, true), 400, 'request_malformed')
+    expectProblem(await ask(lenient, true), 400, 'idempotency_key_invalid')
     expect(handler.calls).toBe(0)
   })
 
@@ -138,5 +143,59 @@ describe('a body on the wire', () => {
     const answer = await rawPost(app.url, ['Idempotency-Key: k1'], deep)
     expectProblem(answer, 413, 'idempotency_request_too_large')
     expect(handler.calls).toBe(0)
+  })
+})
+
+describe('answerMalformedRequests', () => {
+  const serve = async (): Promise<{ url: string; calls: () => number } & AsyncDisposable> => {
+    const handler = countingHandler()
+    const idempotency = createIdempotency({ store: isolatedStore(), scope: () => 'ada' })
+    const app = express().post('/', express.json(), idempotent(idempotency), handler)
+    app.post('/begun', (_req, res) => void res.write('half'))
+    const server = http.createServer(app).listen(0, '127.0.0.1')
+    answerMalformedRequests(server)
+    await once(server, 'listening')
+    return {
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+      calls: () => handler.calls,
+      async [Symbol.asyncDispose]() {
+        server.closeAllConnections()
+        server.close()
+        await once(server, 'close')
+      },
+    }
+  }
+
+  it('IDEM-32 refuses a key that is larger than all headers may be', async () => {
+    await using server = await serve()
+    const answer = await rawPost(server.url, [`Idempotency-Key: ${'k'.repeat(20_000)}`])
+    expectProblem(answer, 431, 'request_malformed')
+    expect(server.calls()).toBe(0)
+  })
+
+  it('IDEM-32 refuses a key with a line feed in it', async () => {
+    await using server = await serve()
+    const answer = await rawPost(server.url, ['Idempotency-Key: k\n1'])
+    expectProblem(answer, 400, 'request_malformed')
+    expect(server.calls()).toBe(0)
+  })
+
+  it('adds nothing to a response that has begun', async () => {
+    await using server = await serve()
+    const { hostname, port } = new URL(server.url)
+    const socket = net.connect(Number(port), hostname)
+    let answer = ''
+    socket.on('data', (bytes: Buffer) => (answer += bytes.toString()))
+    socket.on('error', () => undefined)
+    socket.write('POST /begun HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n')
+    await waitFor(() => answer.includes('half'))
+    socket.write('POST /\u0001 nonsense\r\n\r\n')
+    await once(socket, 'close')
+    expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1)
+  })
+
+  it('leaves other requests alone', async () => {
+    await using server = await serve()
+    expect((await rawPost(server.url, ['Idempotency-Key: k1'])).status).toBe(201)
   })
 })
