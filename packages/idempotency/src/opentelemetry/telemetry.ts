@@ -8,9 +8,15 @@ import { tracedStore } from './traced-store.ts'
 
 /** Options of {@link telemetry}. */
 export interface TelemetryOptions {
-  /** @defaultValue the global one */
+  /**
+   * Makes the spans.
+   * @defaultValue the global one
+   */
   readonly tracerProvider?: TracerProvider
-  /** @defaultValue the global one */
+  /**
+   * Makes the counters and the histogram.
+   * @defaultValue the global one
+   */
   readonly meterProvider?: MeterProvider
   /**
    * Names an operation in metrics. An operation may be a path with ids in it, and each value is a
