@@ -8,6 +8,11 @@ import type { Idempotency } from './idempotency.ts'
 import { resolveKeyPolicy } from './key-policy.ts'
 import type { ResolvedKeyPolicy } from './key-policy.ts'
 import type { IdempotencyContext } from './context.ts'
+import { packKnownResult } from './known-result.ts'
+import type { KnownResult } from './known-result.ts'
+import { mintedAt } from './minted-at.ts'
+import type { ForgetCondition, ListOptions, RecordTarget, ResolveCondition } from './operator.ts'
+import type { RecoverFunction, Recovery } from './recovery.ts'
 import type { Decision, Operation, Outcome } from './operation.ts'
 import { resolvePolicy } from './options.ts'
 import type { IdempotencyOptions, PolicyOptions, ResolvedPolicy } from './options.ts'
@@ -15,7 +20,14 @@ import { OwnedClaim } from './owned-claim.ts'
 import { recordId } from './record-id.ts'
 import type { Scope } from './record-id.ts'
 import { decodeSteps } from './steps.ts'
-import type { ClaimRequest, ClaimResult, RecordView } from './store.ts'
+import type {
+  ClaimRequest,
+  ClaimResult,
+  Minted,
+  OperatorResult,
+  RecordPage,
+  RecordView,
+} from './store.ts'
 import { createSubject } from './subject.ts'
 import type { Subject } from './subject.ts'
 
@@ -77,12 +89,12 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
     // Everything is read from the request before the first await: a handler may change its body
     // later.
     const subject = this.#subjectOf(operation, policy)
-    const request = claimRequest(subject, policy)
+    const request = claimRequest(subject, policy, this.keyPolicy)
     let result: ClaimResult
     try {
       result = await this.#options.store.claim(request)
     } catch (cause) {
-      return this.#withoutStore(cause, subject, policy)
+      return this.#withoutStore(cause, subject, policy, request.minted)
     }
     if (isUnreadable(result) && policy.onStoreFailure === 'open') {
       // The store answers and cannot tell: no different, for this key, from a store that is down.
@@ -90,17 +102,18 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
         'IDEMPOTENCY_STORE_UNAVAILABLE',
         'the record is unreadable',
       )
-      return this.#withoutStore(cause, subject, policy)
+      return this.#withoutStore(cause, subject, policy, request.minted)
     }
     if (result.verdict !== 'acquired') return this.#refuse(result, subject)
-    return this.#own(request, result, subject, policy)
+    return this.#own(request, result, subject, policy, operation.request as Request)
   }
 
   async #own(
     request: ClaimRequest,
-    { fence, attempt, checkpoint }: Extract<ClaimResult, { verdict: 'acquired' }>,
+    { fence, attempt, recovering, checkpoint }: Extract<ClaimResult, { verdict: 'acquired' }>,
     subject: Subject,
     policy: ResolvedPolicy,
+    source: Request,
   ): Promise<Decision> {
     const steps = decodeSteps(checkpoint)
     const claim = new OwnedClaim({
@@ -118,15 +131,101 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
       return this.#refuse({ verdict: 'indeterminate', reason: 'unreadable' }, subject)
     }
     await this.#options.probe?.('claim.acquired', claim.context)
-    return { decision: 'execute', claim }
+    if (!recovering) return { decision: 'execute', claim }
+    const { signal } = claim.context
+    const recovery = { ...subject, attempt, fence, signal, steps, request: source }
+    return this.#recover(claim, recovery, policy)
   }
 
-  async inspect(
-    operation: Pick<Operation<Request>, 'name' | 'key' | 'request' | 'scope'>,
-  ): Promise<RecordView | undefined> {
-    return this.#options.store.inspect(
-      recordId(this.#scopeOf(operation), operation.name, operation.key),
-    )
+  async #recover(
+    claim: OwnedClaim,
+    recovery: Recovery<Request>,
+    policy: ResolvedPolicy,
+  ): Promise<Decision> {
+    const { id, operation, attempt, fence } = recovery
+    const owner = { id, operation, attempt, fence }
+    const unknown = (): Decision =>
+      this.#refuse({ verdict: 'indeterminate', reason: 'failed' }, recovery)
+    try {
+      const recover = policy.onIndeterminate as RecoverFunction<Request>
+      const verdict = await recover(recovery)
+      switch (verdict.outcome) {
+        case 'store': {
+          const payload = packKnownResult(verdict, policy.resultMaxBytes)
+          this.#emit({ type: 'recovered', ...owner, outcome: verdict.outcome })
+          await claim.complete(payload)
+          return { decision: 'replay', payload, omitted: false }
+        }
+        case 'execute': {
+          if ((await claim.restart()) === 'stale') return unknown()
+          this.#emit({ type: 'recovered', ...owner, outcome: verdict.outcome })
+          return { decision: 'execute', claim }
+        }
+        case 'indeterminate':
+          this.#emit({ type: 'recovered', ...owner, outcome: verdict.outcome })
+          await claim.abandon()
+          return unknown()
+        default:
+          throw new IdempotencyError(
+            'IDEMPOTENCY_RESULT_INVALID',
+            `the recover function must give 'store', 'execute' or 'indeterminate'`,
+          )
+      }
+    } catch (cause) {
+      this.#emit({ type: 'recovery_failed', ...owner, cause })
+      await claim.abandon()
+      return unknown()
+    }
+  }
+
+  async inspect(target: RecordTarget<Request>): Promise<RecordView | undefined> {
+    return this.#options.store.inspect(this.#recordOf(target).id)
+  }
+
+  async listIndeterminate({ cursor, scanCount = 500 }: ListOptions = {}): Promise<RecordPage> {
+    if (!Number.isInteger(scanCount) || scanCount < 1 || scanCount > 10_000) {
+      throw new IdempotencyError(
+        'IDEMPOTENCY_OPTIONS_INVALID',
+        `scanCount must be an integer from 1 to 10000, not ${scanCount}`,
+      )
+    }
+    return this.#options.store.listIndeterminate({ cursor, scanCount })
+  }
+
+  async resolve(
+    target: RecordTarget<Request>,
+    result: KnownResult,
+    { ifFence }: ResolveCondition = {},
+  ): Promise<OperatorResult> {
+    const record = this.#recordOf(target)
+    const { resultMaxBytes, retentionMs } = this.policy
+    const payload = packKnownResult(result, resultMaxBytes)
+    const completion = { payload, omitted: false, retentionMs }
+    const token = randomBytes(16)
+    const answer = await this.#options.store.resolve({
+      ...completion,
+      id: record.id,
+      token,
+      ifFence,
+    })
+    if (answer.outcome === 'done') this.#emit({ type: 'resolved', ...record })
+    return answer
+  }
+
+  async forget(
+    target: RecordTarget<Request>,
+    { ifStanding, ifFence }: ForgetCondition,
+  ): Promise<OperatorResult> {
+    const record = this.#recordOf(target)
+    const answer = await this.#options.store.forget({ id: record.id, ifStanding, ifFence })
+    if (answer.outcome === 'done') this.#emit({ type: 'forgotten', ...record })
+    return answer
+  }
+
+  #recordOf(target: RecordTarget<Request>): { id: string; operation: string } {
+    if ('id' in target) return { id: target.id, operation: '' }
+    const { name, key } = target
+    return { id: recordId(this.#scopeOf(target), name, key), operation: name }
   }
 
   #subjectOf(operation: Operation<Request>, policy: ResolvedPolicy): Subject {
@@ -162,7 +261,7 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
 
   #refuse(
     result: Exclude<ClaimResult, { verdict: 'acquired' }>,
-    { id, operation }: Subject,
+    { id, operation }: Pick<Subject, 'id' | 'operation'>,
   ): Decision {
     const about = { id, operation }
     switch (result.verdict) {
@@ -172,6 +271,9 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
       case 'in_progress':
         this.#emit({ type: 'in_progress', ...about, remainingMs: result.remainingMs })
         return { decision: 'in_progress', retryAfterMs: result.remainingMs }
+      case 'expired':
+        this.#emit({ type: 'expired', ...about })
+        return { decision: 'expired' }
       case 'mismatch':
         this.#emit({ type: 'mismatch', ...about })
         return { decision: 'mismatch' }
@@ -181,10 +283,18 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
     }
   }
 
-  #withoutStore(cause: unknown, subject: Subject, policy: ResolvedPolicy): Decision {
+  #withoutStore(
+    cause: unknown,
+    subject: Subject,
+    policy: ResolvedPolicy,
+    minted: Minted | undefined,
+  ): Decision {
     const { id, operation } = subject
     const degraded = policy.onStoreFailure === 'open'
     this.#emit({ type: 'store_failed', id, operation, degraded, cause })
+    // Only here the process' own clock has to do: there is no other one to ask.
+    const isExpired = minted !== undefined && minted.atMs + minted.knownForMs <= Date.now()
+    if (degraded && isExpired) return this.#refuse({ verdict: 'expired' }, subject)
     if (degraded) return { decision: 'execute', claim: degradedClaim(subject, policy) }
     const error = IdempotencyError.is(cause)
       ? cause
@@ -202,7 +312,16 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
   }
 }
 
-function claimRequest({ id, fingerprint }: Subject, policy: ResolvedPolicy): ClaimRequest {
+function claimRequest(
+  { id, key, fingerprint }: Subject,
+  policy: ResolvedPolicy,
+  keyPolicy: ResolvedKeyPolicy,
+): ClaimRequest {
+  const { onIndeterminate } = policy
+  const atMs = keyPolicy.expiry === 'off' ? undefined : mintedAt(key)
+  // An absent record is new as long as no record of this key can have been forgotten: one that
+  // was finished is kept for the retention, one that was cut off for the grace.
+  const knownForMs = Math.min(policy.retentionMs, policy.graceMs)
   return {
     id,
     token: randomBytes(16),
@@ -210,7 +329,8 @@ function claimRequest({ id, fingerprint }: Subject, policy: ResolvedPolicy): Cla
     leaseMs: policy.leaseMs,
     graceMs: policy.graceMs,
     state: policy.commitPoint === 'start' ? 'committed' : 'started',
-    onIndeterminate: policy.onIndeterminate,
+    onIndeterminate: typeof onIndeterminate === 'function' ? 'recover' : onIndeterminate,
+    minted: atMs === undefined ? undefined : { atMs, knownForMs },
   }
 }
 

@@ -17,8 +17,6 @@
  * - `IDEMPOTENCY_GUARD_NOT_MIGRATED`: the guard's table is missing or too old.
  * - `IDEMPOTENCY_RESULT_INVALID`: the result of guarded work, of a recovery or of an operator cannot be
  *   stored.
- * - `IDEMPOTENCY_KEY_EXPIRED`: the key carries a time before the retention; its result may be
- *   forgotten, so nothing was executed.
  * - `IDEMPOTENCY_STEP_INVALID`: a step's name or result cannot be recorded, or there are too many.
  * - `IDEMPOTENCY_RECORD_UNREADABLE`: a record is corrupt, or was written by a newer version.
  * - `IDEMPOTENCY_CURSOR_INVALID`: a listing cannot go on from this cursor; begin a new one.
@@ -37,7 +35,6 @@ export type IdempotencyErrorCode =
   | 'IDEMPOTENCY_GUARD_UNFINISHED'
   | 'IDEMPOTENCY_GUARD_NOT_MIGRATED'
   | 'IDEMPOTENCY_RESULT_INVALID'
-  | 'IDEMPOTENCY_KEY_EXPIRED'
   | 'IDEMPOTENCY_STEP_INVALID'
   | 'IDEMPOTENCY_RECORD_UNREADABLE'
   | 'IDEMPOTENCY_CURSOR_INVALID'

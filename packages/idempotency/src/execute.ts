@@ -17,6 +17,8 @@ export async function executeWork<T>(
       return { outcome: 'in_progress', retryAfterMs: decision.retryAfterMs }
     case 'mismatch':
       return { outcome: 'mismatch' }
+    case 'expired':
+      return { outcome: 'expired' }
     case 'indeterminate':
       return { outcome: 'indeterminate', reason: decision.reason }
     case 'unavailable':
@@ -63,7 +65,12 @@ function encodeValue(value: unknown): Buffer | undefined {
 
 function replayed<T>(payload: Uint8Array, omitted: boolean): Outcome<T> {
   if (omitted) return { outcome: 'replayed', omitted: true }
-  const text = Buffer.from(payload).toString('utf8')
-  const value = (text === '' ? undefined : JSON.parse(text)) as T
-  return { outcome: 'replayed', omitted: false, value }
+  try {
+    const text = Buffer.from(payload).toString('utf8')
+    const value = (text === '' ? undefined : JSON.parse(text)) as T
+    return { outcome: 'replayed', omitted: false, value }
+  } catch {
+    // Finished, but not by `execute`, or damaged: what it gave cannot be told.
+    return { outcome: 'indeterminate', reason: 'unreadable' }
+  }
 }

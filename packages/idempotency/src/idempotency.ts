@@ -2,7 +2,9 @@ import type { ResolvedKeyPolicy } from './key-policy.ts'
 import type { Decision, Operation, Outcome } from './operation.ts'
 import type { IdempotencyContext } from './context.ts'
 import type { PolicyOptions, ResolvedPolicy } from './options.ts'
-import type { RecordView } from './store.ts'
+import type { KnownResult } from './known-result.ts'
+import type { ForgetCondition, ListOptions, RecordTarget, ResolveCondition } from './operator.ts'
+import type { OperatorResult, RecordPage, RecordView } from './store.ts'
 
 /** One set of rules over one store. Made by {@link createIdempotency}; holds no connection. */
 export interface Idempotency<Request> {
@@ -33,8 +35,41 @@ export interface Idempotency<Request> {
    * @throws IdempotencyError as `execute`.
    */
   begin(operation: Operation<Request>, overrides?: PolicyOptions): Promise<Decision>
-  /** Reads the record of an operation, without changing it. */
-  inspect(
-    operation: Pick<Operation<Request>, 'name' | 'key' | 'request' | 'scope'>,
-  ): Promise<RecordView | undefined>
+  /**
+   * Reads a record, without changing it; `undefined` if there is none.
+   *
+   * @throws IdempotencyError with code `IDEMPOTENCY_RECORD_UNREADABLE` or
+   * `IDEMPOTENCY_STORE_UNAVAILABLE`.
+   */
+  inspect(target: RecordTarget<Request>): Promise<RecordView | undefined>
+  /**
+   * One page of the records whose outcome is unknown. A page may be empty; go on while there is a
+   * cursor. Walks all records of the store, also those of other services with the same prefix, in
+   * small pieces. During a reshard or failover of a Cluster it may miss some.
+   *
+   * @throws IdempotencyError with code `IDEMPOTENCY_CURSOR_INVALID`, `IDEMPOTENCY_OPTIONS_INVALID`
+   * or `IDEMPOTENCY_STORE_UNAVAILABLE`.
+   */
+  listIndeterminate(options?: ListOptions): Promise<RecordPage>
+  /**
+   * Stores the result of an operation whose outcome is unknown, once somebody has found it out.
+   * From then on it is replayed, for the retention of these rules. `refused` if the record does not
+   * stand as indeterminate, or has another fence: look again.
+   *
+   * @throws IdempotencyError with code `IDEMPOTENCY_RESULT_INVALID` or
+   * `IDEMPOTENCY_STORE_UNAVAILABLE`.
+   */
+  resolve(
+    target: RecordTarget<Request>,
+    result: KnownResult,
+    condition?: ResolveCondition,
+  ): Promise<OperatorResult>
+  /**
+   * Forgets a record, so that the next request with its key executes. Of an indeterminate one: only
+   * when it is known that the effect has not happened and cannot happen any more. Never a running
+   * one.
+   *
+   * @throws IdempotencyError with code `IDEMPOTENCY_STORE_UNAVAILABLE`.
+   */
+  forget(target: RecordTarget<Request>, condition: ForgetCondition): Promise<OperatorResult>
 }

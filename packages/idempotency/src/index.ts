@@ -9,8 +9,18 @@ export { IdempotencyError } from './errors.ts'
 export type { IdempotencyErrorCode } from './errors.ts'
 export type { IdempotencyEvent, LossReason } from './events.ts'
 export type { Idempotency } from './idempotency.ts'
+export type { KnownResponse, KnownResult } from './known-result.ts'
 export { parseKey } from './key-policy.ts'
 export type { KeyPolicy, ParsedKey, ResolvedKeyPolicy } from './key-policy.ts'
+export type {
+  ForgetCondition,
+  ListOptions,
+  OperationTarget,
+  RecordById,
+  RecordTarget,
+  ResolveCondition,
+} from './operator.ts'
+export type { RecoverFunction, Recovery, RecoveryVerdict } from './recovery.ts'
 export type { Claim, Decision, Operation, Outcome } from './operation.ts'
 export type {
   IdempotencyOptions,
@@ -34,6 +44,7 @@ export type {
   IndeterminateReason,
   LeaseTimes,
   ListRequest,
+  Minted,
   OperatorResult,
   RecordPage,
   RecordStanding,

@@ -22,6 +22,7 @@ export type Decision =
   | { readonly decision: 'replay'; readonly payload: Uint8Array; readonly omitted: boolean }
   | { readonly decision: 'in_progress'; readonly retryAfterMs: number }
   | { readonly decision: 'mismatch' }
+  | { readonly decision: 'expired' }
   | { readonly decision: 'indeterminate'; readonly reason: IndeterminateReason }
   | { readonly decision: 'unavailable'; readonly cause: IdempotencyError }
 
@@ -52,5 +53,6 @@ export type Outcome<T> =
   | { readonly outcome: 'replayed'; readonly omitted: true }
   | { readonly outcome: 'in_progress'; readonly retryAfterMs: number }
   | { readonly outcome: 'mismatch' }
+  | { readonly outcome: 'expired' }
   | { readonly outcome: 'indeterminate'; readonly reason: IndeterminateReason }
   | { readonly outcome: 'unavailable'; readonly cause: IdempotencyError }

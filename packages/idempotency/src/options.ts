@@ -3,6 +3,7 @@ import { IdempotencyError } from './errors.ts'
 import type { IdempotencyEvent } from './events.ts'
 import type { KeyPolicy } from './key-policy.ts'
 import { defaultStatusPolicy } from './status-policy.ts'
+import type { RecoverFunction } from './recovery.ts'
 import type { IdempotencyStore } from './store.ts'
 
 /** Names the principal a key belongs to: user, tenant, account. Not an API key: it is rotated. */
@@ -21,10 +22,11 @@ export interface PolicyOptions {
   readonly commitPoint?: 'start' | 'explicit'
   /**
    * A request that finds an unknown outcome: `'reject'` answers 409 and never executes again,
-   * `'execute'` runs the handler again, which must then be idempotent itself.
+   * `'execute'` runs the handler again, which must then be idempotent itself. A function finds out
+   * what happened, and its verdict is stored or the handler runs; see {@link RecoverFunction}.
    * @defaultValue 'reject'
    */
-  readonly onIndeterminate?: 'reject' | 'execute'
+  readonly onIndeterminate?: 'reject' | 'execute' | RecoverFunction
   /**
    * The store cannot be asked: `'closed'` refuses (503), `'open'` executes without protection and
    * says so in `ctx.degraded`. The same with a record that cannot be read, which `'closed'` answers
@@ -162,6 +164,7 @@ export function resolvePolicy(
   for (const [name, allowed] of Object.entries(choices)) {
     const value = resolved[name]
     if ((allowed as readonly unknown[]).includes(value)) continue
+    if (name === 'onIndeterminate' && typeof value === 'function') continue
     throw new IdempotencyError(
       'IDEMPOTENCY_OPTIONS_INVALID',
       `${name} must be '${allowed.join("' or '")}', not ${String(value)}`,

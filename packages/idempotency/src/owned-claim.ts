@@ -66,6 +66,23 @@ export class OwnedClaim implements Claim {
     await probe?.('claim.completed', this.context)
   }
 
+  /**
+   * Makes an ordinary claim of a recovery that found the effect not to have happened. `stale` if
+   * the claim is another's by now.
+   *
+   * @throws IdempotencyError with code `IDEMPOTENCY_STORE_UNAVAILABLE`.
+   */
+  async restart(): Promise<StepResult> {
+    const { handle, policy, store } = this.#parts
+    const state = policy.commitPoint === 'start' ? 'committed' : 'started'
+    const result = await store.mark(handle, state, policy)
+    if (result === 'stale') {
+      this.#heartbeat.stop()
+      this.#lose('replaced')
+    }
+    return result
+  }
+
   release(): Promise<void> {
     const { handle, store } = this.#parts
     return this.#end('released', () => store.release(handle))

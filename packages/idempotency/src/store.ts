@@ -58,6 +58,16 @@ export interface ClaimRequest {
    * is told both times that it is a recovery.
    */
   readonly onIndeterminate: 'reject' | 'execute' | 'recover'
+  /** For a key that carries the time it was made: until when a record that is not there is new. */
+  readonly minted?: Minted | undefined
+}
+
+/** How old a key is, and how old it may be. */
+export interface Minted {
+  /** When the client made the key, by its own clock, in Unix milliseconds. */
+  readonly atMs: number
+  /** How long a record of it is kept at least, in milliseconds. */
+  readonly knownForMs: number
 }
 
 /** Answer to a {@link ClaimRequest}; `verdict` decides. */
@@ -76,6 +86,8 @@ export type ClaimResult =
   | { readonly verdict: 'in_progress'; readonly remainingMs: number }
   | { readonly verdict: 'completed'; readonly payload: Uint8Array; readonly omitted: boolean }
   | { readonly verdict: 'mismatch' }
+  /** There is no record, and the key is older than records are kept: it may have been forgotten. */
+  | { readonly verdict: 'expired' }
   | { readonly verdict: 'indeterminate'; readonly reason: IndeterminateReason }
 
 /**

@@ -58,6 +58,9 @@ const details = {
     `This request needs an ${header} header: make a key once per action.`,
   inProgress:
     'The first request with this key is still being worked on. Ask again with the same key.',
+  expired:
+    'This key was made so long ago that its result may have been forgotten. It was not executed ' +
+    'now; look up whether it was before you use a new key.',
   reused: 'This key was used with another request. Use a new key for a new action.',
   indeterminate:
     'The first request with this key was cut off and may have had its effect. ' +
@@ -189,6 +192,8 @@ function refuse(res: Response, refusal: Refusal): void {
     }
     case 'in_progress':
       return sendProblem(res, 'idempotency_in_progress', details.inProgress, refusal.retryAfterMs)
+    case 'expired':
+      return sendProblem(res, 'idempotency_key_expired', details.expired)
     case 'mismatch':
       return sendProblem(res, 'idempotency_key_reused', details.reused)
     case 'indeterminate':

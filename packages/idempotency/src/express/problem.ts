@@ -4,6 +4,7 @@ import type { Response } from 'express'
 export type ProblemCode =
   | 'idempotency_key_missing'
   | 'idempotency_key_invalid'
+  | 'idempotency_key_expired'
   | 'idempotency_in_progress'
   | 'idempotency_indeterminate'
   | 'idempotency_key_reused'
@@ -21,6 +22,7 @@ interface ProblemKind {
 const kinds: Readonly<Record<ProblemCode, ProblemKind>> = {
   idempotency_key_missing: { status: 400, title: 'Idempotency key missing', retryable: false },
   idempotency_key_invalid: { status: 400, title: 'Idempotency key invalid', retryable: false },
+  idempotency_key_expired: { status: 410, title: 'Idempotency key expired', retryable: false },
   idempotency_in_progress: { status: 409, title: 'Request in progress', retryable: true },
   idempotency_indeterminate: { status: 409, title: 'Outcome unknown', retryable: false },
   idempotency_key_reused: { status: 422, title: 'Idempotency key reused', retryable: false },

@@ -81,6 +81,10 @@ class MemoryStore implements IdempotencyStore {
     const nowMs = this.#clock()
     const record = this.#live(request.id)
     if (record === undefined) {
+      const { minted } = request
+      if (minted !== undefined && minted.atMs + minted.knownForMs <= nowMs) {
+        return { verdict: 'expired' }
+      }
       this.#makeRoom()
       const first = { attempt: 1, fence: nowMs * 1000, createdMs: nowMs, payload: nothing }
       return this.#write(request, nowMs, { ...first, state: request.state })

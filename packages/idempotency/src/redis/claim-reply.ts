@@ -14,6 +14,7 @@ const noCheckpoint: Uint8Array = Buffer.alloc(0)
 /** Reads the answer of the claim script. An answer of another shape is a failure, never a claim. */
 export function readClaimReply(reply: unknown): ClaimResult {
   const [code, first, second, third, fourth] = Array.isArray(reply) ? (reply as unknown[]) : []
+  if (code === claimReply.expired) return { verdict: 'expired' }
   if (code === claimReply.mismatch) return { verdict: 'mismatch' }
   if (code === claimReply.completed && Buffer.isBuffer(second)) {
     return { verdict: 'completed', payload: second, omitted: first === 1 }

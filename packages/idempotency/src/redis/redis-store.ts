@@ -121,7 +121,7 @@ class RedisStore implements RedisIdempotencyStore {
   }
 
   async #claim(request: ClaimRequest): Promise<ClaimResult> {
-    const { token, fingerprint, leaseMs, graceMs, state, onIndeterminate } = request
+    const { token, fingerprint, leaseMs, graceMs, state, onIndeterminate, minted } = request
     try {
       const reply = await this.#durable.run(claimScript, this.#prefix + request.id, [
         bytes(token),
@@ -130,6 +130,7 @@ class RedisStore implements RedisIdempotencyStore {
         graceMs,
         stateBytes[state],
         onIndeterminate,
+        minted === undefined ? '' : minted.atMs + minted.knownForMs,
       ])
       return readClaimReply(reply)
     } catch (error) {

@@ -8,6 +8,7 @@ export const claimReply = {
   completed: 3,
   mismatch: 4,
   indeterminate: 5,
+  expired: 6,
 } as const
 
 /**
@@ -27,7 +28,11 @@ export const claimReply = {
  * - `recovering` is a state, not only an answer: a recoverer whose answer was lost asks again, and
  *   must not be told then that it may simply execute.
  *
- * ARGV: token, fingerprint, lease ms, grace ms, first state, 'reject', 'execute' or 'recover'.
+ * - A key's age counts only when there is no record, and by this clock: what is still known is
+ *   answered, however old its key is.
+ *
+ * ARGV: token, fingerprint, lease ms, grace ms, first state, 'reject', 'execute' or 'recover', and the
+ * Unix ms from which a record that is not there is no longer new, or ''.
  */
 export const claimScript: ScriptForms = defineScript(
   'claim',
@@ -36,6 +41,7 @@ export const claimScript: ScriptForms = defineScript(
 local ACQUIRED, IN_PROGRESS = ${claimReply.acquired}, ${claimReply.inProgress}
 local DONE = ${claimReply.completed}
 local MISMATCH, UNKNOWN = ${claimReply.mismatch}, ${claimReply.indeterminate}
+local EXPIRED = ${claimReply.expired}
 local leaseMs, graceMs = tonumber(ARGV[3]), tonumber(ARGV[4])
 local nowMs, nowUs = now()
 local mine = {
@@ -69,6 +75,7 @@ if stored then
   redis.call('SET', KEYS[1], pack(mine) .. checkpoint, 'PX', leaseMs + graceMs)
   return {ACQUIRED, mine.fence, mine.attempt, recovering, checkpoint}
 end
+if ARGV[7] ~= '' and tonumber(ARGV[7]) <= nowMs then return {EXPIRED} end
 redis.call('SET', KEYS[1], pack(mine), 'PX', leaseMs + graceMs)
 return {ACQUIRED, mine.fence, mine.attempt}
 `,

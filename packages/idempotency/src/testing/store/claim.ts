@@ -119,6 +119,22 @@ export const claimClauses: readonly StoreClause[] = [
     },
   },
   {
+    title: 'IDEM-42 takes an absent record for new only while none of its key can be forgotten',
+    async check(store) {
+      const seen = claimRequest()
+      await acquire(store, seen)
+      const nowMs = (await store.inspect(seen.id))?.createdAt.getTime()
+      assert.ok(nowMs !== undefined)
+      const young = claimRequest({ minted: { atMs: nowMs, knownForMs: 60_000 } })
+      mustBe(await store.claim(young), 'acquired')
+      const old = claimRequest({ minted: { atMs: nowMs - 60_000, knownForMs: 60_000 } })
+      mustBe(await store.claim(old), 'expired')
+      assert.equal(await store.inspect(old.id), undefined)
+      // What is still known is answered, however old its key is.
+      mustBe(await store.claim(rival(seen, { minted: old.minted })), 'in_progress')
+    },
+  },
+  {
     title: 'never gives a finished record away, however it would treat an unknown outcome',
     async check(store) {
       const request = claimRequest()
