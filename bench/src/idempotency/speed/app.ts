@@ -27,4 +27,5 @@ process.on('message', () => {
   const { user, system } = process.cpuUsage()
   process.send?.({ executions, cpuMicros: user + system })
 })
+process.once('SIGINT', () => process.exit(0))
 process.send?.({ port: (server.address() as AddressInfo).port })
