@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { canonicalJson, TooDeepError } from './canonical-json.ts'
 import { IdempotencyError } from './errors.ts'
 
@@ -11,17 +11,17 @@ import { IdempotencyError } from './errors.ts'
  */
 export function fingerprintOf(payload: unknown, payloadMaxBytes: number): Buffer {
   const isBytes = payload instanceof Uint8Array
-  const bytes = isBytes ? payload : Buffer.from(canonicalOrThrow(payload), 'utf8')
-  if (bytes.byteLength > payloadMaxBytes) {
+  const canonical = isBytes ? payload : canonicalOrThrow(payload)
+  const bytes =
+    typeof canonical === 'string' ? Buffer.byteLength(canonical, 'utf8') : canonical.byteLength
+  if (bytes > payloadMaxBytes) {
     throw new IdempotencyError(
       'IDEMPOTENCY_PAYLOAD_TOO_LARGE',
-      `${bytes.byteLength} bytes cannot be compared with a retry, only ${payloadMaxBytes} can`,
+      `${bytes} bytes cannot be compared with a retry, only ${payloadMaxBytes} can`,
     )
   }
-  return createHash('sha256')
-    .update(isBytes ? 'bytes:' : 'json:')
-    .update(bytes)
-    .digest()
+  if (typeof canonical === 'string') return hash('sha256', `json:${canonical}`, 'buffer')
+  return createHash('sha256').update('bytes:').update(canonical).digest()
 }
 
 function canonicalOrThrow(payload: unknown): string {

@@ -22,12 +22,15 @@ const fixedBytes = 7
 
 /** Packs a response into bytes. */
 export function packHttpRecord(record: HttpRecord): Buffer {
-  const headers = Buffer.from(JSON.stringify(record.headers), 'utf8')
-  const fixed = Buffer.alloc(fixedBytes)
-  fixed.writeUInt8(format, 0)
-  fixed.writeUInt16BE(record.status, 1)
-  fixed.writeUInt32BE(headers.length, 3)
-  return Buffer.concat([fixed, headers, record.body])
+  const headers = JSON.stringify(record.headers)
+  const headersBytes = Buffer.byteLength(headers, 'utf8')
+  const packed = Buffer.allocUnsafe(fixedBytes + headersBytes + record.body.byteLength)
+  packed.writeUInt8(format, 0)
+  packed.writeUInt16BE(record.status, 1)
+  packed.writeUInt32BE(headersBytes, 3)
+  packed.write(headers, fixedBytes, 'utf8')
+  packed.set(record.body, fixedBytes + headersBytes)
+  return packed
 }
 
 /** Unpacks a response; `undefined` if the bytes are not one that this version can read. */

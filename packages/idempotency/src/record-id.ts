@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** Scope of an operation: a principal, or the one namespace that everybody shares. */
 export type Scope = { readonly principal: string } | 'global'
@@ -9,22 +9,24 @@ export type Scope = { readonly principal: string } | 'global'
  * another scope.
  */
 export function recordId(scope: Scope, name: string, key: string): string {
-  const hash = createHash('sha256')
-  const parts = scope === 'global' ? ['g', name, key] : ['s', scope.principal, name, key]
-  for (const part of parts) hash.update(lengthPrefixed(part))
-  return hash.digest('base64url')
+  return hashOf(scope === 'global' ? ['g', name, key] : ['s', scope.principal, name, key])
 }
 
 /** A key for a downstream call that belongs to a record; see `ctx.deriveKey`. */
 export function derivedKey(id: string, parts: readonly string[]): string {
-  const hash = createHash('sha256')
-  for (const part of ['derived', id, ...parts]) hash.update(lengthPrefixed(part))
-  return hash.digest('base64url')
+  return hashOf(['derived', id, ...parts])
 }
 
-function lengthPrefixed(text: string): Buffer {
-  const bytes = Buffer.from(text, 'utf8')
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(bytes.length)
-  return Buffer.concat([length, bytes])
+/** In one buffer: every request goes through here. */
+function hashOf(parts: readonly string[]): string {
+  let bytesMax = 0
+  for (const part of parts) bytesMax += 4 + 3 * part.length // UTF-8 needs 3 bytes a code unit at most
+  const bytes = Buffer.allocUnsafe(bytesMax)
+  let at = 0
+  for (const part of parts) {
+    const length = bytes.write(part, at + 4, 'utf8')
+    bytes.writeUInt32BE(length, at)
+    at += 4 + length
+  }
+  return hash('sha256', bytes.subarray(0, at), 'base64url')
 }

@@ -32,14 +32,47 @@ type WriteHeadHeaders = OutgoingHttpHeaders | readonly unknown[]
  * back.
  */
 export function captureResponse(res: ServerResponse, options: CaptureOptions): void {
-  const capture = new ResponseCapture(res, options)
-  res.writeHead = capture.writeHead.bind(capture) as typeof res.writeHead
-  res.write = capture.write.bind(capture) as typeof res.write
-  res.end = capture.end.bind(capture) as typeof res.end
-  res.flushHeaders = capture.flushHeaders.bind(capture)
-  // To its handler the response is over after `end`, although the last bytes wait for the store.
-  Object.defineProperty(res, 'writableEnded', { get: () => capture.ended, configurable: true })
-  res.once('close', () => capture.closed())
+  Object.assign(res, { [capture]: new ResponseCapture(res, options), ...captured })
+  Object.defineProperty(res, 'writableEnded', writableEnded)
+  res.once('close', onClose)
+}
+
+const capture = Symbol('capture')
+
+interface WithCapture extends ServerResponse {
+  [capture]: ResponseCapture
+}
+
+/*
+ * The same functions for every response, which find its capture by `this`: V8 gives objects of one
+ * shape one hidden class, and a getter of its own would give each response its own. All of Node's
+ * code that touches a response would be slow then, three times slower in all.
+ */
+const captured = {
+  writeHead(this: WithCapture, status: number, ...rest: unknown[]): ServerResponse {
+    return this[capture].writeHead(status, ...rest)
+  },
+  write(this: WithCapture, chunk: unknown, ...rest: unknown[]): boolean {
+    return this[capture].write(chunk, ...rest)
+  },
+  end(this: WithCapture, ...args: unknown[]): ServerResponse {
+    return this[capture].end(...args)
+  },
+  flushHeaders(this: WithCapture): void {
+    this[capture].flushHeaders()
+  },
+}
+
+/** To its handler the response is over after `end`, although the last bytes wait for the store. */
+const writableEnded: PropertyDescriptor & ThisType<WithCapture> = {
+  get() {
+    return this[capture].ended
+  },
+  configurable: true,
+}
+
+function onClose(this: WithCapture): void {
+  this[capture].closed()
 }
 
 class ResponseCapture {
@@ -70,13 +103,21 @@ class ResponseCapture {
     const reason = typeof rest[0] === 'string' ? rest[0] : undefined
     const headers = (reason === undefined ? (rest[0] ?? rest[1]) : rest[1]) as WriteHeadHeaders
     applyHeaders(this.#res, headers)
-    const name = (header: string): string => header.toLowerCase()
-    this.#headers = Object.entries(this.#res.getHeaders())
-      .filter(([header, value]) => value !== undefined && this.#options.headers.has(name(header)))
-      .map(([header, value]) => [name(header), Array.isArray(value) ? value : String(value)])
+    this.#headers = this.#storedHeaders()
     return reason === undefined
       ? this.#original.writeHead(status)
       : this.#original.writeHead(status, reason)
+  }
+
+  /** What is stored of the headers as they are now, names in lower case. */
+  #storedHeaders(): StoredHeader[] {
+    const headers: StoredHeader[] = []
+    for (const name of this.#res.getHeaderNames()) {
+      if (!this.#options.headers.has(name)) continue
+      const value = this.#res.getHeader(name)
+      if (value !== undefined) headers.push([name, Array.isArray(value) ? value : String(value)])
+    }
+    return headers
   }
 
   write(chunk: unknown, ...rest: unknown[]): boolean {
@@ -110,14 +151,19 @@ class ResponseCapture {
     this.#writeFinalHead()
     this.ended = true
     const isWhole = !this.#streaming && this.#heldBytes <= this.#options.bodyMaxBytes
-    const body = Buffer.concat(this.#held)
+    const body = wholeOf(this.#held)
     const { statusCode: status } = this.#res
-    const captured = { status, headers: this.#headers, body: isWhole ? body : undefined }
-    void this.#options.settle(captured).finally(() => {
-      const last = body.length === 0 ? undefined : body
-      this.#original.end(last, callback as (() => void) | undefined)
-    })
+    const response = { status, headers: this.#headers, body: isWhole ? body : undefined }
+    const finish = (): void => this.#finish(body, callback as (() => void) | undefined)
+    this.#options.settle(response).then(finish, finish)
     return this.#res
+  }
+
+  /** Node sends a head and a short text in one piece, a head and bytes in two. */
+  #finish(body: Buffer, callback: (() => void) | undefined): void {
+    if (body.length === 0) this.#original.end(undefined, callback)
+    else if (body.length > shortBytes) this.#original.end(body, callback)
+    else this.#original.end(body.toString('latin1'), 'latin1', callback)
   }
 
   flushHeaders(): void {
@@ -147,9 +193,10 @@ class ResponseCapture {
     const res = this.#res
     if (res.headersSent) return
     const hasBody = res.req.method !== 'HEAD' && res.statusCode !== 204 && res.statusCode !== 304
-    const isFramed = ['content-length', 'transfer-encoding', 'trailer'].some((h) =>
-      res.hasHeader(h),
-    )
+    const isFramed =
+      res.hasHeader('content-length') ||
+      res.hasHeader('transfer-encoding') ||
+      res.hasHeader('trailer')
     if (hasBody && !isFramed) res.setHeader('Content-Length', this.#heldBytes)
     res.writeHead(res.statusCode)
   }
@@ -180,6 +227,12 @@ function writeArguments(rest: unknown[]): {
   const callback = rest.find((argument) => typeof argument === 'function') as Callback | undefined
   return { encoding, callback }
 }
+
+/** Up to here copying a body to a text costs less than another piece to write. */
+const shortBytes = 4_096
+
+const wholeOf = (chunks: readonly Buffer[]): Buffer =>
+  chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
 
 /** Copies: the handler may use its buffer again while this one is held. */
 function toBuffer(chunk: string | Uint8Array, encoding: BufferEncoding | undefined): Buffer {
