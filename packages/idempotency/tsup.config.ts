@@ -10,6 +10,8 @@ export default defineConfig({
     'src/postgres/index.ts',
     'src/client/index.ts',
     'src/testing/index.ts',
+    'src/cli/index.ts',
+    'src/bin.ts',
   ],
   format: 'esm',
   dts: true,
