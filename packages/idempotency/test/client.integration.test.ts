@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { uniqueName } from '@payflow/testkit'
 import type { RequestHandler } from 'express'
 import { describe, expect, it } from 'vitest'
-import { idempotentFetch } from '../src/client/index.ts'
+import { idempotentFetch, timeOrderedKey } from '../src/client/index.ts'
 import type { FetchResult, IdempotentFetchOptions, KeyStorage } from '../src/client/index.ts'
 import { faultProxy } from '../src/testing/index.ts'
 import type { FaultProxy } from '../src/testing/index.ts'
@@ -61,6 +61,9 @@ function expectAnswered(result: FetchResult): Extract<FetchResult, { outcome: 'a
   expect(result).toMatchObject({ outcome: 'answered' })
   return result as Extract<FetchResult, { outcome: 'answered' }>
 }
+
+/** The time of a UUID of version 7, as it is written. */
+const timePart = (ms: number): string => ms.toString(16).padStart(12, '0').replace(/^.{8}/, '$&-')
 
 const pay = { json: { amount: 500 } }
 
@@ -230,6 +233,16 @@ describe('idempotentFetch when the server has spoken', () => {
       key: 'k1',
     })
     expect(handler.calls).toBe(1)
+  })
+
+  it('IDEM-42 is refused with a key older than the server remembers, and sends no other', async () => {
+    const handler = countingHandler()
+    await using net = await shop(handler)
+    const agoMs = 2 * 86_400_000
+    const generateKey = () => timeOrderedKey().replace(/^.{13}/, timePart(Date.now() - agoMs))
+    const result = await client({ generateKey })(net.proxy.url, pay)
+    expect(result).toMatchObject({ outcome: 'refused', code: 'idempotency_key_expired' })
+    expect([result.attempts, handler.calls]).toEqual([1, 0])
   })
 
   it('gives a final refusal of the handler as the answer', async () => {
