@@ -1,6 +1,7 @@
 import { IdempotencyError } from '../errors.ts'
 import type { BreakerOptions } from './breaker.ts'
 import type { DurabilityOptions } from './durability.ts'
+import type { EncryptionOptions } from './encryption.ts'
 import type { EvictionCheckMode } from './eviction.ts'
 import type { RedisPort } from './redis-port.ts'
 
@@ -40,6 +41,13 @@ export interface RedisStoreOptions {
    * @defaultValue none
    */
   readonly durability?: DurabilityOptions
+  /**
+   * Encrypts results and recorded steps with AES-256-GCM before they leave the process. Not
+   * encrypted: states, times, and the SHA-256 of the request, which a short and guessable request
+   * can be found from. A record that cannot be decrypted blocks its key.
+   * @defaultValue none
+   */
+  readonly encryption?: EncryptionOptions
 }
 
 /** {@link RedisStoreOptions} with its defaults. */
@@ -50,12 +58,13 @@ export interface ResolvedRedisOptions {
   readonly checkEviction: EvictionCheckMode
   readonly breaker: BreakerOptions | false
   readonly durability: DurabilityOptions | undefined
+  readonly encryption: EncryptionOptions | undefined
 }
 
 /** Fills in the defaults and refuses what is out of range. */
 export function resolveRedisOptions(options: RedisStoreOptions): ResolvedRedisOptions {
   const { client, prefix = 'idempotency:', deadlineMs = 250 } = options
-  const { checkEviction = 'error', breaker = {}, durability } = options
+  const { checkEviction = 'error', breaker = {}, durability, encryption } = options
   if (typeof client?.callBuffer !== 'function') {
     throw invalid('client must have the method callBuffer, as Redis and Cluster of ioredis do')
   }
@@ -69,7 +78,21 @@ export function resolveRedisOptions(options: RedisStoreOptions): ResolvedRedisOp
     requireInteger('breaker.openMs', breaker.openMs ?? 1, 60_000)
   }
   if (durability !== undefined) checkDurability(durability, client, deadlineMs)
-  return { client, prefix, deadlineMs, checkEviction, breaker, durability }
+  if (encryption !== undefined) checkEncryption(encryption)
+  return { client, prefix, deadlineMs, checkEviction, breaker, durability, encryption }
+}
+
+function checkEncryption({ keys, currentKeyId }: EncryptionOptions): void {
+  for (const [id, key] of Object.entries(keys)) {
+    if (!/^[\x21-\x7e]{1,32}$/.test(id)) {
+      throw invalid(`encryption: the id of a key has 1 to 32 visible ASCII characters, not '${id}'`)
+    }
+    if (!(key instanceof Uint8Array) || key.byteLength !== 32) {
+      throw invalid(`encryption: the key '${id}' must be 32 bytes`)
+    }
+  }
+  if (Object.hasOwn(keys, currentKeyId)) return
+  throw invalid(`encryption.currentKeyId '${currentKeyId}' is not among encryption.keys`)
 }
 
 function checkDurability(

@@ -21,6 +21,8 @@ import type {
 import { CircuitBreaker } from './breaker.ts'
 import { readClaimReply } from './claim-reply.ts'
 import { DurableConnection } from './durability.ts'
+import { EncryptedStore } from './encrypted-store.ts'
+import { PayloadCipher } from './encryption.ts'
 import { EvictionCheck } from './eviction.ts'
 import { decodeRecord, stateBytes } from './record-codec.ts'
 import { readOperatorReply } from './operator-reply.ts'
@@ -75,7 +77,10 @@ const withdrawalAttempts = 200
  * @throws IdempotencyError with code `IDEMPOTENCY_OPTIONS_INVALID`.
  */
 export function redisStore(options: RedisStoreOptions): RedisIdempotencyStore {
-  return new RedisStore(resolveRedisOptions(options))
+  const resolved = resolveRedisOptions(options)
+  const store = new RedisStore(resolved)
+  const { encryption } = resolved
+  return encryption === undefined ? store : new EncryptedStore(store, new PayloadCipher(encryption))
 }
 
 class RedisStore implements RedisIdempotencyStore {
