@@ -62,14 +62,21 @@ it('guard-a-payment pays once, also when Redis has forgotten', async () => {
   expect((await database.pool.query('select 1 from payment')).rowCount).toBe(1)
 })
 
-it('run-a-job-once prints what its comments say', async () => {
+it.each([
+  ['run-a-job-once', 'executed replayed\nmismatch\n'],
+  [
+    'recover-a-payment',
+    'the connection was lost, and with it the answer of the provider\n' +
+      "{ outcome: 'replayed', omitted: false, value: 'o1 500' }\n",
+  ],
+])('%s prints what its comments say', async (name, printed) => {
   const { fileURLToPath } = await import('node:url')
-  const file = fileURLToPath(example('run-a-job-once'))
+  const file = fileURLToPath(example(name))
   const args = ['--conditions=@payflow/source', file]
   const { stdout } = await promisify(execFile)(process.execPath, args, {
     env: { ...process.env, NODE_OPTIONS: '' },
   })
-  expect(stdout).toBe('executed replayed\nmismatch\n')
+  expect(stdout).toBe(printed)
 })
 
 it('test-your-own passes under the test runner of Node', async () => {
