@@ -99,7 +99,9 @@ export class DurableConnection implements RedisPort {
       const reached = `${String(copies)} of ${this.#replicas} replicas`
       return unmet(`${reached} had it after ${this.#timeoutMs} ms`)
     } catch (cause) {
-      return unmet('WAIT was refused', cause)
+      // Not as the cause itself: that would say that the server refused the claim, which has run.
+      const refusal = new Error((cause as Error).message, { cause })
+      return unmet('WAIT was refused', refusal)
     }
   }
 }

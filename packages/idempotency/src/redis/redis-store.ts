@@ -57,8 +57,11 @@ export interface RedisIdempotencyStore extends IdempotencyStore {
   ready(): Promise<void>
 }
 
-/** So many claims without an answer are taken back at the same time; further ones just lapse. */
-const withdrawalsMax = 1_000
+/**
+ * So many claims without an answer are taken back at the same time; further ones just lapse. More
+ * than a process has requests under way when Redis stops: the circuit opens only after a deadline.
+ */
+const withdrawalsMax = 100_000
 /**
  * Taking one back is tried for about 16 minutes: under a preset that rejects what is unknown, a
  * claim that nobody owns would block its key until an operator looks.
