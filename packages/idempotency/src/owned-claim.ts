@@ -85,6 +85,10 @@ export class OwnedClaim implements Claim {
 
   release(): Promise<void> {
     const { handle, store } = this.#parts
+    // Who lost its claim in the middle of the effect does not know how far it came: an answer such
+    // as 409, made of that loss, must not hand the key to the next execution.
+    const isCutOff = this.#committed && this.#abort.signal.aborted
+    if (isCutOff && this.#requested !== 'release') return this.abandon()
     return this.#end('released', () => store.release(handle))
   }
 

@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler } from 'express'
 import { IdempotencyError } from '../errors.ts'
 import type { IdempotencyErrorCode } from '../errors.ts'
+import { mayHaveBegun } from './idempotent.ts'
 import { sendProblem } from './problem.ts'
 import type { ProblemCode } from './problem.ts'
 
@@ -30,13 +31,16 @@ const answers: Partial<Record<IdempotencyErrorCode, Answer>> = {
 
 /**
  * Answers what `guard()` and `commitPoint()` throw as RFC 9457 problems: 422 for a key that was used
- * with another request, 409 for a claim that was lost, 503 for a store that does not answer. Put it
- * before your own error handler, which gets everything else.
+ * with another request, 409 for a claim that was lost, 503 for a store that does not answer before
+ * the effect began. Put it before your own error handler, which gets everything else: also a store
+ * that could not record a step, since 503 would say that nothing was executed.
  */
 export function idempotencyProblems(): ErrorRequestHandler {
-  return (error, _req, res, next) => {
-    const answer = IdempotencyError.is(error) ? answers[error.code] : undefined
+  return (error, req, res, next) => {
+    const code = IdempotencyError.is(error) ? error.code : undefined
+    const answer = code === undefined ? undefined : answers[code]
     if (answer === undefined || res.headersSent) return next(error)
+    if (code === 'IDEMPOTENCY_STORE_UNAVAILABLE' && mayHaveBegun(req)) return next(error)
     sendProblem(res, answer.code, answer.detail, answer.retryAfterMs)
   }
 }

@@ -70,7 +70,7 @@ const details = {
   unavailable: 'Requests cannot be protected against repetition right now. Nothing was executed.',
 } as const
 
-const contexts = new WeakMap<Request, IdempotencyContext>()
+const claims = new WeakMap<Request, Claim>()
 
 /**
  * Protects an Express 5 route: one execution per key; later requests get the stored response, byte
@@ -95,7 +95,7 @@ export function idempotent(
   const route = resolveRoute(idempotency, options)
   return async (req, res, next) => {
     // A request that this middleware already holds must not wait for itself.
-    if (!route.methods.has(req.method) || contexts.has(req)) return next()
+    if (!route.methods.has(req.method) || claims.has(req)) return next()
     const key = readKeyHeader(req, route.header, idempotency.keyPolicy)
     if (key === undefined) {
       if (!route.required) return next()
@@ -108,14 +108,19 @@ export function idempotent(
     const decision = await decide(idempotency, route, req, key.key)
     if (decision.decision !== 'execute') return refuse(res, decision)
     own(res, decision.claim, route)
-    contexts.set(req, decision.claim.context)
+    claims.set(req, decision.claim)
     next()
   }
 }
 
 /** The execution a request is in; `undefined` where the route is not protected, or has no key. */
 export function getIdempotency(request: Request): IdempotencyContext | undefined {
-  return contexts.get(request)
+  return claims.get(request)?.context
+}
+
+/** True when the effect of a request may have begun. */
+export function mayHaveBegun(request: Request): boolean {
+  return claims.get(request)?.committed ?? false
 }
 
 interface ResolvedRoute {
@@ -136,7 +141,8 @@ function resolveRoute(
   return {
     header: options.header ?? 'Idempotency-Key',
     required: options.required ?? true,
-    methods: new Set(options.methods ?? ['POST', 'PATCH']),
+    // As Express takes them: written in lower case, they must not leave the route unprotected.
+    methods: new Set((options.methods ?? ['POST', 'PATCH']).map((name) => name.toUpperCase())),
     operation: options.operation ?? operationName,
     fingerprint: options.fingerprint,
     headers: storedHeaderNames(options.headers),

@@ -81,6 +81,8 @@ class ResponseCapture {
   readonly #options: CaptureOptions
   readonly #original: Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>
   #headers: readonly StoredHeader[] = []
+  /** As it was written down: a handler may still set another one that nobody is sent. */
+  #status: number | undefined
   /** Holding: the whole body. Streaming: the last chunk. */
   #held: Buffer[] = []
   #heldBytes = 0
@@ -104,9 +106,10 @@ class ResponseCapture {
     const headers = (reason === undefined ? (rest[0] ?? rest[1]) : rest[1]) as WriteHeadHeaders
     applyHeaders(this.#res, headers)
     this.#headers = this.#storedHeaders()
-    return reason === undefined
-      ? this.#original.writeHead(status)
-      : this.#original.writeHead(status, reason)
+    if (reason === undefined) this.#original.writeHead(status)
+    else this.#original.writeHead(status, reason)
+    this.#status = this.#res.statusCode
+    return this.#res
   }
 
   /** What is stored of the headers as they are now, names in lower case. */
@@ -152,7 +155,7 @@ class ResponseCapture {
     this.ended = true
     const isWhole = !this.#streaming && this.#heldBytes <= this.#options.bodyMaxBytes
     const body = wholeOf(this.#held)
-    const { statusCode: status } = this.#res
+    const status = this.#status ?? this.#res.statusCode
     const response = { status, headers: this.#headers, body: isWhole ? body : undefined }
     const finish = (): void => this.#finish(body, callback as (() => void) | undefined)
     this.#options.settle(response).then(finish, finish)
