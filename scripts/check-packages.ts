@@ -50,7 +50,7 @@ function installIn(app: string, tarballs: ReadonlyMap<string, string>): void {
   const dependencies = Object.fromEntries([
     ...[...tarballs].map(([name, tarball]) => [`@payflow/${name}`, `file:${tarball}`]),
     ...versions('queue', 'amqplib', 'kysely', '@types/node'),
-    ...versions('idempotency', 'express', '@types/express'),
+    ...versions('idempotency', 'express', '@types/express', '@opentelemetry/api'),
   ]) as Record<string, string>
   mkdirSync(app)
   writeFileSync(join(app, 'package.json'), JSON.stringify({ type: 'module', dependencies }))
