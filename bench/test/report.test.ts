@@ -7,6 +7,7 @@ import { chart } from '../src/lib/chart.ts'
 import type { Environment } from '../src/lib/environment.ts'
 import { markdown } from '../src/lib/markdown.ts'
 import { atLeast, atMost, type Findings, resultOf, rounded } from '../src/lib/result.ts'
+import { scoreboardChart, scoreboardMarkdown } from '../src/lib/scoreboard.ts'
 import { quantile, ratios, spread } from '../src/lib/stats.ts'
 
 const environment: Environment = {
@@ -115,5 +116,41 @@ describe('chart', () => {
 
   test('has colours for a dark background', () => {
     expect(svg).toContain('prefers-color-scheme: dark')
+  })
+})
+
+describe('scoreboard', () => {
+  const scoreboard = {
+    columns: [
+      { name: 'ours', versions: ['ours@1.0.0'], adapter: 'none' },
+      { name: 'theirs', versions: ['theirs@2.3.4'], adapter: 'ten lines' },
+    ],
+    rows: [
+      {
+        id: 'H-1',
+        wants: 'paid <once>',
+        cells: [
+          { verdict: 'pass' as const, why: 'once' },
+          { verdict: 'fail' as const, why: 'paid 2 times | instead of once' },
+        ],
+      },
+    ],
+    leftOut: [{ id: 'H-2', why: 'needs two moons' }],
+  }
+
+  test('says who passed which row and why, and with which versions and adapters', () => {
+    const text = scoreboardMarkdown(scoreboard).join('\n')
+    expect(text).toContain('| H-1 | paid <once> | ✓ once | ✗ paid 2 times \\| instead of once |')
+    expect(text).toContain('- H-2: needs two moons.')
+    expect(text).toContain('- **theirs**: theirs@2.3.4. Adapter: ten lines.')
+  })
+
+  test('is drawn with a mark a cell and what was seen beside it', () => {
+    const svg = scoreboardChart('demo', scoreboard)
+    expect(svg.match(/class='(?:pass|fail)'/g)).toHaveLength(2)
+    expect(svg).toContain('<title>paid 2 times | instead of once</title>')
+    expect(svg).toContain('paid &lt;once&gt;')
+    expect(svg).toContain('>1/1<')
+    expect(svg).toContain('>0/1<')
   })
 })

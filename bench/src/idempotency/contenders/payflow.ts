@@ -9,7 +9,8 @@ import { type Contender, userOf } from './contender.ts'
 export const payflow: Contender = {
   name: 'payflow',
   packages: ['@payflow/idempotency', 'ioredis'],
-  adapter: 'none: idempotent() under presets.payments, as in its README',
+  adapter:
+    'none: idempotent() under presets.payments, as in its README; for the scoreboard its handlers say where their effect begins, with commitPoint()',
   async protect(_app, { redisUrl, leaseMs, explicitCommit }) {
     const client = new Redis(redisUrl, { maxRetriesPerRequest: 1 })
     client.on('error', () => undefined)

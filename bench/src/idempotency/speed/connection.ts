@@ -34,6 +34,7 @@ export class Connection {
   }
 
   post(key: string, body: string): Promise<Reply> {
+    if (this.#socket.destroyed) return Promise.reject(new Error('the connection is closed'))
     const { promise, resolve, reject } = Promise.withResolvers<Reply>()
     this.#waiting = resolve
     this.#failed = reject

@@ -24,7 +24,7 @@ export const duplicates: Part = async (context, ground) => {
       call: (caller) => contestant.mixed(caller, share),
     }))
     const title = `${share * 100} % duplicates, ${CALLERS} callers`
-    const options = context.quick ? { rounds: 1, sliceMs: 200 } : { rounds: 7, sliceMs: 900 }
+    const options = context.quick ? { rounds: 1, sliceMs: 200 } : { rounds: 5, sliceMs: 700 }
     const measured = await inRounds(context, title, cases, options)
     await Promise.all(contestants.map((each) => each.close()))
     const rates = cases.map(({ name }) => rateRow(of(measured, name)))

@@ -9,7 +9,7 @@ import type { Part } from './part.ts'
 export const memory: Part = async (context, { redis, redisUrl }) => {
   const sections: Section[] = []
   const claims: Claim[] = []
-  const records = context.quick ? 100 : 10_000
+  const records = context.quick ? 100 : 4_000
   for (const bodyBytes of [300, 2_000]) {
     const rows: Row[] = []
     for (const contender of [ours, ...homemade.slice(0, 1), ...peers]) {

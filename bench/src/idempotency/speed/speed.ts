@@ -14,7 +14,7 @@ const parts: Readonly<Record<string, Part>> = { first, duplicates, stampede, mem
 /** What a protected route costs: ours, written by hand, peers. */
 export const idempotency: Bench = {
   about: `A protected Express 5 route against the bare one, against two commands written by hand, and against ${peers.map((peer) => versionsOf(peer)[0]).join(', ')}: first requests, duplicates, a thousand at once, memory.`,
-  takes: 'about 7 minutes',
+  takes: 'about 5 minutes',
   async run(context) {
     await using server = await openRedis(context)
     const redis = new Redis(server.url)
