@@ -32,6 +32,7 @@ export type {
 export { presets } from './presets.ts'
 export type { PresetField } from './presets.ts'
 export { defaultStatusPolicy } from './status-policy.ts'
+export type { StatusState } from './status-policy.ts'
 export type {
   Checkpoint,
   ClaimHandle,

@@ -3,6 +3,7 @@ import { IdempotencyError } from './errors.ts'
 import type { IdempotencyEvent } from './events.ts'
 import type { KeyPolicy } from './key-policy.ts'
 import { defaultStatusPolicy } from './status-policy.ts'
+import type { StatusState } from './status-policy.ts'
 import type { RecoverFunction } from './recovery.ts'
 import type { IdempotencyStore } from './store.ts'
 
@@ -86,7 +87,7 @@ export interface PolicyOptions {
    * Decides what an HTTP status does to the claim.
    * @defaultValue {@link defaultStatusPolicy}
    */
-  readonly storeStatus?: (status: number, state: { readonly committed: boolean }) => SettledOutcome
+  readonly storeStatus?: (status: number, state: StatusState) => SettledOutcome
 }
 
 /** Options of {@link createIdempotency}. */

@@ -227,8 +227,9 @@ export interface IdempotencyStore {
   complete(handle: ClaimHandle, completion: Completion): Promise<StepResult>
   /**
    * Gives an unfinished claim up, so that the next request executes. Forgets the record, unless it
-   * has a checkpoint: then it stays as `lapsed` for as long as it would have, and the next owner goes
-   * on from there. A recovery that is given up is indeterminate, as it was. Never a finished record.
+   * has a checkpoint or was taken over (`attempt` above 1): then it stays as `lapsed` for as long as
+   * it would have, and the next owner goes on from there. A recovery that is given up is
+   * indeterminate, as it was. Never a finished record.
    */
   release(handle: ClaimHandle): Promise<StepResult>
   /**

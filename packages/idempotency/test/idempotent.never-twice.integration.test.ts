@@ -59,6 +59,21 @@ describe('an effect that has begun', () => {
     expect(charged).toEqual(['once'])
   })
 
+  it('IDEM-25 is not released by a 409 after the commit point that the handler has called', async () => {
+    let charges = 0
+    await using app = await serveProtected(
+      async (req, res) => {
+        await getIdempotency(req)!.commitPoint()
+        charges += 1
+        res.sendStatus(409)
+      },
+      { commitPoint: 'explicit' },
+    )
+    await app.send({ key: 'k1' })
+    expect((await app.send({ key: 'k1' })).json().code).toBe('idempotency_indeterminate')
+    expect(charges).toBe(1)
+  })
+
   it('IDEM-25 is stored with the status that was sent, not with one set too late', async () => {
     await using app = await serveProtected((_req, res) => {
       res.writeHead(201)

@@ -248,7 +248,7 @@ async function settle(
 
 function outcomeOf(status: number, committed: boolean, policy: ResolvedPolicy): SettledOutcome {
   try {
-    return policy.storeStatus(status, { committed })
+    return policy.storeStatus(status, { committed, commitPoint: policy.commitPoint })
   } catch (error) {
     // The response is made and has to go out; a broken policy must not decide for a second
     // execution.

@@ -164,7 +164,7 @@ class MemoryStore implements IdempotencyStore {
     if (live === undefined || live.token === nobody) return 'ok'
     if (live.token !== tokenText(handle) || isFinished(live)) return 'stale'
     const isRecovery = live.state === 'recovering'
-    if (!isRecovery && live.payload.byteLength === 0) {
+    if (!isRecovery && live.attempt === 1 && live.payload.byteLength === 0) {
       this.#records.delete(handle.id)
       return 'ok'
     }

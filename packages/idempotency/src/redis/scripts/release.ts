@@ -10,7 +10,8 @@ import type { ScriptForms } from './script.ts'
  * execute what may have been executed. So a claim whose answer was lost can be taken back blindly.
  *
  * A record with a checkpoint stays, with its lease at an end: the next owner goes on from there. Its
- * token becomes zeros, so that a renewal still under way cannot prolong what was given up.
+ * token becomes zeros, so that a renewal still under way cannot prolong what was given up. A record
+ * that was taken over stays in the same way: its next owner has to be told that it is not the first.
  *
  * ARGV: token. Answer: 1 released, 0 not this claim's, or finished.
  */
@@ -25,7 +26,8 @@ local r = readHeader(header)
 if r and r.token == NOBODY then return 1 end
 if not r or r.finished or r.token ~= ARGV[1] then return 0 end
 local recovering = r.state == RECOVERING
-if not recovering and redis.call('STRLEN', KEYS[1]) == HEADER then
+local isFirst = r.attempt == 1 and redis.call('STRLEN', KEYS[1]) == HEADER
+if isFirst and not recovering then
   redis.call('DEL', KEYS[1])
   return 1
 end

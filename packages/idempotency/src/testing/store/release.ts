@@ -46,6 +46,20 @@ export const releaseClauses: readonly StoreClause[] = [
     },
   },
   {
+    title:
+      'IDEM-06 tells the next owner that it is not the first, after one that took a record over',
+    async check(store) {
+      const request = claimRequest()
+      await store.mark(await acquire(store, request), 'indeterminate', lease)
+      const second = await acquire(store, rival(request, { onIndeterminate: 'execute' }))
+      assert.equal(await store.release(second), 'ok')
+      assert.equal(await store.release(second), 'ok')
+      const third = await acquire(store, rival(request, { onIndeterminate: 'execute' }))
+      assert.deepEqual([second.attempt, third.attempt], [2, 3])
+      assert.ok(third.fence > second.fence)
+    },
+  },
+  {
     title: 'never deletes a finished record',
     async check(store) {
       const handle = await acquire(store, claimRequest())
