@@ -68,12 +68,16 @@ export class OwnedClaim implements Claim {
 
   /**
    * Makes an ordinary claim of a recovery that found the effect not to have happened. `stale` if
-   * the claim is another's by now.
+   * the claim is another's by now, or is renewed no more: its handler would soon have company.
    *
    * @throws IdempotencyError with code `IDEMPOTENCY_STORE_UNAVAILABLE`.
    */
   async restart(): Promise<StepResult> {
     const { handle, policy, store } = this.#parts
+    if (this.#abort.signal.aborted) {
+      await this.abandon()
+      return 'stale'
+    }
     const state = policy.commitPoint === 'start' ? 'committed' : 'started'
     const result = await store.mark(handle, state, policy)
     if (result === 'stale') {

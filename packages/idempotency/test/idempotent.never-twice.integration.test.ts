@@ -27,6 +27,27 @@ describe('an effect that has begun', () => {
     expect(app.seen()).toEqual(['claimed', 'lease_lost', 'abandoned', 'indeterminate'])
   })
 
+  it('IDEM-06 IDEM-07 is not executed after a recovery that lost its claim, beside the next one', async () => {
+    let calls = 0
+    await using app = await serveProtected(
+      (_req, res) => {
+        calls += 1
+        res.sendStatus(500)
+      },
+      {
+        executionMaxMs: 1_000,
+        leaseMs: 300,
+        onIndeterminate: async ({ signal }) => {
+          if (!signal.aborted) await once(signal, 'abort')
+          return { outcome: 'execute' }
+        },
+      },
+    )
+    await app.send({ key: 'k1' })
+    expect((await app.send({ key: 'k1' })).json().code).toBe('idempotency_indeterminate')
+    expect(calls).toBe(1)
+  })
+
   it('IDEM-06 may still be given up by a handler that says so after it lost its claim', async () => {
     await using app = await serveProtected(
       async (req, res) => {
