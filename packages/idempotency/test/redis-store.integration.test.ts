@@ -154,6 +154,8 @@ describe('redisStore on a shared server', () => {
     const handle = await acquire(store, request)
     expect(await store.complete(handle, done)).toBe('ok')
     expect((await store.claim({ ...request, token: randomBytes(16) })).verdict).toBe('completed')
+    const page = await store.listIndeterminate({ scanCount: 1_000 })
+    expect(page.records).toEqual([])
   })
 
   it('works through a client that has nothing but callBuffer', async () => {
@@ -161,7 +163,8 @@ describe('redisStore on a shared server', () => {
     const store = isolatedStore({ client })
     const handle = await acquire(store, claimRequest())
     expect(await store.release(handle)).toBe('ok')
-    expect(client.commands).toContain('EVALSHA')
+    await store.listIndeterminate({ scanCount: 10 })
+    expect(client.commands).toEqual(expect.arrayContaining(['EVALSHA', 'SCAN']))
   })
 
   it('says so when a client turns bytes into text', async () => {

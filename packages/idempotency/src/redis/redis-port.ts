@@ -17,6 +17,14 @@ export interface RedisPort {
   evalBuffer?(lua: string, keyCount: number, ...args: RedisArgument[]): Promise<unknown>
   /** Preferred where the client has it, for the same reason. */
   info?(): Promise<string>
+  /** Preferred where the client has it, for the same reason. */
+  scan?(
+    position: string,
+    match: 'MATCH',
+    pattern: string,
+    count: 'COUNT',
+    scanCount: number,
+  ): Promise<unknown>
   /** A Cluster has it. */
   nodes?(role: 'master'): readonly RedisNode[]
   /** A Cluster has it: which nodes serve a slot, the master first. */

@@ -31,14 +31,25 @@ export async function scanPage(
     )
   }
   const match = `${escapePattern(prefix)}*`
-  const reply = await master.client.callBuffer('SCAN', position, 'MATCH', match, 'COUNT', scanCount)
-  const [next, keys] = reply as [Buffer, Buffer[]]
-  const nextPosition = next.toString()
+  const [next, keys] = await scan(master.client, position, match, scanCount)
+  const nextPosition = String(next)
   const following = nextPosition === '0' ? masters[at + 1]?.name : name
   return {
     keys: keys.map(String),
     cursor: following === undefined ? undefined : `${nextPosition}@${following}`,
   }
+}
+
+async function scan(
+  client: RedisPort,
+  position: string,
+  match: string,
+  scanCount: number,
+): Promise<[next: unknown, keys: unknown[]]> {
+  const reply = await (client.scan === undefined
+    ? client.callBuffer('SCAN', position, 'MATCH', match, 'COUNT', scanCount)
+    : client.scan(position, 'MATCH', match, 'COUNT', scanCount))
+  return reply as [unknown, unknown[]]
 }
 
 interface Master {
