@@ -63,7 +63,7 @@ export const first: Part = async (context, ground) => {
 }
 
 const earlyAnswers =
-  'node-idempotency and express-idempotency answer before their record is written; ours waits one round trip longer, so that a retry at that moment finds it (IDEM-04). Its claim and its record are scripts that also compare body, owner and lease.'
+  'node-idempotency and express-idempotency answer before their record is written; ours waits one round trip longer, so that a retry at that moment finds it (IDEM-04). Beyond that, ours takes more processor time in Node and, with scripts that compare body, owner and lease, in Redis: see the tables of processor time.'
 
 const roundsOf = (context: Context) =>
   context.quick ? { rounds: 1, sliceMs: 200 } : { rounds: 9, sliceMs: 700 }
