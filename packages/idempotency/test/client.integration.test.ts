@@ -285,6 +285,31 @@ describe('idempotentFetch in doubt', () => {
     return Object.assign(net, { calls: () => handler.calls })
   }
 
+  it.each(['manual', 'follow'] as const)(
+    'does not take a login page for the answer to a payment that may have been made: %s',
+    async (redirect) => {
+      const handler = countingHandler()
+      let asked = 0
+      await using net = await shop(handler, {
+        before: (app) => {
+          app.get('/login', (_req, res) => void res.send('<form>'))
+          app.use((_req, res, next) => {
+            asked += 1
+            if (asked > 1) res.redirect('/login')
+            else next()
+          })
+        },
+      })
+      const lost = net.proxy.loseNextAnswer()
+      const init = { ...pay, ...(redirect === 'follow' && { redirect }) }
+      const result = await client()(net.proxy.url, init)
+      await lost
+      expect(result).toMatchObject({ outcome: 'unknown', reason: 'unconfirmed' })
+      expect(result.response?.status).toBe(redirect === 'follow' ? 200 : 302)
+      expect(handler.calls).toBe(1)
+    },
+  )
+
   it('does not take a 401 for the answer to a payment that may have been made', async () => {
     let isBack = false
     await using net = await withExpiringLogin(() => isBack)

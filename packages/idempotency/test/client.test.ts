@@ -139,7 +139,17 @@ describe('what an answer proves', () => {
   it.each([
     ['a 201', answer(201), false, { is: 'answer' }],
     ['a 201 in doubt', answer(201), true, { is: 'answer' }],
-    ['a redirect in doubt', answer(303), true, { is: 'answer' }],
+    ['a redirect', answer(303), false, { is: 'answer' }],
+    ['a redirect in doubt', answer(303), true, { is: 'unconfirmed' }],
+    ['a stored redirect in doubt', answer(303, replayed), true, { is: 'answer' }],
+    ['a redirect of a browser in doubt', answer(0), true, { is: 'unconfirmed' }],
+    ['what another URL says', { ...answer(200), redirected: true }, false, { is: 'answer' }],
+    [
+      'what another URL says in doubt',
+      { ...answer(200), redirected: true },
+      true,
+      { is: 'unconfirmed' },
+    ],
     ['a 402', answer(402), false, { is: 'answer' }],
     ['a 402 in doubt', answer(402), true, { is: 'unconfirmed' }],
     ['a stored 402 in doubt', answer(402, replayed), true, { is: 'answer' }],

@@ -169,7 +169,8 @@ describe('describeMiddleware', () => {
     expect([...ends.keys()].filter((title) => !broken.includes(title))).toEqual(careful)
     const found = failed(await run((runner) => describeMiddleware('m', boasting, runner)))
     expect(found).toEqual(expect.arrayContaining(careful))
-  })
+    // Both suites once more, whole, most clauses up to their own time limit.
+  }, 60_000)
 })
 
 describe('faultyStore', () => {

@@ -30,7 +30,9 @@ export async function freeze(url: string | URL, init: RequestInit): Promise<Froz
   const hasBody = init.body !== undefined && init.body !== null
   const body = hasBody ? new Uint8Array(await request.arrayBuffer()) : undefined
   const { method, headers } = request
-  return { url: request.url, init: { ...rest, method, headers, ...(body && { body }) } }
+  // Followed by itself, a 302 to a login page would come back as a 200 that no handler gave.
+  const redirect = init.redirect ?? 'manual'
+  return { url: request.url, init: { ...rest, redirect, method, headers, ...(body && { body }) } }
 }
 
 /** Sends once and reads the whole answer: one cut off in its middle is no answer. */
@@ -44,8 +46,9 @@ export async function attempt(
     const response = await send(url, { ...init, signal })
     const body = await readAll(response, responseMaxBytes)
     if (body === undefined) return { got: 'too_large' }
-    const { status, headers } = response
-    return { got: 'answer', answer: { status, headers, body }, response: rebuilt(response, body) }
+    const { status, headers, redirected } = response
+    const answer = { status, headers, body, redirected }
+    return { got: 'answer', answer, response: rebuilt(response, body) }
   } catch (cause) {
     return { got: 'nothing', cause }
   }

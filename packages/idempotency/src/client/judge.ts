@@ -12,6 +12,8 @@ export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly body: Uint8Array
+  /** Another URL gave it, because `redirect: 'follow'` was asked for. */
+  readonly redirected?: boolean | undefined
 }
 
 const refusals: ReadonlySet<string> = new Set<RefusalCode>([
@@ -28,16 +30,16 @@ const neverRan: ReadonlySet<number> = new Set([408, 425, 429])
 
 /**
  * Judges an answer by what it proves. `isInDoubt`: an earlier attempt with this key may have been
- * executed. Then a 4xx is not believed unless it is the stored one: an expired login, say, is
- * refused before anything looks at the key, and would make a payment that went through look as if
- * it had not.
+ * executed. Then a 4xx or a redirect is not believed unless it is the stored one: an expired login,
+ * say, is refused or sent elsewhere before anything looks at the key, and would make a payment that
+ * went through look as if it had not, or the other way round.
  */
 export function judge(
   answer: Answer,
   retryStatuses: readonly number[],
   isInDoubt: boolean,
 ): Judgement {
-  const { status, headers } = answer
+  const { status, headers, redirected } = answer
   if (headers.get('Idempotent-Replayed') === 'true') return { is: 'answer' }
   const problem = problemOf(answer)
   if (problem.code === 'idempotency_indeterminate') return { is: 'indeterminate' }
@@ -47,7 +49,9 @@ export function judge(
     const mayHaveRun = !neverRan.has(status) && problem.code !== 'idempotency_store_unavailable'
     return { is: 'retry', mayHaveRun, retryAfterMs: retryAfterOf(headers, Date.now()) }
   }
-  return { is: isInDoubt && status >= 400 ? 'unconfirmed' : 'answer' }
+  // A redirect that a browser keeps to itself has status 0.
+  const isOfHandler = status >= 200 && status < 300 && redirected !== true
+  return { is: isInDoubt && !isOfHandler ? 'unconfirmed' : 'answer' }
 }
 
 interface Problem {
