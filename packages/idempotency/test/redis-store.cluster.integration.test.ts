@@ -126,7 +126,9 @@ describe('a master that dies', () => {
     await using app = await serveProtected(handler, { store })
     await app.send({ key: 'k1' })
     const [record] = (await Promise.all(cluster.nodes.map((node) => keysOf(node, prefix)))).flat()
-    const [master, replica] = [await cluster.masterOf(record!), await cluster.replicaOf(record!)]
+    const master = await cluster.masterOf(record!)
+    // A node that was started again joins as a replica only after a while.
+    const replica = await waitFor(() => cluster.replicaOf(record!).catch(() => undefined))
     await waitFor(async () => (await keysOf(replica, prefix)).length > 0)
     await master.kill()
     const again = await waitFor(
