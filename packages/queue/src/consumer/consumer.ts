@@ -1,43 +1,28 @@
-import type { ConsumeMessage } from 'amqplib'
-import { backoffMs, pause } from '../backoff.ts'
+import { aborted, backoffMs, pause } from '../backoff.ts'
 import type { BrokerConnection, LiveConnection } from '../broker/connection.ts'
-import { closeChannel, openChannel } from '../broker/topology.ts'
+import { closeChannel } from '../broker/topology.ts'
 import { QueueError } from '../errors.ts'
 import { errorText } from '../reporter.ts'
-import type { Reporter } from '../reporter.ts'
 import type { ConsumerCounts, ConsumerHealth, ConsumerState, DrainResult } from '../types.ts'
-import { attemptDelivery } from './attempt.ts'
-import type { AttemptContext } from './attempt.ts'
-import { ChannelGeneration, Delivery } from './delivery.ts'
-import { settle, withdrawOwed } from './settle.ts'
+import type { Delivery } from './delivery.ts'
+import { DeliveryRunner } from './run-delivery.ts'
+import type { RunContext } from './run-delivery.ts'
+import { Scheduler } from './scheduler.ts'
+import { withdrawOwed } from './settle.ts'
 import type { SettleContext, Settlement } from './settle.ts'
+import { Subscription } from './subscription.ts'
 
 /** Everything a running consumer is made of. */
-export interface ConsumerParts<DB> {
-  readonly name: string
+export interface ConsumerParts<DB> extends Omit<RunContext<DB>, 'settle' | 'onDefect'> {
   readonly queue: string
   readonly concurrency: number
   readonly prefetch: number
-  readonly deadlineMs: number
   readonly connection: BrokerConnection
-  readonly reporter: Reporter
-  readonly attempt: AttemptContext<DB>
   readonly settle: Omit<SettleContext, 'stopping' | 'onTrouble' | 'owedWithdrawals'>
   /** Declares the consumer's queues on this connection. */
   readonly declare: (live: LiveConnection) => Promise<void>
-  /** Called after a commit that wrote outbox rows. */
-  readonly onPublished: () => void
   /** Whether the database answers; rejects while it doesn't. */
   readonly checkDatabase: () => Promise<void>
-}
-
-interface Subscription {
-  readonly generation: ChannelGeneration
-  consuming: boolean
-  tag: string | undefined
-  /** Resolves with why the subscription is over. */
-  readonly ended: Promise<{ reason: 'cancelled' | 'channel'; error?: unknown }>
-  readonly end: (reason: 'cancelled' | 'channel', error?: unknown) => void
 }
 
 const RESUBSCRIBE = { baseMs: 100, maxMs: 10_000 }
@@ -46,20 +31,21 @@ const DATABASE_CHECK = { baseMs: 100, maxMs: 2_000 }
 const HEALTHY_AFTER_MS = 5_000
 const ROLLBACK_MS = 500
 
-/** Subscribes, runs handlers, settles; comes back after every loss until it is drained. */
+/**
+ * Subscribes and hands what is delivered to its scheduler, pauses while the database is away, comes
+ * back after every loss, until it is drained.
+ */
 export class RunningConsumer<DB> {
   readonly #parts: ConsumerParts<DB>
   readonly #settle: SettleContext
+  readonly #scheduler: Scheduler
   readonly #stop = new AbortController()
-  readonly #buffer: Delivery[] = []
-  readonly #working = new Map<Delivery, AbortController>()
   readonly #counts: Record<Settlement, number> & { delivered: number }
   #state: ConsumerState = 'idle'
   #lastError: string | undefined
   #subscription: Subscription | undefined
   #pausing: Promise<void> | undefined
   #loop: Promise<void> | undefined
-  #idle: (() => void) | undefined
   #troubles = 0
   #resumedAt = Number.NEGATIVE_INFINITY
 
@@ -71,6 +57,15 @@ export class RunningConsumer<DB> {
       owedWithdrawals: new Set(),
       onTrouble: (error) => this.#pause(error),
     }
+    this.#scheduler = new Scheduler({
+      concurrency: parts.concurrency,
+      runner: new DeliveryRunner({
+        ...parts,
+        settle: this.#settle,
+        onDefect: (error) => (this.#lastError = errorText(error)),
+      }),
+      onSettled: (settlement) => (this.#counts[settlement] += 1),
+    })
     this.#counts = {
       delivered: 0,
       committed: 0,
@@ -87,8 +82,7 @@ export class RunningConsumer<DB> {
   }
 
   health(): ConsumerHealth {
-    const inFlight = this.#buffer.length + this.#working.size
-    const counts: ConsumerCounts = { ...this.#counts, inFlight }
+    const counts: ConsumerCounts = { ...this.#counts, inFlight: this.#scheduler.inFlight }
     const { name, queue } = this.#parts
     return { name, queue, state: this.#state, counts, lastError: this.#lastError }
   }
@@ -100,18 +94,18 @@ export class RunningConsumer<DB> {
     const deadline = AbortSignal.timeout(Math.max(1, deadlineMs))
     const before = { ...this.#counts }
     this.#stop.abort()
-    await this.#cancel(deadline)
-    this.#releaseBuffered()
-    await this.#whenIdle(deadline)
-    const abandoned = this.#working.size
+    await this.#subscription?.cancel(deadline)
+    this.#scheduler.releaseBuffered()
+    await this.#scheduler.whenIdle(deadline)
+    const abandoned = this.#scheduler.working
     const closed = new QueueError('The consumer is closing and this handler ran out of time', {
       code: 'QUEUE_CLOSED',
       retryable: true,
     })
-    for (const controller of this.#working.values()) controller.abort(closed)
+    this.#scheduler.abort(closed)
     // They need a moment to roll back and to give their messages back.
-    if (abandoned > 0) await this.#whenIdle(AbortSignal.timeout(ROLLBACK_MS))
-    await this.#closeChannel()
+    if (abandoned > 0) await this.#scheduler.whenIdle(AbortSignal.timeout(ROLLBACK_MS))
+    await this.#subscription?.close()
     await Promise.race([this.#loop, aborted(deadline)])
     this.#state = 'stopped'
     const released = this.#counts.released - before.released
@@ -148,99 +142,32 @@ export class RunningConsumer<DB> {
   }
 
   async #subscribe(live: LiveConnection): Promise<Subscription> {
+    const { queue, prefetch } = this.#parts
     await this.#parts.declare(live)
-    const channel = await openChannel(live.model)
-    const { promise, resolve } = Promise.withResolvers<Awaited<Subscription['ended']>>()
-    const subscription: Subscription = {
-      generation: new ChannelGeneration(channel),
-      consuming: false,
-      tag: undefined,
-      ended: promise,
-      end: (reason, error) => {
-        subscription.generation.kill()
-        resolve({ reason, error })
-      },
-    }
-    let closeError: unknown
-    channel.on('error', (error) => (closeError = error))
-    channel.on('close', () => subscription.end('channel', closeError))
-    await channel.prefetch(this.#parts.prefetch)
+    const subscription = await Subscription.open(live, {
+      queue,
+      prefetch,
+      onDelivery: (delivery) => this.#received(delivery),
+    })
     this.#subscription = subscription
     // A drain that began meanwhile found no channel to close.
-    if (this.#stop.signal.aborted) await this.#closeChannel()
+    if (this.#stop.signal.aborted) await subscription.close()
     else if (this.#pausing === undefined) await this.#consume(subscription)
     return subscription
   }
 
   async #consume(subscription: Subscription): Promise<void> {
-    if (subscription.consuming) return
-    subscription.consuming = true
-    const { channel } = subscription.generation
-    const { consumerTag } = await channel.consume(this.#parts.queue, (message) =>
-      this.#received(subscription, message),
-    )
-    subscription.tag = consumerTag
-    if (this.#stop.signal.aborted) return
+    if (!(await subscription.consume()) || this.#stop.signal.aborted) return
     this.#state = 'running'
     this.#lastError = undefined
     this.#parts.reporter.emit({ type: 'consumer.running', consumer: this.#parts.name })
   }
 
-  /** `null` is the broker cancelling us: the queue was deleted, or its node went away. */
-  #received(subscription: Subscription, message: ConsumeMessage | null): void {
-    if (message === null) {
-      subscription.end('cancelled')
-      return
-    }
+  #received(delivery: Delivery): void {
     this.#counts.delivered += 1
-    const delivery = new Delivery(message, subscription.generation)
-    if (this.#stop.signal.aborted || this.#pausing !== undefined) this.#release(delivery)
-    else {
-      this.#buffer.push(delivery)
-      this.#pump()
-    }
-  }
-
-  #pump(): void {
-    while (this.#working.size < this.#parts.concurrency) {
-      const delivery = this.#buffer.shift()
-      if (delivery === undefined) return
-      void this.#work(delivery)
-    }
-  }
-
-  async #work(delivery: Delivery): Promise<void> {
-    const controller = new AbortController()
-    this.#working.set(delivery, controller)
-    const timer = setTimeout(() => controller.abort(tooLate(this.#parts)), this.#parts.deadlineMs)
-    const startedAt = performance.now()
-    let settlement: Settlement = 'abandoned'
-    try {
-      const attempt = await attemptDelivery(this.#parts.attempt, delivery, controller.signal)
-      clearTimeout(timer)
-      settlement = await settle(this.#settle, delivery, attempt)
-      if (attempt.verdict.kind === 'committed') {
-        if (attempt.verdict.published) this.#parts.onPublished()
-        this.#parts.reporter.emit({
-          type: 'message.committed',
-          consumer: this.#parts.name,
-          messageId: attempt.messageId ?? '',
-          messageType: attempt.messageType,
-          attempt: attempt.attempt,
-          durationMs: performance.now() - startedAt,
-        })
-      }
-    } catch (error) {
-      // Neither part throws; if one does, the message must not stay in hand for ever.
-      this.#lastError = errorText(error)
-      delivery.releaseUnlessSettled()
-    } finally {
-      clearTimeout(timer)
-      this.#counts[settlement] += 1
-      this.#working.delete(delivery)
-      if (this.#working.size === 0) this.#idle?.()
-      this.#pump()
-    }
+    if (this.#stop.signal.aborted || this.#pausing !== undefined) {
+      this.#counts[delivery.release() ? 'released' : 'abandoned'] += 1
+    } else this.#scheduler.add(delivery)
   }
 
   /** The database is away: take nothing, give everything back once, and wait for it to return. */
@@ -250,13 +177,13 @@ export class RunningConsumer<DB> {
       this.#state = 'paused'
       this.#lastError = errorText(error)
       this.#parts.reporter.emit({ type: 'consumer.paused', consumer: this.#parts.name, error })
-      const cancelled = this.#cancel(this.#stop.signal)
+      const cancelled = this.#subscription?.cancel(this.#stop.signal) ?? Promise.resolve()
       this.#pausing = cancelled
         .then(() => this.#waitForDatabase())
         .finally(() => (this.#pausing = undefined))
         .then(() => this.#resume())
       await cancelled
-      this.#releaseBuffered()
+      this.#scheduler.releaseBuffered()
     }
   }
 
@@ -290,19 +217,6 @@ export class RunningConsumer<DB> {
     }
   }
 
-  async #cancel(signal: AbortSignal): Promise<void> {
-    const subscription = this.#subscription
-    if (subscription?.tag === undefined || !subscription.generation.alive) return
-    const { tag } = subscription
-    subscription.tag = undefined
-    subscription.consuming = false
-    const cancelled = subscription.generation.channel.cancel(tag).then(
-      () => {},
-      () => {},
-    )
-    await Promise.race([cancelled, subscription.ended, aborted(signal)])
-  }
-
   #loseSubscription(subscription: Subscription): void {
     if (this.#state === 'running') this.#state = 'connecting'
     void closeChannel(subscription.generation.channel)
@@ -311,48 +225,8 @@ export class RunningConsumer<DB> {
       code: 'QUEUE_DELIVERY_LOST',
       retryable: true,
     })
-    for (const [delivery, controller] of this.#working) {
-      if (delivery.generation === subscription.generation) controller.abort(lost)
-    }
+    this.#scheduler.abort(lost, subscription.generation)
     // Of no use: they can't be settled and will be delivered again.
-    this.#releaseBuffered()
+    this.#scheduler.releaseBuffered()
   }
-
-  #releaseBuffered(): void {
-    for (const delivery of this.#buffer.splice(0)) this.#release(delivery)
-  }
-
-  #release(delivery: Delivery): void {
-    this.#counts[delivery.release() ? 'released' : 'abandoned'] += 1
-  }
-
-  async #whenIdle(deadline: AbortSignal): Promise<void> {
-    if (this.#working.size === 0) return
-    const idle = new Promise<void>((resolve) => {
-      this.#idle = resolve
-    })
-    await Promise.race([idle, aborted(deadline)])
-  }
-
-  /** Closing is answered after everything written before it, so the last acks have arrived. */
-  async #closeChannel(): Promise<void> {
-    const subscription = this.#subscription
-    if (subscription === undefined) return
-    await closeChannel(subscription.generation.channel)
-    subscription.end('channel')
-  }
-}
-
-function tooLate(parts: { readonly name: string; readonly deadlineMs: number }): QueueError {
-  return new QueueError(`A handler of "${parts.name}" took longer than ${parts.deadlineMs} ms`, {
-    code: 'QUEUE_HANDLER_DEADLINE',
-    retryable: true,
-  })
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

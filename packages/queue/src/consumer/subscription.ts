@@ -1,0 +1,88 @@
+import type { ConsumeMessage } from 'amqplib'
+import { aborted } from '../backoff.ts'
+import type { LiveConnection } from '../broker/connection.ts'
+import { closeChannel, openChannel } from '../broker/topology.ts'
+import { ChannelGeneration, Delivery } from './delivery.ts'
+
+/** Why a subscription is over. */
+export interface SubscriptionEnd {
+  readonly reason: 'cancelled' | 'channel'
+  readonly error?: unknown
+}
+
+interface SubscriptionOptions {
+  readonly queue: string
+  readonly prefetch: number
+  readonly onDelivery: (delivery: Delivery) => void
+}
+
+/** One channel that takes deliveries from one queue, until it is lost or closed. */
+export class Subscription {
+  readonly generation: ChannelGeneration
+  /** Resolves when it is over. */
+  readonly ended: Promise<SubscriptionEnd>
+  readonly #options: SubscriptionOptions
+  readonly #resolve: (end: SubscriptionEnd) => void
+  #consuming = false
+  #tag: string | undefined
+
+  private constructor(generation: ChannelGeneration, options: SubscriptionOptions) {
+    const { promise, resolve } = Promise.withResolvers<SubscriptionEnd>()
+    this.generation = generation
+    this.ended = promise
+    this.#options = options
+    this.#resolve = resolve
+  }
+
+  /** Opens the channel; nothing is delivered before {@link consume}. */
+  static async open(live: LiveConnection, options: SubscriptionOptions): Promise<Subscription> {
+    const channel = await openChannel(live.model)
+    const subscription = new Subscription(new ChannelGeneration(channel), options)
+    let closeError: unknown
+    channel.on('error', (error) => (closeError = error))
+    channel.on('close', () => subscription.end('channel', closeError))
+    await channel.prefetch(options.prefetch)
+    return subscription
+  }
+
+  /** Asks for deliveries; `false` when that was done before. */
+  async consume(): Promise<boolean> {
+    if (this.#consuming) return false
+    this.#consuming = true
+    const { consumerTag } = await this.generation.channel.consume(this.#options.queue, (message) =>
+      this.#received(message),
+    )
+    this.#tag = consumerTag
+    return true
+  }
+
+  /** Asks for no more; resolves when the broker agreed, the subscription ended, or by the signal. */
+  async cancel(signal: AbortSignal): Promise<void> {
+    if (this.#tag === undefined || !this.generation.alive) return
+    const tag = this.#tag
+    this.#tag = undefined
+    this.#consuming = false
+    const cancelled = this.generation.channel.cancel(tag).then(
+      () => {},
+      () => {},
+    )
+    await Promise.race([cancelled, this.ended, aborted(signal)])
+  }
+
+  /** Closing is answered after everything written before it, so the last acks have arrived. */
+  async close(): Promise<void> {
+    await closeChannel(this.generation.channel)
+    this.end('channel')
+  }
+
+  end(reason: SubscriptionEnd['reason'], error?: unknown): void {
+    this.generation.kill()
+    this.#resolve({ reason, error })
+  }
+
+  /** `null` is the broker cancelling us: the queue was deleted, or its node went away. */
+  #received(message: ConsumeMessage | null): void {
+    if (message === null) this.end('cancelled')
+    else this.#options.onDelivery(new Delivery(message, this.generation))
+  }
+}
