@@ -1,4 +1,5 @@
 import type { Channel, ConsumeMessage } from 'amqplib'
+import { AckTracker } from './ack-tracker.ts'
 import { isProof } from './proof.ts'
 import type { Proof } from './proof.ts'
 
@@ -9,6 +10,8 @@ import type { Proof } from './proof.ts'
  */
 export class ChannelGeneration {
   readonly channel: Channel
+  /** Which of its deliveries are still in hand. */
+  readonly unsettled: AckTracker = new AckTracker()
   #alive = true
 
   constructor(channel: Channel) {
@@ -22,6 +25,25 @@ export class ChannelGeneration {
   kill(): void {
     this.#alive = false
   }
+
+  /** Writes to the channel if there is one; `false` when the broker will deliver again instead. */
+  write(frames: (channel: Channel) => void): boolean {
+    if (!this.#alive) return false
+    try {
+      frames(this.channel)
+      return true
+    } catch {
+      // amqplib throws when the channel closed a moment ago.
+      this.#alive = false
+      return false
+    }
+  }
+}
+
+/** A delivery, and the proof that it is done with. */
+export interface Acknowledgement {
+  readonly delivery: Delivery
+  readonly proof: Proof
 }
 
 /** A message in hand. It is settled once, on the channel that delivered it, or not at all. */
@@ -33,6 +55,26 @@ export class Delivery {
   constructor(message: ConsumeMessage, generation: ChannelGeneration) {
     this.message = message
     this.generation = generation
+    generation.unsettled.received(message.fields.deliveryTag)
+  }
+
+  /**
+   * Acknowledges several deliveries with as few frames as that takes: one `multiple` for those below
+   * which nothing of their channel is in hand, and one each for the others.
+   */
+  static acknowledgeAll(acknowledgements: readonly Acknowledgement[]): void {
+    for (const { proof } of acknowledgements) requireProof(proof)
+    const byGeneration = Map.groupBy(acknowledgements, ({ delivery }) => delivery.generation)
+    for (const [generation, group] of byGeneration) {
+      for (const { delivery } of group) delivery.#mark()
+      const byTag = new Map(group.map(({ delivery }) => [delivery.#tag, delivery.message]))
+      const plan = generation.unsettled.acknowledge([...byTag.keys()])
+      generation.write((channel) => {
+        const last = plan.multiple === undefined ? undefined : byTag.get(plan.multiple)
+        if (last !== undefined) channel.ack(last, true)
+        for (const tag of plan.single) channel.ack(byTag.get(tag) as ConsumeMessage)
+      })
+    }
   }
 
   get redelivered(): boolean {
@@ -41,12 +83,14 @@ export class Delivery {
 
   /** Acknowledges; `false` when the channel is gone, and the broker will deliver again. */
   ack(proof: Proof): boolean {
-    if (!isProof(proof)) throw new TypeError('An acknowledgement needs proof')
+    requireProof(proof)
+    this.#mark()
     return this.#settle((channel) => channel.ack(this.message))
   }
 
   /** Gives the message back to its queue, unhandled. */
   release(): boolean {
+    this.#mark()
     return this.#settle((channel) => channel.nack(this.message, false, true))
   }
 
@@ -55,17 +99,21 @@ export class Delivery {
     if (!this.#settled) this.release()
   }
 
-  #settle(write: (channel: Channel) => void): boolean {
+  get #tag(): number {
+    return this.message.fields.deliveryTag
+  }
+
+  #mark(): void {
     if (this.#settled) throw new Error('This delivery was settled before')
     this.#settled = true
-    if (!this.generation.alive) return false
-    try {
-      write(this.generation.channel)
-      return true
-    } catch {
-      // amqplib throws when the channel closed a moment ago.
-      this.generation.kill()
-      return false
-    }
   }
+
+  #settle(write: (channel: Channel) => void): boolean {
+    this.generation.unsettled.settled(this.#tag)
+    return this.generation.write(write)
+  }
+}
+
+function requireProof(proof: Proof): void {
+  if (!isProof(proof)) throw new TypeError('An acknowledgement needs proof')
 }
