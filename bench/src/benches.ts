@@ -3,6 +3,7 @@ import { idempotency } from './idempotency/speed/speed.ts'
 import { ledgerGrowth } from './ledger/growth.ts'
 import { idempotencyScoreboard } from './idempotency/scoreboard/scoreboard.ts'
 import { ledger } from './ledger/ledger.ts'
+import { queue } from './queue/queue.ts'
 
 /** What `npm run bench -- NAME` knows. */
 export const benches: Readonly<Record<string, Bench>> = {
@@ -10,4 +11,5 @@ export const benches: Readonly<Record<string, Bench>> = {
   idempotency,
   'idempotency-scoreboard': idempotencyScoreboard,
   'ledger-growth': ledgerGrowth,
+  queue,
 }

@@ -1,0 +1,77 @@
+import { createBus, defineMessage } from '@payflow/queue'
+import type { BusEvent, MessageDefinition } from '@payflow/queue'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import { bodySchema } from './contender.ts'
+import type { Body, Committed, Contender, Place } from './contender.ts'
+import { fillQueue, ready, TYPE } from './rabbit.ts'
+
+/** Published by everybody, handled by ours. */
+export const Posted: MessageDefinition<Body, Body> = defineMessage({
+  type: TYPE,
+  version: 1,
+  schema: bodySchema,
+  key: (body) => body.account,
+})
+
+/** Ours, one transaction a message. */
+export const payflow: Contender = {
+  name: 'payflow',
+  packages: ['@payflow/queue'],
+  about: 'bus.consumer, one handler, one transaction a message',
+  fill: fillQueue,
+  left: ready,
+  async prepare(place) {
+    const { bus, close } = open(place, 1)
+    await bus.topology.apply()
+    await close()
+  },
+  async work(place, { concurrency, prefetch }, committed) {
+    const bodies = new Map<string, Body>()
+    const { bus, close } = open(place, concurrency, counting(bodies, committed))
+    const consumer = bus.consumer({
+      name: 'bench',
+      queue: place.queue,
+      messages: [Posted],
+      concurrency,
+      prefetch,
+    })
+    consumer.handle(Posted, async ({ id, data }, { trx }) => {
+      bodies.set(id, data)
+      await sql`insert into effect (message_id, account, amount_minor)
+        values (${id}, ${data.account}, ${data.amountMinor})`.execute(trx)
+    })
+    await consumer.start()
+    return { stop: close }
+  },
+}
+
+const counting =
+  (bodies: Map<string, Body>, committed: Committed) =>
+  (event: BusEvent): void => {
+    if (event.type !== 'message.committed') return
+    committed(1, bodies.get(event.messageId))
+    bodies.delete(event.messageId)
+  }
+
+/** A bus with a pool of its own. */
+export function open(
+  { databaseUrl, rabbitmqUrl, queue }: Place,
+  connections: number,
+  onEvent?: (event: BusEvent) => void,
+) {
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: connections })
+  const db = new Kysely<any>({ dialect: new PostgresDialect({ pool }) })
+  const bus = createBus<any>({
+    broker: { url: rabbitmqUrl },
+    db,
+    source: 'bench',
+    topology: { exchange: `${queue}.exchange`, bindings: [{ queue, types: [TYPE] }] },
+    onEvent,
+  })
+  const close = async (): Promise<void> => {
+    await bus.drain()
+    await db.destroy()
+  }
+  return { bus, db, close }
+}
