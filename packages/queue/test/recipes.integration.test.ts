@@ -1,0 +1,157 @@
+// The recipes of docs/recipes.md, run as they stand, on a broker of their own and a real SMTP server.
+import { sql } from 'kysely'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startRabbitmq, waitFor } from '@payflow/testkit'
+import type { Server } from '@payflow/testkit'
+import { notifyMany, OrderShipped } from '../examples/notify-many.ts'
+import { payOrder, processOrders } from '../examples/process-orders.ts'
+import { MailWanted, sendMail } from '../examples/send-mail.ts'
+import { startShopBus } from '../examples/shop-bus.ts'
+import type { Bus } from '../src/index.ts'
+import { openMailbox } from './support/mailbox.ts'
+import type { Mailbox } from './support/mailbox.ts'
+import { createWorld } from './support/world.ts'
+import type { World } from './support/world.ts'
+
+let broker: Server
+let world: World
+let bus: Bus
+beforeAll(async () => {
+  broker = await startRabbitmq()
+})
+afterAll(async () => {
+  await broker?.stop()
+})
+beforeEach(async () => {
+  world = await createWorld({ rabbitmqUrl: broker.url })
+  bus = startShopBus(world.db, broker.url, (event) => world.events.push(event))
+})
+afterEach(async () => {
+  await bus.drain({ deadlineMs: 5_000 })
+  await world.dispose()
+})
+
+/** All rows of a small query, for comparison. */
+async function rows(query: string): Promise<unknown[]> {
+  return (await sql.raw(query).execute(world.db)).rows
+}
+
+async function until(query: string, expected: unknown[]): Promise<void> {
+  const same = async () => JSON.stringify(await rows(query)) === JSON.stringify(expected)
+  await waitFor(same, { message: () => query, timeoutMs: 30_000 })
+}
+
+describe('process-orders', () => {
+  beforeEach(async () => {
+    await sql`create table orders (id text primary key, sku text, pieces int, state text)`.execute(
+      world.db,
+    )
+    await sql`create table stock (sku text primary key, free int not null)`.execute(world.db)
+    await sql`insert into stock values ('tea', 10)`.execute(world.db)
+    await sql`insert into orders values
+      ('o-1', 'tea', 3, 'placed'), ('o-2', 'moon', 1, 'placed'), ('o-3', 'tea', 2, 'placed')`.execute(
+      world.db,
+    )
+    await processOrders(bus)
+    await bus.topology.apply()
+  })
+
+  it('ships what is paid, parks the order nobody can fill, and ships it once it can be', async () => {
+    const ids = []
+    for (const order of ['o-1', 'o-2', 'o-3']) ids.push(await payOrder(bus, world.db, order))
+    await until(`select id, state from orders order by id`, [
+      { id: 'o-1', state: 'shipped' },
+      { id: 'o-2', state: 'paid' },
+      { id: 'o-3', state: 'shipped' },
+    ])
+    expect(await rows('select free from stock')).toEqual([{ free: 5 }])
+
+    const parked = await world.take('stock.parked')
+    expect(parked.properties.messageId).toBe(ids[1])
+    expect(parked.properties.headers).toMatchObject({ 'payflow-reason': 'unknown-sku' })
+    await sql`insert into stock values ('moon', 1)`.execute(world.db)
+    await world.send('stock', parked.content, parked.properties)
+    await until(`select state from orders where id = 'o-2'`, [{ state: 'shipped' }])
+    await expect(payOrder(bus, world.db, 'o-2')).rejects.toThrow('paid already')
+  })
+})
+
+const messageIds = ({ received }: Mailbox) =>
+  received.map((mail) => /^message-id: (.*)$/im.exec(mail)?.[1]?.trim())
+
+describe('send-mail', () => {
+  const mail = { to: 'ada@example.com', subject: 'Hello', text: 'A line.' }
+  const createSentMail = () =>
+    sql`create table sent_mail (id text primary key, recipient text, response text)`.execute(
+      world.db,
+    )
+  let mailbox: Mailbox
+  beforeEach(async () => {
+    mailbox = await openMailbox()
+    await sendMail(bus, mailbox.url)
+    await bus.topology.apply()
+  })
+  afterEach(async () => {
+    await mailbox.close()
+  })
+
+  it('sends a mail, again after a temporary refusal, and parks one that is refused for good', async () => {
+    await createSentMail()
+    mailbox.refuseNext(451)
+    const { id } = await bus.publish(MailWanted, mail)
+    await until('select id, recipient from sent_mail', [{ id, recipient: mail.to }])
+    expect(messageIds(mailbox)).toEqual([`<${id}@shop.example>`])
+    expect(mailbox.received[0]).toContain('A line.')
+    expect(world.eventsOf('message.retried')).toHaveLength(1)
+
+    mailbox.refuseNext(550)
+    await bus.publish(MailWanted, mail, { id: 'refused' })
+    const parked = await world.take('mail.parked')
+    expect(parked.properties.messageId).toBe('refused')
+    expect(parked.properties.headers).toMatchObject({ 'payflow-reason': 'smtp-550' })
+  })
+
+  it('sends again under the same Message-ID when its record was lost', async () => {
+    const { id } = await bus.publish(MailWanted, mail) // there is no table to record it in yet
+    await waitFor(() => mailbox.received.length > 0)
+    await createSentMail()
+    await until('select id from sent_mail', [{ id }])
+    expect(mailbox.received.length).toBeGreaterThan(1)
+    expect(new Set(messageIds(mailbox))).toEqual(new Set([`<${id}@shop.example>`]))
+
+    // A copy of what is recorded sends nothing.
+    const sent = mailbox.received.length
+    await bus.publish(MailWanted, mail, { id })
+    await waitFor(() => world.eventsOf('message.duplicate').length > 0)
+    expect(mailbox.received).toHaveLength(sent)
+  })
+})
+
+describe('notify-many', () => {
+  it('tells each channel once, and one that fails keeps nobody waiting', async () => {
+    await sql`create table bell (id text primary key, text text)`.execute(world.db)
+    const mailbox = await openMailbox()
+    await sql`create table sent_mail (id text, recipient text, response text)`.execute(world.db)
+    await notifyMany(bus)
+    await sendMail(bus, mailbox.url)
+    await bus.topology.apply()
+    // Analytics has no table yet: its queue retries alone.
+    const { id } = await bus.publish(OrderShipped, { orderId: 'o-7', email: 'ada@example.com' })
+    await until('select id, text from bell', [{ id, text: 'o-7 is on its way' }])
+    await until('select recipient from sent_mail', [{ recipient: 'ada@example.com' }])
+    expect(mailbox.received).toHaveLength(1)
+
+    await sql`create table shipped_today (shop text, orders int)`.execute(world.db)
+    await sql`insert into shipped_today values ('main', 0)`.execute(world.db)
+    await until('select orders from shipped_today', [{ orders: 1 }])
+    expect(await rows('select id from bell')).toEqual([{ id }])
+    const inbox = await rows(`select consumer from queue.inbox
+      where message_id = '${id}' order by consumer`)
+    expect(inbox).toEqual([
+      { consumer: 'notify.analytics' },
+      { consumer: 'notify.bell' },
+      { consumer: 'notify.mail' },
+    ])
+    await mailbox.close()
+  })
+})
