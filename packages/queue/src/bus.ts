@@ -7,8 +7,8 @@ import { openChannel } from './broker/topology.ts'
 import type { QueueSpec } from './broker/topology.ts'
 import { ConsumerBuilder } from './consumer/consumer-builder.ts'
 import { RunningConsumer } from './consumer/consumer.ts'
-import { encode } from './envelope.ts'
-import type { EncodeContext } from './envelope.ts'
+import { encodeTraced } from './envelope.ts'
+import type { EncodeContext, Outgoing } from './envelope.ts'
 import { BrokerUnavailableError } from './errors.ts'
 import type { MessageDefinition, MessageInput } from './message.ts'
 import type { BusOptions, ConsumerOptions } from './options.ts'
@@ -36,6 +36,7 @@ import {
 } from './resolve-options.ts'
 import type { ResolvedConsumerOptions } from './resolve-options.ts'
 import { quoteSchema } from './schema-name.ts'
+import { untraced } from './telemetry.ts'
 import type { Bus, BusHealth, DrainResult, OutboxDepth, QueueDepth, Topology } from './types.ts'
 
 /**
@@ -65,6 +66,7 @@ class RabbitBus<DB> implements Bus<DB> {
   readonly #publisher: Publisher
   readonly #consumers: ConsumerBuilder<DB>[] = []
   readonly #relays: OutboxRelay[] = []
+  readonly #unobserve: () => void
   #draining: Promise<DrainResult> | undefined
 
   constructor(options: BusOptions<DB>) {
@@ -79,8 +81,10 @@ class RabbitBus<DB> implements Bus<DB> {
     this.#reporter = createReporter(options)
     const exchange = options.topology?.exchange ?? 'messages'
     requireQueueName('topology.exchange', exchange)
+    const telemetry = options.telemetry ?? untraced
     this.#encode = {
       exchange,
+      telemetry,
       source,
       maxMessageBytes: within(
         'maxMessageBytes',
@@ -110,6 +114,7 @@ class RabbitBus<DB> implements Bus<DB> {
       // What can't be declared is reported; publishing goes on, and says so if a queue is missing.
       prepare: (live) => this.#declare(live, this.#bindings).catch(() => {}),
     })
+    this.#unobserve = telemetry.observe(this)
   }
 
   consumer(options: ConsumerOptions): ConsumerBuilder<DB> {
@@ -133,6 +138,7 @@ class RabbitBus<DB> implements Bus<DB> {
       schema: this.#schema,
       publisher: this.#publisher,
       reporter: this.#reporter,
+      telemetry: this.#encode.telemetry,
       options: resolveRelayOptions(options),
     })
     this.#relays.push(relay)
@@ -144,9 +150,11 @@ class RabbitBus<DB> implements Bus<DB> {
     data: MessageInput<M>,
     options: PublishOptions = {},
   ): Promise<Published> {
-    const outgoing = await encode(message, data, options, this.#encode)
-    await this.#publisher.publish(outgoing)
-    return { id: outgoing.messageId }
+    const send = async (outgoing: Outgoing): Promise<Published> => {
+      await this.#publisher.publish(outgoing)
+      return { id: outgoing.messageId }
+    }
+    return await encodeTraced('publishing', message, data, options, this.#encode, send)
   }
 
   wake(): void {
@@ -204,6 +212,7 @@ class RabbitBus<DB> implements Bus<DB> {
     await Promise.all(this.#relays.map((relay) => relay.stop()))
     await this.#publisher.close()
     await Promise.all([this.#publish.close(), this.#consume.close()])
+    this.#unobserve()
     return results.reduce(
       (sum, result) => ({
         finished: sum.finished + result.finished,

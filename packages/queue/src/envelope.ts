@@ -5,6 +5,7 @@ import type { ParkReason } from './events.ts'
 import type { MessageDefinition } from './message.ts'
 import type { PublishOptions } from './outbox/types.ts'
 import { validate } from './standard-schema.ts'
+import type { BusTelemetry } from './telemetry.ts'
 import { uuidv7 } from './uuid.ts'
 
 /** A message as it goes to the broker. Headers hold its CloudEvents attributes (binary mode). */
@@ -57,6 +58,33 @@ export interface EncodeContext {
   readonly exchange: string
   readonly source: string
   readonly maxMessageBytes: number
+  readonly telemetry: BusTelemetry
+}
+
+/** How a message comes to be: in a transaction, or on its way to the broker at once. */
+export type Origin = 'creating' | 'publishing'
+
+/**
+ * Encodes a message within a span of its own and lets `then` do with it what is to be done; the
+ * message carries that span's trace. A trace the caller put into the headers stays.
+ */
+export async function encodeTraced<T>(
+  origin: Origin,
+  definition: MessageDefinition,
+  data: unknown,
+  options: PublishOptions,
+  context: EncodeContext,
+  then: (outgoing: Outgoing) => Promise<T> | T,
+): Promise<T> {
+  const { type } = definition
+  const messageId = options.id ?? uuidv7()
+  const { exchange, telemetry } = context
+  const headers = options.headers ?? {}
+  const message = { exchange, routingKey: type, messageId, messageType: type, headers }
+  return await telemetry[origin](message, async (trace) => {
+    const identified = { id: messageId, headers: { ...trace, ...headers } }
+    return await then(await encode(definition, data, identified, context))
+  })
 }
 
 /** Validates and writes a message; throws {@link InvalidMessageError} or {@link TooLargeError}. */

@@ -55,6 +55,15 @@ export type {
   StandardSchemaV1,
 } from './standard-schema.ts'
 export type {
+  BusTelemetry,
+  ConsumedRef,
+  IncomingRef,
+  ObservedBus,
+  OutgoingRef,
+  RelayedRef,
+  TraceHeaders,
+} from './telemetry.ts'
+export type {
   Bus,
   BusHealth,
   ConnectionHealth,

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { BusEvent } from './events.ts'
 import type { MessageDefinition } from './message.ts'
+import type { BusTelemetry } from './telemetry.ts'
 
 /** Where RabbitMQ is. */
 export interface BrokerOptions {
@@ -87,6 +88,8 @@ export interface BusOptions<DB> {
   readonly logger?: Logger | undefined
   /** Called for everything that happens. What it throws is logged and ignored. */
   readonly onEvent?: ((event: BusEvent) => void) | undefined
+  /** Makes spans and metrics; see `@payflow/queue/opentelemetry`. */
+  readonly telemetry?: BusTelemetry | undefined
   /** @internal */
   readonly probe?: Probe | undefined
 }

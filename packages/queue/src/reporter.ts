@@ -1,5 +1,6 @@
 import type { BusEvent } from './events.ts'
 import type { Logger, Probe } from './options.ts'
+import type { BusTelemetry } from './telemetry.ts'
 
 /** How every part of a bus tells what happens: one event, one log line where a person should look. */
 export interface Reporter {
@@ -28,14 +29,16 @@ const LEVELS: Partial<Record<BusEvent['type'], 'info' | 'warn' | 'error'>> = {
 export function createReporter(options: {
   readonly logger?: Logger | undefined
   readonly onEvent?: ((event: BusEvent) => void) | undefined
+  readonly telemetry?: BusTelemetry | undefined
   readonly probe?: Probe | undefined
 }): Reporter {
-  const { logger, onEvent, probe } = options
+  const { logger, onEvent, telemetry, probe } = options
   return {
     emit(event) {
       const level = LEVELS[event.type]
       if (level !== undefined) logger?.[level](withPlainError(event), event.type)
       try {
+        telemetry?.event(event)
         onEvent?.(event)
       } catch (error) {
         logger?.error({ err: error, event: event.type }, 'onEvent threw')

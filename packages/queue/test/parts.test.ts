@@ -7,6 +7,7 @@ import { forParking, forRetry } from '../src/consumer/forward.ts'
 import { chooseDelay } from '../src/consumer/settle.ts'
 import { decode, encode, payloadHash } from '../src/envelope.ts'
 import { isNotMigrated, isSerializationFailure, isUnavailable } from '../src/postgres/pg-errors.ts'
+import { untraced } from '../src/telemetry.ts'
 import { uuidv7 } from '../src/uuid.ts'
 import { NoteWritten } from './support/messages.ts'
 
@@ -50,7 +51,7 @@ describe('controlsTransaction', () => {
 })
 
 describe('envelope', () => {
-  const context = { exchange: 'e', source: 's', maxMessageBytes: 1_000_000 }
+  const context = { exchange: 'e', source: 's', maxMessageBytes: 1_000_000, telemetry: untraced }
 
   it('reads back whatever it wrote', async () => {
     await fc.assert(

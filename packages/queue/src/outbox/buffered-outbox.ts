@@ -1,4 +1,4 @@
-import { encode } from '../envelope.ts'
+import { encodeTraced } from '../envelope.ts'
 import type { EncodeContext, Outgoing } from '../envelope.ts'
 import { QueueError } from '../errors.ts'
 import type { MessageDefinition, MessageInput } from '../message.ts'
@@ -34,9 +34,10 @@ export class BufferedOutbox implements HandlerOutbox {
     if (this.#written) throw floating('QUEUE_TRANSACTION_CLOSED')
     this.#encoding += 1
     try {
-      const outgoing = await encode(message, data, options, this.#context)
-      this.#messages.push(outgoing)
-      return { id: outgoing.messageId }
+      return await encodeTraced('creating', message, data, options, this.#context, (outgoing) => {
+        this.#messages.push(outgoing)
+        return { id: outgoing.messageId }
+      })
     } finally {
       this.#encoding -= 1
     }

@@ -1,5 +1,5 @@
-import { encode } from '../envelope.ts'
-import type { EncodeContext } from '../envelope.ts'
+import { encodeTraced } from '../envelope.ts'
+import type { EncodeContext, Outgoing } from '../envelope.ts'
 import type { MessageDefinition, MessageInput } from '../message.ts'
 import { cancelOutbox } from '../postgres/cancel-outbox.ts'
 import { insertOutbox } from '../postgres/insert-outbox.ts'
@@ -24,9 +24,11 @@ export class DirectOutbox implements Outbox {
     data: MessageInput<M>,
     options: PublishOptions = {},
   ): Promise<Published> {
-    const outgoing = await encode(message, data, options, this.#context)
-    await insertOutbox(this.#query, this.#schema, [outgoing])
-    return { id: outgoing.messageId }
+    const write = async (outgoing: Outgoing): Promise<Published> => {
+      await insertOutbox(this.#query, this.#schema, [outgoing])
+      return { id: outgoing.messageId }
+    }
+    return await encodeTraced('creating', message, data, options, this.#context, write)
   }
 
   async cancel(id: string): Promise<boolean> {

@@ -9,6 +9,7 @@ import type { Query } from '../postgres/query.ts'
 import { releasePartitions } from '../postgres/release-partitions.ts'
 import { errorText } from '../reporter.ts'
 import type { Reporter } from '../reporter.ts'
+import type { BusTelemetry, OutgoingRef } from '../telemetry.ts'
 import { uuidv7 } from '../uuid.ts'
 import { exhausted, recordBatch } from './record-batch.ts'
 import { sendBatch } from './send-batch.ts'
@@ -32,6 +33,7 @@ interface RelayParts {
   readonly schema: string
   readonly publisher: Publisher
   readonly reporter: Reporter
+  readonly telemetry: BusTelemetry
   readonly options: ResolvedRelayOptions
 }
 
@@ -128,12 +130,14 @@ export class OutboxRelay implements Relay {
   }
 
   async #sendNext(): Promise<number> {
-    const { db, query, schema, publisher, reporter, options } = this.#parts
+    const { db, query, schema, publisher, reporter, telemetry, options } = this.#parts
     const rows = await claimBatch(query, schema, this.#owner, options.batchSize)
     if (rows.length === 0) return 0
     const startedAt = performance.now()
     await reporter.probe('relay.claimed', ids(rows))
-    const batch = await sendBatch(publisher, rows, () => performance.now() < this.#leasedUntil)
+    const batch = await telemetry.relaying(rows.map(reference), () =>
+      sendBatch(publisher, rows, () => performance.now() < this.#leasedUntil),
+    )
     await reporter.probe('relay.confirmed', ids(batch.confirmed))
     const { maxAttempts, onConfirmed } = options
     await recordBatch({ db, schema, maxAttempts, onConfirmed }, batch)
@@ -180,6 +184,11 @@ export class OutboxRelay implements Relay {
     }
     this.#woken = false
   }
+}
+
+function reference(row: ClaimedRow): OutgoingRef {
+  const { exchange, routingKey, id, type, headers } = row
+  return { exchange, routingKey, messageId: id, messageType: type, headers }
 }
 
 function ids(rows: readonly ClaimedRow[]): readonly string[] {
