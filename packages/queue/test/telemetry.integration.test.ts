@@ -11,7 +11,10 @@ import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@open
 import type { ReadableSpan } from '@opentelemetry/sdk-trace'
 import { waitFor } from '@payflow/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Kysely } from 'kysely'
+import type { Bus, Consumer } from '../src/index.ts'
 import { telemetry } from '../src/opentelemetry/index.ts'
+import type { Note } from './support/messages.ts'
 import { NoteFiled, NoteWritten } from './support/messages.ts'
 import { createWorld, inTransaction, leaveEffect } from './support/world.ts'
 import type { World } from './support/world.ts'
@@ -71,20 +74,187 @@ async function named(name: string, count = 1): Promise<ReadableSpan[]> {
 
 const one = async (name: string): Promise<ReadableSpan> => (await named(name))[0] as ReadableSpan
 const retry = { attempts: 2, delaysMs: [50] }
+const note: Note = { subject: 'tea', text: 'green' }
+const spanId = (span: ReadableSpan): string => span.spanContext().spanId
+const parentId = (span: ReadableSpan): string | undefined => span.parentSpanContext?.spanId
+
+/** Declares, runs the consumers and a relay. */
+async function startAll(bus: Bus, ...consumers: Consumer<any>[]): Promise<void> {
+  await bus.topology.apply()
+  for (const consumer of consumers) await consumer.start()
+  bus.relay({ pollMs: 20 }).start()
+}
 
 describe('telemetry', () => {
   it('keeps one trace from a request through two outboxes to the second consumer', async () => {
-    const bus = world.bus({ telemetry: telemetry({ tracerProvider }) })
     const archive = `${world.queue}-archive`
-    bus
+    const bus = world.bus({ telemetry: telemetry({ tracerProvider }) })
+    const desk = bus
       .consumer({ name: 'desk', queue: world.queue, messages: [NoteWritten], retry })
       .handle(NoteWritten, async ({ data }, { outbox }) => {
         await outbox.publish(NoteFiled, data)
       })
-    bus
+    const archivist = bus
       .consumer({ name: 'archive', queue: archive, messages: [NoteFiled], retry })
       .handle(NoteFiled, ({ id, data }, { trx }) => leaveEffect(trx, id, data.text))
-    await bus.topology.apply()
-    for (const consumer of bus.health().consumers) expect(consumer.state).toBe('idle')
+    await startAll(bus, desk, archivist)
+    const publish = (trx: Kysely<any>) => bus.outbox(trx).publish(NoteWritten, note)
+    const { id } = await inRequest(() => inTransaction(bus, world.db, publish))
+    await world.waitForEffects(1)
+
+    const request = await one('POST /notes')
+    const written = await one(`create ${world.exchange}:notes.written`)
+    const handled = await one(`process ${world.queue}`)
+    const filed = await one(`create ${world.exchange}:notes.filed`)
+    const last = await one(`process ${archive}`)
+    const story = [request, written, handled, filed, last]
+    expect(new Set(story.map((span) => span.spanContext().traceId)).size).toBe(1)
+    expect(story.slice(1).map(parentId)).toEqual(story.slice(0, -1).map(spanId))
+    expect(story.slice(1).map(({ kind }) => kind)).toEqual([
+      SpanKind.PRODUCER,
+      SpanKind.CONSUMER,
+      SpanKind.PRODUCER,
+      SpanKind.CONSUMER,
+    ])
+    expect(handled.links.map((link) => link.context.spanId)).toEqual([spanId(written)])
+    expect(written.attributes).toEqual({
+      'messaging.system': 'rabbitmq',
+      'messaging.operation.name': 'create',
+      'messaging.operation.type': 'create',
+      'messaging.destination.name': `${world.exchange}:notes.written`,
+      'messaging.rabbitmq.destination.routing_key': 'notes.written',
+      'messaging.message.id': id,
+    })
+    expect(handled.attributes).toMatchObject({
+      'messaging.operation.name': 'process',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': `${world.exchange}:notes.written:${world.queue}`,
+      'messaging.consumer.group.name': 'desk',
+      'messaging.message.id': id,
+      'payflow.queue.outcome': 'committed',
+      'payflow.queue.attempt': 1,
+    })
+    const relays = await named('relay', 2)
+    expect(relays.map(parentId)).toEqual([undefined, undefined])
+    const linked = relays.flatMap(({ links }) => links.map((link) => link.context.spanId))
+    expect(linked.toSorted()).toEqual([spanId(written), spanId(filed)].toSorted())
+    await world.deleteQueues(archive, [50])
+  })
+
+  it('continues the trace of a message that is tried again, and of one that is parked', async () => {
+    const { meterProvider, collect } = metered()
+    const bus = world.bus({ telemetry: telemetry({ tracerProvider, meterProvider }) })
+    const desk = bus
+      .consumer({ name: 'desk', queue: world.queue, messages: [NoteWritten], retry })
+      .handle(NoteWritten, () => Promise.reject(new Error('secret of the handler')))
+    await startAll(bus, desk)
+    await inRequest(() => bus.publish(NoteWritten, note))
+    const tries = await named(`process ${world.queue}`, 2)
+
+    const published = await one(`publish ${world.exchange}:notes.written`)
+    expect(tries.map(parentId)).toEqual([spanId(published), spanId(published)])
+    expect(tries.map((span) => span.attributes['payflow.queue.outcome'])).toEqual([
+      'retried',
+      'parked',
+    ])
+    expect(tries.map(({ status }) => status.code)).toEqual([
+      SpanStatusCode.ERROR,
+      SpanStatusCode.ERROR,
+    ])
+    expect(
+      JSON.stringify(tries.map(({ events, attributes }) => [events, attributes])),
+    ).not.toContain('secret')
+    const parked = await world.take(`${world.queue}.parked`)
+    expect(parked.properties.headers?.['traceparent']).toContain(spanId(published))
+    const consumed = await collect('messaging.client.consumed.messages')
+    expect(consumed.map(([about, count]) => [about['payflow.queue.outcome'], count])).toEqual([
+      ['retried', 1],
+      ['parked', 1],
+    ])
+  })
+
+  it('keeps a trace the caller gave, and takes none from whoever opened the connection', async () => {
+    const bus = world.bus({ telemetry: telemetry({ tracerProvider }) })
+    const desk = bus
+      .consumer({ name: 'desk', queue: world.queue, messages: [NoteWritten], retry })
+      .handle(NoteWritten, ({ id, data }, { trx }) => leaveEffect(trx, id, data.text))
+    await inRequest(() => startAll(bus, desk))
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    await bus.publish(NoteWritten, note, { headers: { traceparent } })
+    await world.send(world.queue, JSON.stringify(note), {
+      contentType: 'application/json',
+      messageId: 'foreign',
+      type: 'notes.written',
+      headers: { traceparent: 'not a trace' },
+    })
+    const handled = await named(`process ${world.queue}`, 2)
+    const [traced, untraced] = handled.toSorted((a, b) => b.links.length - a.links.length)
+    expect(traced?.links.map((link) => link.context.spanId)).toEqual(['b7ad6b7169203331'])
+    expect([traced, untraced].map((span) => span && parentId(span))).toEqual([
+      'b7ad6b7169203331',
+      undefined,
+    ])
+  })
+
+  it('measures without ids: outcomes, durations, what waits and what is in hand', async () => {
+    const { meterProvider, collect } = metered()
+    const bus = world.bus({ telemetry: telemetry({ tracerProvider, meterProvider }) })
+    const gate = Promise.withResolvers<void>()
+    const desk = bus
+      .consumer({ name: 'desk', queue: world.queue, messages: [NoteWritten], retry })
+      .handle(NoteWritten, () => gate.promise)
+    await startAll(bus, desk)
+    await bus.publish(NoteWritten, note)
+    await waitFor(() => bus.health().consumers[0]?.counts.inFlight === 1)
+    await world.db.transaction().execute((trx) => bus.outbox(trx).publish(NoteFiled, note))
+    expect(await collect('payflow.queue.in_flight')).toEqual([
+      [{ 'messaging.consumer.group.name': 'desk' }, 1],
+    ])
+    await waitFor(async () => (await collect('payflow.queue.outbox.pending'))[0]?.[1] === 1)
+    expect((await collect('payflow.queue.outbox.age'))[0]?.[1]).toBeGreaterThan(0)
+    gate.resolve()
+    await named(`process ${world.queue}`)
+    const process = {
+      'messaging.system': 'rabbitmq',
+      'messaging.operation.name': 'process',
+      'messaging.operation.type': 'process',
+      'messaging.consumer.group.name': 'desk',
+      'payflow.queue.outcome': 'committed',
+    }
+    const [duration] = await collect('messaging.process.duration')
+    expect([duration?.[0], duration?.[1].count]).toEqual([process, 1])
+    const events = await collect('payflow.queue.events')
+    expect(events).toContainEqual([
+      { event: 'message.committed', 'messaging.consumer.group.name': 'desk' },
+      1,
+    ])
+    const sent = await waitFor(async () => {
+      const points = await collect('messaging.client.sent.messages')
+      return points.length >= 2 ? points : undefined
+    })
+    expect(sent.map(([about]) => [about['messaging.operation.name'], about['error.type']])).toEqual(
+      [
+        ['publish', undefined],
+        ['relay', 'QUEUE_UNROUTABLE'],
+      ],
+    )
+  })
+
+  it('asks a bus for its gauges until it is told to stop, and not after', async () => {
+    const { meterProvider, collect } = metered()
+    const idle = world.bus()
+    let asked = 0
+    const stop = telemetry({ meterProvider }).observe({
+      health() {
+        asked += 1
+        return idle.health()
+      },
+      outboxDepth: () => idle.outboxDepth(),
+    })
+    await collect('payflow.queue.in_flight')
+    expect(asked).toBe(1)
+    stop()
+    await collect('payflow.queue.in_flight')
+    expect(asked).toBe(1)
   })
 })

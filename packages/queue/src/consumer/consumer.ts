@@ -5,6 +5,7 @@ import { QueueError } from '../errors.ts'
 import { errorText } from '../reporter.ts'
 import type { ConsumerCounts, ConsumerHealth, ConsumerState, DrainResult } from '../types.ts'
 import type { Delivery } from './delivery.ts'
+import { ObservedRunner } from './observed-runner.ts'
 import { DeliveryRunner } from './run-delivery.ts'
 import type { RunContext } from './run-delivery.ts'
 import { Scheduler } from './scheduler.ts'
@@ -57,13 +58,14 @@ export class RunningConsumer<DB> {
       owedWithdrawals: new Set(),
       onTrouble: (error) => this.#pause(error),
     }
+    const runner = new DeliveryRunner({
+      ...parts,
+      settle: this.#settle,
+      onDefect: (error) => (this.#lastError = errorText(error)),
+    })
     this.#scheduler = new Scheduler({
       concurrency: parts.concurrency,
-      runner: new DeliveryRunner({
-        ...parts,
-        settle: this.#settle,
-        onDefect: (error) => (this.#lastError = errorText(error)),
-      }),
+      runner: new ObservedRunner(runner, parts, parts.attempt.encode.telemetry),
       onSettled: (settlement) => (this.#counts[settlement] += 1),
     })
     this.#counts = {

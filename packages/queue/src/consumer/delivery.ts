@@ -50,6 +50,10 @@ export interface Acknowledgement {
 export class Delivery {
   readonly message: ConsumeMessage
   readonly generation: ChannelGeneration
+  /** How its attempt went, for telemetry; known when it is being settled. */
+  account:
+    | { readonly messageType: string; readonly attempt: number; readonly error: unknown }
+    | undefined
   #settled = false
 
   constructor(message: ConsumeMessage, generation: ChannelGeneration) {

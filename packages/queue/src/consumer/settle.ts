@@ -45,8 +45,10 @@ export async function settle(
   delivery: Delivery,
   attempt: Attempt,
 ): Promise<Settlement> {
-  const { verdict } = attempt
+  const { verdict, messageType } = attempt
   const { reporter } = context
+  const error = 'error' in verdict ? verdict.error : undefined
+  delivery.account = { messageType, attempt: attempt.attempt, error }
   switch (verdict.kind) {
     case 'committed':
       await reporter.probe('consumer.committed', attempt.messageId)

@@ -123,11 +123,16 @@ export class World {
   }
 
   async deleteTopology(delaysMs: readonly number[] = [10, 20, 50, 100, 200, 400]): Promise<void> {
+    await this.deleteQueues(this.queue, delaysMs)
+    await (await this.channel()).deleteExchange(this.exchange)
+  }
+
+  /** A work queue with what belongs to it. */
+  async deleteQueues(queue: string, delaysMs: readonly number[]): Promise<void> {
     const channel = await this.channel()
     for (const suffix of ['', '.parked', ...delaysMs.map((delayMs) => `.wait.${delayMs}`)]) {
-      await channel.deleteQueue(this.queue + suffix)
+      await channel.deleteQueue(queue + suffix)
     }
-    await channel.deleteExchange(this.exchange)
   }
 }
 
