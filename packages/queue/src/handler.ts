@@ -63,3 +63,22 @@ export interface TwoStepHandler<M extends MessageDefinition, DB, Decision> {
     context: TransactionContext<DB>,
   ) => Promise<void>
 }
+
+/** What a handler of many messages may work with: one transaction and one outbox for all of them. */
+export type BatchContext<DB> = Pick<TransactionContext<DB>, 'trx' | 'outbox' | 'signal'>
+
+/**
+ * Handles several messages of one definition at once, inside one transaction. Returning asks for the
+ * commit of all; throwing rolls all of it back.
+ *
+ * What it throws says nothing about which message is to blame, so the messages are then given to it
+ * again in halves, down to the one that fails by itself: that one's failure is a failed attempt, and
+ * `retryAfter()` and `deadLetter()` mean what they always do. A message is in at most
+ * ⌈log₂ size⌉ + 1 such runs of a batch, so only the transaction's effects are there once: what it
+ * does outside may happen several times. Messages are given in the order of their arrival, each id
+ * once, without those that were committed before. There can be a single one.
+ */
+export type BatchHandler<M extends MessageDefinition, DB> = (
+  messages: readonly ReceivedMessage<MessageData<M>>[],
+  context: BatchContext<DB>,
+) => Promise<void>

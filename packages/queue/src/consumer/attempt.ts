@@ -1,10 +1,9 @@
 import type { Kysely } from 'kysely'
-import { setTimeout as delay } from 'node:timers/promises'
 import { ATTEMPT_HEADER, REASON_HEADER, decode, payloadHash } from '../envelope.ts'
 import type { Decoded, EncodeContext } from '../envelope.ts'
 import { QueueError } from '../errors.ts'
 import type { ParkReason } from '../events.ts'
-import type { DeliveryContext, OneStepHandler, TwoStepHandler } from '../handler.ts'
+import type { BatchHandler, DeliveryContext, OneStepHandler, TwoStepHandler } from '../handler.ts'
 import type { MessageDefinition, ReceivedMessage } from '../message.ts'
 import { BufferedOutbox } from '../outbox/buffered-outbox.ts'
 import { beginAttempt } from '../postgres/begin-attempt.ts'
@@ -12,7 +11,6 @@ import { clearAttempt } from '../postgres/clear-attempt.ts'
 import { findInbox } from '../postgres/find-inbox.ts'
 import { insertInbox } from '../postgres/insert-inbox.ts'
 import type { InboxVerdict } from '../postgres/insert-inbox.ts'
-import { isSerializationFailure } from '../postgres/pg-errors.ts'
 import type { Query } from '../postgres/query.ts'
 import type { Reporter } from '../reporter.ts'
 import { validate } from '../standard-schema.ts'
@@ -20,12 +18,16 @@ import type { Delivery } from './delivery.ts'
 import { isDeadLetter, isRetryAfter } from './outcome.ts'
 import { DuplicateReceipt } from './proof.ts'
 import type { CommitReceipt } from './proof.ts'
+import { retryInPlace } from './retry-in-place.ts'
 import { DatabaseTrouble, runTransaction } from './run-transaction.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** A message with what handles it. */
 export interface Route<DB> {
   readonly definition: MessageDefinition
   readonly handler: OneStepHandler<any, DB> | TwoStepHandler<any, DB, any>
+  /** The same for many messages at once, when it was given with `handleBatch`. */
+  readonly batchHandler?: BatchHandler<any, DB> | undefined
 }
 
 /** What one attempt needs to know of its consumer. */
@@ -59,7 +61,38 @@ export interface Attempt {
   readonly counted: boolean
 }
 
-const IN_PLACE_RETRIES = 3
+/** A delivery that its schema let pass, with what handles it. */
+export interface OpenedDelivery<DB> {
+  readonly about: Omit<Attempt, 'verdict'>
+  readonly route: Route<DB>
+  readonly message: ReceivedMessage<unknown>
+  readonly hash: Buffer
+}
+
+/** Decodes and validates; what can't be handled has its verdict already. Never throws. */
+export async function openDelivery<DB>(
+  context: AttemptContext<DB>,
+  { message }: Delivery,
+): Promise<OpenedDelivery<DB> | Attempt> {
+  const unknown = { messageId: undefined, messageType: '', attempt: 1, counted: false }
+  await context.reporter.probe('consumer.received', message.properties.messageId)
+  const decoded = decode(message, context.encode.maxMessageBytes)
+  if ('reason' in decoded) {
+    return { ...unknown, verdict: park(decoded.reason, new Error(decoded.detail)) }
+  }
+  const about = { ...unknown, messageId: decoded.id, messageType: decoded.type }
+  const accepted = await accept(context, decoded)
+  if ('kind' in accepted) return { ...about, verdict: accepted }
+  return { ...accepted, about, hash: payloadHash(decoded, message.content) }
+}
+
+/** Its tries are on record, or may be: the broker or an earlier try says that it is not the first. */
+export function hasHistory({ message, redelivered }: Delivery): boolean {
+  const headers = message.properties.headers ?? {}
+  return (
+    redelivered || headers[REASON_HEADER] !== undefined || headers[ATTEMPT_HEADER] !== undefined
+  )
+}
 
 /** Runs a delivery through decoding, counting, handler and commit. Never throws, never settles. */
 export async function attemptDelivery<DB>(
@@ -67,43 +100,29 @@ export async function attemptDelivery<DB>(
   delivery: Delivery,
   signal: AbortSignal,
 ): Promise<Attempt> {
-  const { message } = delivery
-  const unknown = { messageId: undefined, messageType: '', attempt: 1, counted: false }
-  await context.reporter.probe('consumer.received', message.properties.messageId)
-  const decoded = decode(message, context.encode.maxMessageBytes)
-  if ('reason' in decoded) {
-    return { ...unknown, verdict: park(decoded.reason, new Error(decoded.detail)) }
-  }
-  const known = { ...unknown, messageId: decoded.id, messageType: decoded.type }
-  const accepted = await accept(context, decoded)
-  if ('kind' in accepted) return { ...known, verdict: accepted }
-
-  const headers = message.properties.headers ?? {}
-  const putBack = headers[REASON_HEADER] !== undefined && !delivery.redelivered
-  const counted = delivery.redelivered || putBack || headers[ATTEMPT_HEADER] !== undefined
+  const opened = await openDelivery(context, delivery)
+  if ('verdict' in opened) return opened
+  const { about, route, message, hash } = opened
+  const { query, schema, consumer, maxAttempts } = context
+  const { redelivered } = delivery
+  const putBack = delivery.message.properties.headers?.[REASON_HEADER] !== undefined && !redelivered
+  const counted = hasHistory(delivery)
   let begun = 1
   try {
     // Somebody moved it out of the parking queue: its tries start from the first.
-    if (putBack) await clearAttempt(context.query, context.schema, context.consumer, decoded.id)
-    if (counted) {
-      begun = await beginAttempt(context.query, context.schema, context.consumer, decoded.id)
-    }
+    if (putBack) await clearAttempt(query, schema, consumer, message.id)
+    if (counted) begun = await beginAttempt(query, schema, consumer, message.id)
   } catch (error) {
-    return { ...known, verdict: { kind: 'trouble', error } }
+    return { ...about, verdict: { kind: 'trouble', error } }
   }
   // A first try leaves no record if its process dies; that there was one, only the broker knows.
-  const attempt = Math.max(begun, delivery.redelivered ? 2 : 1)
-  const result = { ...known, attempt, counted }
-  if (begun > context.maxAttempts) {
+  const attempt = Math.max(begun, redelivered ? 2 : 1)
+  const result = { ...about, attempt, counted }
+  if (begun > maxAttempts) {
     return { ...result, verdict: park('attempts-exhausted', new Error('The process died at it')) }
   }
-  const run = new Run(context, accepted.route, {
-    message: accepted.message,
-    hash: payloadHash(decoded, message.content),
-    counted,
-    delivery: { signal, attempt, redelivered: delivery.redelivered },
-  })
-  return { ...result, verdict: await run.verdict() }
+  const known = { message, hash, counted, delivery: { signal, attempt, redelivered } }
+  return { ...result, verdict: await runHandler(context, route, known) }
 }
 
 /** Finds what handles a message and lets its schema judge it. */
@@ -126,14 +145,36 @@ async function accept<DB>(
   }
 }
 
-interface RunInput {
+/** One try of one message. */
+export interface RunInput {
   readonly message: ReceivedMessage<unknown>
   readonly hash: Buffer
   readonly counted: boolean
   readonly delivery: DeliveryContext
 }
 
-/** One try of one handler on one message. */
+/** Runs a handler in a transaction of its own. Never throws. */
+export async function runHandler<DB>(
+  context: AttemptContext<DB>,
+  route: Route<DB>,
+  input: RunInput,
+): Promise<Verdict> {
+  try {
+    return await new Run(context, route, input).handle()
+  } catch (error) {
+    return verdictOn(error, input.delivery.signal)
+  }
+}
+
+/** What an error that ended a try says about its message. */
+export function verdictOn(error: unknown, signal: AbortSignal): Verdict {
+  if (error instanceof DatabaseTrouble) return { kind: 'trouble', error: error.cause }
+  if (wasInterrupted(signal)) return { kind: 'interrupted', error }
+  if (isDeadLetter(error)) return park(error.reason, error)
+  if (isRetryAfter(error)) return { kind: 'failed', error, delayMs: error.delayMs }
+  return { kind: 'failed', error }
+}
+
 class Run<DB> {
   readonly #context: AttemptContext<DB>
   readonly #route: Route<DB>
@@ -145,19 +186,7 @@ class Run<DB> {
     this.#input = input
   }
 
-  async verdict(): Promise<Verdict> {
-    try {
-      return await this.#handle()
-    } catch (error) {
-      if (error instanceof DatabaseTrouble) return { kind: 'trouble', error: error.cause }
-      if (wasInterrupted(this.#input.delivery.signal)) return { kind: 'interrupted', error }
-      if (isDeadLetter(error)) return park(error.reason, error)
-      if (isRetryAfter(error)) return { kind: 'failed', error, delayMs: error.delayMs }
-      return { kind: 'failed', error }
-    }
-  }
-
-  async #handle(): Promise<Verdict> {
+  async handle(): Promise<Verdict> {
     const { handler } = this.#route
     const { message, delivery } = this.#input
     if (typeof handler === 'function') {
@@ -183,14 +212,7 @@ class Run<DB> {
   }
 
   async #transact(work: (trx: any, outbox: BufferedOutbox) => Promise<void>): Promise<Verdict> {
-    for (let round = 0; ; round += 1) {
-      try {
-        return await this.#transactOnce(work)
-      } catch (error) {
-        if (!isSerializationFailure(error) || round >= IN_PLACE_RETRIES) throw error
-        await delay(10 + Math.random() * 40 * (round + 1))
-      }
-    }
+    return await retryInPlace(() => this.#transactOnce(work))
   }
 
   async #transactOnce(work: (trx: any, outbox: BufferedOutbox) => Promise<void>): Promise<Verdict> {
@@ -229,32 +251,12 @@ class Run<DB> {
   }
 }
 
-/**
- * Runs user code until it settles, or until its time is up. Code that ignores the signal runs on, but
- * nothing waits for it and its queries are refused. A lost channel only signals: what the handler
- * has begun may still commit, and the redelivery will find it committed.
- */
-async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  aborted.catch(() => {})
-  const onAbort = (): void => {
-    const { reason } = signal
-    if (!QueueError.is(reason) || reason.code !== 'QUEUE_DELIVERY_LOST') reject(reason)
-  }
-  signal.addEventListener('abort', onAbort)
-  if (signal.aborted) onAbort()
-  try {
-    return await Promise.race([work(), aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}
-
 /** Stopped from outside, through no fault of the message; a passed deadline is its own doing. */
 function wasInterrupted({ reason }: AbortSignal): boolean {
   return QueueError.is(reason) && reason.code !== 'QUEUE_HANDLER_DEADLINE'
 }
 
-function park(reason: ParkReason, error: unknown): Verdict {
+/** To the parking queue, at once. */
+export function park(reason: ParkReason, error: unknown): Verdict {
   return { kind: 'park', reason, error }
 }

@@ -23,7 +23,11 @@ export async function insertInbox(
   messageId: string,
   hash: Buffer,
 ): Promise<InboxVerdict> {
-  const inserted = await query(insert(schema), [consumer, messageId, hash])
-  if (inserted.length === 1) return 'new'
-  return await findInbox(query, schema, consumer, messageId, hash)
+  for (;;) {
+    const inserted = await query(insert(schema), [consumer, messageId, hash])
+    if (inserted.length === 1) return 'new'
+    const seen = await findInbox(query, schema, consumer, messageId, hash)
+    // Only what was inserted may pass for new: the row may have been deleted for its age meanwhile.
+    if (seen !== 'new') return seen
+  }
 }
