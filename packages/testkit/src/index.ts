@@ -19,6 +19,12 @@ export { pingPostgres } from './servers/postgres.ts'
 export { pingRabbitmq } from './servers/rabbitmq.ts'
 export { pingRedis } from './servers/redis.ts'
 export {
+  startRabbitCluster,
+  type RabbitCluster,
+  type RabbitClusterOptions,
+  type RabbitNode,
+} from './servers/rabbit-cluster.ts'
+export {
   startRedisCluster,
   type RedisCluster,
   type RedisClusterOptions,

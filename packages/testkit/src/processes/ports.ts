@@ -22,9 +22,9 @@ export function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {
  * True when something accepts connections on the loopback port. Unlike {@link isPortFree} it never
  * holds the port itself, so it may be asked while a server is about to bind it.
  */
-export function isListening(port: number): Promise<boolean> {
+export function isListening(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' })
+    const socket = connect({ port, host })
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)

@@ -99,6 +99,8 @@ export class ProcessServer implements Server {
 
   // The port of a killed server can stay taken for a moment, until the kernel has ended all its processes.
   async #portIsFree(): Promise<void> {
+    // In a network of its own there is nobody else, and we couldn't bind its address to see.
+    if (this.#recipe.host?.startsWith('127.') === false) return
     const timeoutMs = this.#hasRun ? 5_000 : 0
     const free = await waitFor(() => isPortFree(this.port), { timeoutMs }).catch(() => false)
     if (free) return

@@ -5,6 +5,8 @@ import { connect } from 'amqplib'
 import { isExecutable, onPath, realPath, versioned } from './binaries.ts'
 import type { Companion, Recipe } from './recipe.ts'
 
+const LOOPBACK = '127.0.0.1'
+
 export interface RabbitmqBinaries {
   /** Folder with the real scripts, not with Debian's wrappers, which want to be root or rabbitmq. */
   readonly sbin: string
@@ -38,6 +40,21 @@ export interface RabbitmqRecipeOptions {
   readonly password: string
   /** Extra lines of rabbitmq.conf. */
   readonly settings?: Readonly<Record<string, string>> | undefined
+  /** What makes it a member of a cluster. @defaultValue a node by itself */
+  readonly member?: RabbitmqMember | undefined
+}
+
+/** A node's place in a cluster, whose members must find one another by name. */
+export interface RabbitmqMember {
+  /** `name@address`, known to every other member. */
+  readonly nodeName: string
+  readonly host: string
+  /** The same for all members. */
+  readonly cookie: string
+  /** More flags for the Erlang machine. */
+  readonly erlangFlags: string
+  /** Goes before every command, to run it in the node's own network. */
+  readonly prefix: readonly string[]
 }
 
 /**
@@ -46,15 +63,19 @@ export interface RabbitmqRecipeOptions {
  */
 export function rabbitmqRecipe(options: RabbitmqRecipeOptions): Recipe {
   const { binaries, port, user, password } = options
-  const url = `amqp://${encodeURIComponent(user)}:${encodeURIComponent(password)}@127.0.0.1:${port}`
+  const { host = LOOPBACK, prefix = [] } = options.member ?? {}
+  const url = `amqp://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}`
   const env = rabbitmqEnvironment(options)
+  const [file, ...args] = [...prefix, join(binaries.sbin, 'rabbitmq-server')]
   return {
     kind: 'rabbitmq',
     version: binaries.version,
     url,
     port,
-    command: { file: join(binaries.sbin, 'rabbitmq-server'), args: [], env, cwd: '/' },
-    companions: [epmd(options, env)],
+    host,
+    command: { file, args, env, cwd: '/' },
+    // A cluster runs the epmd of its members itself: it has to outlive each of them.
+    companions: options.member === undefined ? [epmd(options, env)] : [],
     orderlySignal: 'SIGTERM',
     fastSignal: 'SIGKILL',
     lastSignal: 'KILL',
@@ -72,16 +93,19 @@ function epmd(options: RabbitmqRecipeOptions, env: NodeJS.ProcessEnv): Companion
 
 /** The environment in which the node runs and in which its command line tools find it. */
 export function rabbitmqEnvironment(options: RabbitmqRecipeOptions): NodeJS.ProcessEnv {
-  const { dataDir, distributionPort, epmdPort } = options
+  const { dataDir, distributionPort, epmdPort, member } = options
+  const host = member?.host ?? LOOPBACK
+  const address = host.replaceAll('.', ',')
   const inherited = Object.entries(process.env).filter(([name]) => !/^(RABBITMQ|ERL)_/.test(name))
   return {
     ...Object.fromEntries(inherited),
     HOME: dataDir,
     ERL_EPMD_PORT: String(epmdPort),
-    ERL_EPMD_ADDRESS: '127.0.0.1',
+    ERL_EPMD_ADDRESS: host,
     // The same for every node: names only have to differ within one epmd, and the name is part of the
     // path of the data, which must be found again when the port has changed.
-    RABBITMQ_NODENAME: 'payflow@localhost',
+    RABBITMQ_NODENAME: member?.nodeName ?? 'payflow@localhost',
+    ...(member === undefined ? {} : { RABBITMQ_USE_LONGNAME: 'true' }),
     RABBITMQ_DIST_PORT: String(distributionPort),
     RABBITMQ_MNESIA_BASE: join(dataDir, 'mnesia'),
     RABBITMQ_LOG_BASE: join(dataDir, 'log'),
@@ -89,7 +113,8 @@ export function rabbitmqEnvironment(options: RabbitmqRecipeOptions): NodeJS.Proc
     RABBITMQ_CONFIG_FILE: join(dataDir, 'rabbitmq.conf'),
     RABBITMQ_CONF_ENV_FILE: join(dataDir, 'rabbitmq-env.conf'),
     RABBITMQ_ENABLED_PLUGINS_FILE: join(dataDir, 'enabled_plugins'),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+S 2:2 -kernel inet_dist_use_interface {127,0,0,1}',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
+      `+S 2:2 -kernel inet_dist_use_interface {${address}} ${member?.erlangFlags ?? ''}`.trim(),
     // Makes the script become the Erlang machine instead of waiting beside it, so that our child's
     // process id is the broker's own. Nothing else reads it (systemd speaks through NOTIFY_SOCKET).
     RUNNING_UNDER_SYSTEMD: 'true',
@@ -102,12 +127,13 @@ function prepareFolder(options: RabbitmqRecipeOptions): void {
   mkdirSync(join(dataDir, 'log'), { recursive: true })
   const cookie = join(dataDir, '.erlang.cookie')
   if (!existsSync(cookie)) {
-    writeFileSync(cookie, randomBytes(24).toString('hex'), { mode: 0o400 })
+    const secret = options.member?.cookie ?? randomBytes(24).toString('hex')
+    writeFileSync(cookie, secret, { mode: 0o400 })
   }
   writeFileSync(join(dataDir, 'enabled_plugins'), '[].\n')
   writeFileSync(join(dataDir, 'rabbitmq-env.conf'), '')
   const settings: Record<string, string> = {
-    'listeners.tcp.1': `127.0.0.1:${options.port}`,
+    'listeners.tcp.1': `${options.member?.host ?? LOOPBACK}:${options.port}`,
     default_user: options.user,
     default_pass: options.password,
     'log.console': 'true',

@@ -21,6 +21,8 @@ export interface Recipe {
   readonly version: string
   readonly url: string
   readonly port: number
+  /** Where the port is. @defaultValue 127.0.0.1 */
+  readonly host?: string
   readonly command: Command
   /** Processes the server would otherwise start by itself and leave behind; run beside it. */
   readonly companions: readonly Companion[]
