@@ -10,6 +10,7 @@ import { RunningConsumer } from './consumer/consumer.ts'
 import { encodeTraced } from './envelope.ts'
 import type { EncodeContext, Outgoing } from './envelope.ts'
 import { BrokerUnavailableError } from './errors.ts'
+import { LoopWatch } from './loop-watch.ts'
 import type { MessageDefinition, MessageInput } from './message.ts'
 import type { BusOptions, ConsumerOptions } from './options.ts'
 import { DirectOutbox } from './outbox/direct-outbox.ts'
@@ -66,6 +67,7 @@ class RabbitBus<DB> implements Bus<DB> {
   readonly #publisher: Publisher
   readonly #consumers: ConsumerBuilder<DB>[] = []
   readonly #relays: OutboxRelay[] = []
+  readonly #loop: LoopWatch
   readonly #unobserve: () => void
   #draining: Promise<DrainResult> | undefined
 
@@ -74,11 +76,12 @@ class RabbitBus<DB> implements Bus<DB> {
     if (source.length === 0 || source.length > 200)
       throw invalidOption('source', '1–200 characters')
     if (options.db.isTransaction) throw invalidOption('db', 'a Kysely, not a transaction')
-    within('broker.heartbeatS', broker.heartbeatS ?? 10, 1, 60)
+    const heartbeatS = within('broker.heartbeatS', broker.heartbeatS ?? 10, 1, 60)
     this.#db = options.db
     this.#query = queryThrough(options.db)
     this.#schema = quoteSchema(options.schema)
     this.#reporter = createReporter(options)
+    this.#loop = new LoopWatch(this.#reporter, heartbeatS)
     const exchange = options.topology?.exchange ?? 'messages'
     requireQueueName('topology.exchange', exchange)
     const telemetry = options.telemetry ?? untraced
@@ -142,6 +145,7 @@ class RabbitBus<DB> implements Bus<DB> {
       options: resolveRelayOptions(options),
     })
     this.#relays.push(relay)
+    this.#loop.start()
     return relay
   }
 
@@ -197,6 +201,7 @@ class RabbitBus<DB> implements Bus<DB> {
       consume,
       consumers,
       relays: this.#relays.map((relay) => relay.health()),
+      loop: this.#loop.health(),
     }
   }
 
@@ -213,6 +218,7 @@ class RabbitBus<DB> implements Bus<DB> {
     await this.#publisher.close()
     await Promise.all([this.#publish.close(), this.#consume.close()])
     this.#unobserve()
+    this.#loop.stop()
     return results.reduce(
       (sum, result) => ({
         finished: sum.finished + result.finished,
@@ -232,6 +238,7 @@ class RabbitBus<DB> implements Bus<DB> {
     const declare = (live: LiveConnection): Promise<void> =>
       this.#declare(live, [queueSpec(options)])
     this.#publish.start()
+    this.#loop.start()
     return new RunningConsumer<DB>({
       name,
       queue,
@@ -239,6 +246,7 @@ class RabbitBus<DB> implements Bus<DB> {
       prefetch,
       deadlineMs,
       connection: this.#consume,
+      loop: this.#loop,
       reporter: this.#reporter,
       declare,
       onPublished: () => this.wake(),

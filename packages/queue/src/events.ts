@@ -51,9 +51,24 @@ export type BusEvent =
   | { readonly type: 'relay.refused'; readonly id: string; readonly error: unknown }
   | { readonly type: 'relay.parked'; readonly id: string; readonly error: unknown }
   | { readonly type: 'relay.failed'; readonly error: unknown }
+  | {
+      /** JavaScript kept the event loop longer than half a heartbeat. */
+      readonly type: 'loop.blocked'
+      readonly blockedMs: number
+      readonly limitMs: number
+      /** Who was at work at the end of it: one of these did it, or code outside of all handlers. */
+      readonly handlers: readonly HandlerAtWork[]
+    }
 
 /** Publishing and consuming each have a connection of their own. */
 export type ConnectionPurpose = 'publish' | 'consume'
+
+/** A message in the hands of a handler. */
+export interface HandlerAtWork {
+  readonly consumer: string
+  readonly messageId: string | undefined
+  readonly messageType: string | undefined
+}
 
 /** Which delivery an event is about. */
 export interface DeliveryRef {

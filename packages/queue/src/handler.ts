@@ -39,7 +39,9 @@ export interface TransactionContext<DB> extends DeliveryContext {
 
 /**
  * Does its work inside the transaction. Returning asks for the commit; throwing rolls everything
- * back. It must not wait for the network: a connection and row locks are held meanwhile.
+ * back. It must not wait for the network: a connection and row locks are held meanwhile. Nor may it
+ * compute for long: no heartbeat leaves while it does, and after two of them the broker delivers the
+ * message again. Give such work to a worker thread (`node:worker_threads`) and await it in `decide`.
  */
 export type OneStepHandler<M extends MessageDefinition, DB> = (
   message: ReceivedMessage<MessageData<M>>,

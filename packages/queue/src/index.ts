@@ -8,7 +8,13 @@ export { createBus } from './bus.ts'
 export { deadLetter, retryAfter } from './consumer/outcome.ts'
 export type { DeadLetterSignal, RetryAfterSignal } from './consumer/outcome.ts'
 export * from './errors.ts'
-export type { BusEvent, ConnectionPurpose, DeliveryRef, ParkReason } from './events.ts'
+export type {
+  BusEvent,
+  ConnectionPurpose,
+  DeliveryRef,
+  HandlerAtWork,
+  ParkReason,
+} from './events.ts'
 export type {
   DeliveryContext,
   HandlerTransaction,
@@ -72,6 +78,7 @@ export type {
   ConsumerHealth,
   ConsumerState,
   DrainResult,
+  LoopHealth,
   OutboxDepth,
   QueueDepth,
   Topology,

@@ -23,6 +23,7 @@ const LEVELS: Partial<Record<BusEvent['type'], 'info' | 'warn' | 'error'>> = {
   'relay.refused': 'warn',
   'relay.parked': 'error',
   'relay.failed': 'error',
+  'loop.blocked': 'warn',
 }
 
 /** Builds a {@link Reporter} whose listeners can't break the bus. */

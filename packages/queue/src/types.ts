@@ -66,6 +66,16 @@ export interface ConnectionHealth {
   readonly lastError: string | undefined
 }
 
+/** How late the event loop of this process is, in the last minute or two; 0 before it is watched. */
+export interface LoopHealth {
+  /** 99 of 100 delays were shorter, in ms. */
+  readonly p99Ms: number
+  /** The longest, in ms. */
+  readonly maxMs: number
+  /** How often it was longer than half a heartbeat, since the bus was made. */
+  readonly blocked: number
+}
+
 /** The bus at this moment. */
 export interface BusHealth {
   /** `false` only after the bus was drained. */
@@ -76,6 +86,8 @@ export interface BusHealth {
   readonly consume: ConnectionHealth
   readonly consumers: readonly ConsumerHealth[]
   readonly relays: readonly RelayHealth[]
+  /** Watched from the first consumer or relay on. */
+  readonly loop: LoopHealth
 }
 
 /** How many messages wait in a queue. */

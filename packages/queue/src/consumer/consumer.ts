@@ -2,6 +2,7 @@ import { aborted, backoffMs, pause } from '../backoff.ts'
 import type { BrokerConnection, LiveConnection } from '../broker/connection.ts'
 import { closeChannel } from '../broker/topology.ts'
 import { QueueError } from '../errors.ts'
+import type { LoopWatch } from '../loop-watch.ts'
 import { errorText } from '../reporter.ts'
 import type { ConsumerCounts, ConsumerHealth, ConsumerState, DrainResult } from '../types.ts'
 import type { Delivery } from './delivery.ts'
@@ -19,6 +20,7 @@ export interface ConsumerParts<DB> extends Omit<RunContext<DB>, 'settle' | 'onDe
   readonly concurrency: number
   readonly prefetch: number
   readonly connection: BrokerConnection
+  readonly loop: LoopWatch
   readonly settle: Omit<SettleContext, 'stopping' | 'onTrouble' | 'owedWithdrawals'>
   /** Declares the consumer's queues on this connection. */
   readonly declare: (live: LiveConnection) => Promise<void>
@@ -65,7 +67,7 @@ export class RunningConsumer<DB> {
     })
     this.#scheduler = new Scheduler({
       concurrency: parts.concurrency,
-      runner: new ObservedRunner(runner, parts, parts.attempt.encode.telemetry),
+      runner: new ObservedRunner(runner, parts),
       onSettled: (settlement) => (this.#counts[settlement] += 1),
     })
     this.#counts = {

@@ -1,22 +1,30 @@
+import type { HandlerAtWork } from '../events.ts'
+import type { LoopWatch } from '../loop-watch.ts'
 import type { BusTelemetry, ConsumedRef, IncomingRef } from '../telemetry.ts'
 import type { Delivery } from './delivery.ts'
 import type { Settlement } from './settle.ts'
 import type { Unit, UnitRunner } from './unit.ts'
 
-/** Lets the telemetry see what a runner does, whether it runs messages one by one or together. */
+/** What observing a consumer needs to know of it. */
+interface ObservedParts {
+  readonly name: string
+  readonly queue: string
+  readonly loop: LoopWatch
+  readonly attempt: { readonly encode: { readonly telemetry: BusTelemetry } }
+}
+
+/** Lets telemetry and loop watch see what a runner does, whether it runs messages one by one or together. */
 export class ObservedRunner implements UnitRunner {
   readonly #runner: UnitRunner
   readonly #consumer: { readonly name: string; readonly queue: string }
   readonly #telemetry: BusTelemetry
+  readonly #loop: LoopWatch
 
-  constructor(
-    runner: UnitRunner,
-    consumer: { readonly name: string; readonly queue: string },
-    telemetry: BusTelemetry,
-  ) {
+  constructor(runner: UnitRunner, parts: ObservedParts) {
     this.#runner = runner
-    this.#consumer = consumer
-    this.#telemetry = telemetry
+    this.#consumer = { name: parts.name, queue: parts.queue }
+    this.#telemetry = parts.attempt.encode.telemetry
+    this.#loop = parts.loop
   }
 
   get batch(): UnitRunner['batch'] {
@@ -26,6 +34,7 @@ export class ObservedRunner implements UnitRunner {
   async run(unit: Unit): Promise<readonly Settlement[]> {
     let running: Promise<readonly Settlement[]> | undefined
     const work = (): Promise<readonly Settlement[]> => (running ??= this.#runner.run(unit))
+    const leave = this.#loop.enter(unit.deliveries.map((it) => atWork(this.#consumer.name, it)))
     try {
       await this.#telemetry.consuming(
         this.#consumer,
@@ -40,8 +49,13 @@ export class ObservedRunner implements UnitRunner {
     } catch {
       // Whatever is wrong with the telemetry, the messages are handled, and once.
     }
-    return await work()
+    return await work().finally(leave)
   }
+}
+
+function atWork(consumer: string, { message: { properties } }: Delivery): HandlerAtWork {
+  const messageId = properties.messageId as string | undefined
+  return { consumer, messageId, messageType: properties.type as string | undefined }
 }
 
 function incomingRef({ message, redelivered }: Delivery): IncomingRef {

@@ -46,6 +46,7 @@ const scope = '@payflow/queue'
  *   `error.type`.
  * - `payflow.queue.events`: each event by its type.
  * - `payflow.queue.in_flight` by consumer; `payflow.queue.outbox.pending`, `.parked`, `.age` (s).
+ *   `payflow.queue.loop.lag` (s).
  *   The outbox is read at each collection, by every process that has a bus.
  *
  * Give one bus one telemetry.

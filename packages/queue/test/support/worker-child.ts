@@ -14,6 +14,10 @@ export interface ChildSettings {
   readonly consume?: 'one-step' | 'two-step'
   readonly relay?: { leaseMs?: number; pollMs?: number; batchSize?: number }
   readonly concurrency?: number
+  /** @defaultValue 2 */
+  readonly heartbeatS?: number
+  /** How long its handlers keep the event loop. */
+  readonly blockMs?: number
 }
 
 const settings = JSON.parse(process.env['SETTINGS'] ?? '{}') as ChildSettings
@@ -24,7 +28,7 @@ const db = new Kysely<any>({ dialect: new PostgresDialect({ pool }) })
 const probe = childProbe()
 
 const bus = createBus<any>({
-  broker: { url: settings.rabbitmqUrl, heartbeatS: 2 },
+  broker: { url: settings.rabbitmqUrl, heartbeatS: settings.heartbeatS ?? 2 },
   db,
   source: 'queue-tests-child',
   topology: {
@@ -32,6 +36,7 @@ const bus = createBus<any>({
     bindings: [{ queue: settings.queue, types: ['notes.written'] }],
   },
   probe,
+  onEvent: (event) => process.send?.({ event }),
 })
 
 const effect = (trx: Kysely<any>, id: string, note: string): Promise<unknown> =>
@@ -48,6 +53,7 @@ if (settings.consume !== undefined) {
   if (settings.consume === 'one-step') {
     consumer.handle(NoteWritten, async (message, { trx, outbox }) => {
       await effect(trx, message.id, message.data.text)
+      if (settings.blockMs !== undefined) blockFor(settings.blockMs)
       await probe('handler.worked', message.id)
       if (settings.relay !== undefined) await outbox.publish(NoteFiled, message.data)
     })
@@ -60,6 +66,11 @@ if (settings.consume !== undefined) {
   await consumer.start()
 }
 if (settings.relay !== undefined) bus.relay(settings.relay).start()
+
+/** Nothing else runs in this process meanwhile. */
+function blockFor(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
 
 async function drain(): Promise<void> {
   const result = await bus.drain({ deadlineMs: 10_000 })
