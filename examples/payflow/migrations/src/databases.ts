@@ -56,6 +56,9 @@ const queueGrants = [
   'grant usage on schema queue to $role',
   'grant select, insert, update, delete on queue.inbox, queue.attempt, queue.outbox to $role',
   'grant select, update on queue.partition to $role',
+  'grant select, insert, update, delete on queue.outbox_confirmed, queue.consumer_count to $role',
+  'grant select, insert, delete on queue.outbox_removed, queue.inbox_removed to $role',
+  'grant select, insert, update on queue.operator_action to $role',
 ]
 
 /** What the role of each service may do: its own work and no more. */

@@ -70,28 +70,71 @@ export async function declareTopology(model: ChannelModel, spec: TopologySpec): 
 }
 
 async function declareAll(channel: Channel, spec: TopologySpec): Promise<void> {
-  await channel.assertExchange(spec.exchange, 'topic', { durable: true })
-  for (const queue of spec.queues) await declareQueue(channel, spec.exchange, queue)
+  for (const declaration of listDeclarations(spec)) await declare(channel, declaration)
 }
 
-async function declareQueue(channel: Channel, exchange: string, spec: QueueSpec): Promise<void> {
-  await channel.assertQueue(spec.parkingQueue, {
-    durable: true,
-    arguments: { 'x-queue-type': 'quorum' },
-  })
-  await channel.assertQueue(spec.queue, {
-    durable: true,
-    arguments: deadLetterTo(spec.parkingQueue),
-  })
-  for (const delayMs of new Set(spec.delaysMs)) {
+/** One thing that is to exist. */
+export type Declaration =
+  | { readonly kind: 'exchange'; readonly name: string }
+  | {
+      readonly kind: 'queue'
+      readonly name: string
+      readonly role: 'work' | 'parking' | 'wait'
+      readonly arguments: Readonly<Record<string, unknown>>
+    }
+  | {
+      readonly kind: 'binding'
+      readonly queue: string
+      readonly exchange: string
+      readonly type: string
+    }
+
+/** Everything a topology consists of, in the order it is declared. */
+export function listDeclarations(spec: TopologySpec): Declaration[] {
+  const { exchange } = spec
+  return [
+    { kind: 'exchange', name: exchange },
+    ...spec.queues.flatMap((queue) => forQueue(queue, exchange)),
+  ]
+}
+
+function forQueue(spec: QueueSpec, exchange: string): Declaration[] {
+  const { queue, parkingQueue } = spec
+  return [
+    {
+      kind: 'queue',
+      name: parkingQueue,
+      role: 'parking',
+      arguments: { 'x-queue-type': 'quorum' },
+    },
+    { kind: 'queue', name: queue, role: 'work', arguments: deadLetterTo(parkingQueue) },
     // One queue for each delay: a TTL per message would only expire at the head of the queue, behind
     // longer waits. https://www.rabbitmq.com/docs/ttl
-    await channel.assertQueue(waitQueueName(spec.queue, delayMs), {
-      durable: true,
-      arguments: { ...deadLetterTo(spec.queue), 'x-message-ttl': delayMs },
-    })
+    ...[...new Set(spec.delaysMs)].map((delayMs): Declaration => ({
+      kind: 'queue',
+      name: waitQueueName(queue, delayMs),
+      role: 'wait',
+      arguments: { ...deadLetterTo(queue), 'x-message-ttl': delayMs },
+    })),
+    ...spec.types.map((type): Declaration => ({ kind: 'binding', queue, exchange, type })),
+  ]
+}
+
+/** Declares one thing. What exists with the same properties stays as it is. */
+export async function declare(channel: Channel, declaration: Declaration): Promise<void> {
+  switch (declaration.kind) {
+    case 'exchange':
+      await channel.assertExchange(declaration.name, 'topic', { durable: true })
+      return
+    case 'queue':
+      await channel.assertQueue(declaration.name, {
+        durable: true,
+        arguments: declaration.arguments,
+      })
+      return
+    case 'binding':
+      await channel.bindQueue(declaration.queue, declaration.exchange, declaration.type)
   }
-  for (const type of spec.types) await channel.bindQueue(spec.queue, exchange, type)
 }
 
 /**
@@ -104,7 +147,7 @@ export async function closeChannel(channel: Channel): Promise<void> {
 }
 
 /** AMQP has no time limit for an answer, and a quorum queue without a leader gives none. */
-async function withTimeout<T>(answer: Promise<T>, ms: number, what: string): Promise<T> {
+export async function withTimeout<T>(answer: Promise<T>, ms: number, what: string): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
     reject(new BrokerUnavailableError(`${what} got no answer in ${ms} ms`))

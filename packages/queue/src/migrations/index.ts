@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely'
 import type { Migration, MigrationProvider } from 'kysely/migration'
 import { DEFAULT_SCHEMA, quoteSchema } from '../schema-name.ts'
 import { inboxAndOutbox } from './0001-inbox-and-outbox.ts'
+import { operations } from './0002-operations.ts'
 
 /** Options of {@link createQueueMigrations} and {@link migrateQueue}. */
 export interface MigrationOptions {
@@ -20,6 +21,7 @@ export function createQueueMigrations(options: MigrationOptions = {}): Migration
   const migrations: Record<string, Migration> = {
     // Named after the package: several packages' migrations may be merged under one Migrator.
     queue_0001_inbox_and_outbox: inboxAndOutbox(schema),
+    queue_0002_operations: operations(schema),
   }
   return { getMigrations: () => Promise.resolve(migrations) }
 }

@@ -15,6 +15,7 @@ import type { ConfirmedRow } from './types.ts'
 interface RecordContext {
   readonly db: Kysely<any>
   readonly schema: string
+  readonly relay: string
   readonly maxAttempts: number
   readonly onConfirmed:
     | ((trx: Transaction<any>, rows: readonly ConfirmedRow[]) => Promise<void>)
@@ -57,8 +58,8 @@ export async function recordBatch(context: RecordContext, batch: SentBatch): Pro
  * transactions take them, which lock their row and then cancel; a deadlock all the same is retried.
  */
 async function recordConfirmed(context: RecordContext, rows: readonly ClaimedRow[]): Promise<void> {
-  const { db, schema, onConfirmed } = context
-  if (onConfirmed === undefined) return await markSent(queryThrough(db), schema, rows)
+  const { db, schema, relay, onConfirmed } = context
+  if (onConfirmed === undefined) return await markSent(queryThrough(db), schema, relay, rows)
   for (let round = 0; ; round += 1) {
     try {
       return await db.transaction().execute(async (trx) => {
@@ -70,7 +71,7 @@ async function recordConfirmed(context: RecordContext, rows: readonly ClaimedRow
           trx,
           fenced.map(({ id, type, key }) => ({ id, type, key })),
         )
-        await markSent(query, schema, fenced)
+        await markSent(query, schema, relay, fenced)
       })
     } catch (error) {
       if (!isSerializationFailure(error) || round >= DEADLOCK_RETRIES) throw error

@@ -140,7 +140,7 @@ export class OutboxRelay implements Relay {
     )
     await reporter.probe('relay.confirmed', ids(batch.confirmed))
     const { maxAttempts, onConfirmed } = options
-    await recordBatch({ db, schema, maxAttempts, onConfirmed }, batch)
+    await recordBatch({ db, schema, relay: this.#owner, maxAttempts, onConfirmed }, batch)
     await reporter.probe('relay.marked', ids(batch.confirmed))
     this.#account(batch, performance.now() - startedAt)
     const [trouble] = batch.unknown
