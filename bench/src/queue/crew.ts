@@ -52,13 +52,23 @@ export class Crew implements AsyncDisposable {
     const timeoutMs = WORK_TIMEOUT_MS
     const { pace } = await child.message<{ pace: Pace }>((m) => m.pace !== undefined, { timeoutMs })
     await this.rest()
-    const { rows, distinct } = await this.effects()
-    if (rows !== order.count) this.faults.push(`${order.count} messages, ${rows} effects`)
-    if (distinct !== rows) this.faults.push(`${rows - distinct} messages had their effect twice`)
-    const left = await this.contender.left(this.place)
-    if (left > 0) this.faults.push(`${left} messages are left`)
+    this.faults.push(...(await this.#wrongIn(order.count)))
     await this.clear()
     return pace
+  }
+
+  async #wrongIn(count: number): Promise<string[]> {
+    const { contender, place } = this
+    const left = await contender.left(place)
+    const faults = left > 0 ? [`${left} messages are left`] : []
+    if (contender.check !== undefined) {
+      const fault = await contender.check(place, count)
+      return fault === undefined ? faults : [...faults, fault]
+    }
+    const { rows, distinct } = await this.effects()
+    if (rows !== count) faults.push(`${count} messages, ${rows} effects`)
+    if (distinct !== rows) faults.push(`${rows - distinct} messages had their effect twice`)
+    return faults
   }
 
   /** Begins to work without an end. */
@@ -91,7 +101,8 @@ export class Crew implements AsyncDisposable {
   }
 
   async clear(): Promise<void> {
-    await sql`truncate effect, inbox, queue.inbox, queue.attempt`.execute(this.#database.db)
+    await sql`truncate effect, inbox, queue.inbox, queue.attempt,
+      queue.outbox`.execute(this.#database.db)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

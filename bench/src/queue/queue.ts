@@ -4,8 +4,9 @@ import { openPostgres } from '../lib/postgres.ts'
 import type { Claim, Section } from '../lib/result.ts'
 import { oneByOne } from './one-by-one.ts'
 import type { Part } from './part.ts'
+import { relay } from './relay.ts'
 
-const parts: Readonly<Record<string, Part>> = { 'one-by-one': oneByOne }
+const parts: Readonly<Record<string, Part>> = { 'one-by-one': oneByOne, relay }
 
 /** The claims of the queue, measured. */
 export const queue: Bench = {

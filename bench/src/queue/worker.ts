@@ -11,7 +11,6 @@ export interface WorkerSettings {
 
 /** Asks it to work: until `count` messages are committed, or for as long as it lives. */
 export interface WorkOrder extends WorkOptions {
-  readonly count: number
   /** Also tells how long each took since it was sent. */
   readonly timed?: boolean
 }

@@ -14,6 +14,8 @@ export interface WorkOptions {
   /** Messages at work at the same time; also the size of the pool. */
   readonly concurrency: number
   readonly prefetch: number
+  /** How many messages there are. */
+  readonly count: number
   /** For the cases that take several messages at once. */
   readonly batchSize?: number
 }
@@ -41,6 +43,8 @@ export interface Contender {
   work(place: Place, options: WorkOptions, committed: Committed): Promise<Work>
   /** Messages that are not done with, in hand or not. */
   left(place: Place): Promise<number>
+  /** What became of `count` messages, when that is not rows of effects; answers what is wrong. */
+  check?(place: Place, count: number): Promise<string | undefined>
 }
 
 export const bodySchema = z.object({

@@ -66,3 +66,11 @@ export async function onChannel<T>(
     await connection.close()
   }
 }
+
+/** For those who only send: the queue must hold every message, and is emptied. */
+export async function queueHolds(place: Place, count: number): Promise<string | undefined> {
+  return onChannel(place.rabbitmqUrl, async (channel) => {
+    const { messageCount } = await channel.purgeQueue(place.queue)
+    return messageCount === count ? undefined : `${count} messages, ${messageCount} in the queue`
+  })
+}
