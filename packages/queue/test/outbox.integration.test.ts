@@ -276,6 +276,25 @@ describe('bus.relay', () => {
     await shaky.drain()
   })
 
+  it('QUEUE-19 keeps each key in order across batches that are claimed ahead', async () => {
+    const texts = Array.from({ length: 30 }, (_, index) => `${index}`)
+    await inTransaction(bus, world.db, async (trx) => {
+      for (const [index, text] of texts.entries()) {
+        // The tenth is refused when the batch behind it has been claimed already.
+        const message = index === 10 ? NoteFiled : NoteWritten
+        await bus.outbox(trx).publish(message, { subject: 'a', text })
+        await bus.outbox(trx).publish(NoteWritten, { subject: 'b', text: `b${text}` })
+      }
+    })
+    bus.relay({ batchSize: 4, pollMs: 20 }).start()
+    const before = await takeTexts(40)
+    expect(before.filter((text) => text.startsWith('b'))).toEqual(texts.map((text) => `b${text}`))
+    expect(before.filter((text) => !text.startsWith('b'))).toEqual(texts.slice(0, 10))
+    const channel = await world.channel()
+    await channel.bindQueue(world.queue, world.exchange, 'notes.filed')
+    expect(await takeTexts(20)).toEqual(texts.slice(10))
+  })
+
   it('two relays share the partitions and send every row', async () => {
     const other = publishingBus()
     bus.relay({ partitions: 8, pollMs: 20 }).start()

@@ -102,7 +102,7 @@ export class OutboxRelay implements Relay {
         // Without a broker nothing is claimed: what waits stays cancellable.
         if (!(await publisher.waitReady(signal))) break
         if (performance.now() >= this.#leasedUntil) await this.#lease()
-        const rows = this.#leased === 0 ? 0 : await this.#sendNext()
+        const rows = this.#leased === 0 ? 0 : await this.#sendNext(signal)
         if (rows === 0) await this.#rest(signal)
         failures = 0
       } catch (error) {
@@ -129,31 +129,83 @@ export class OutboxRelay implements Relay {
     this.#leasedUntil = askedAt + options.leaseMs
   }
 
-  async #sendNext(): Promise<number> {
-    const { db, query, schema, publisher, reporter, telemetry, options } = this.#parts
-    const rows = await claimBatch(query, schema, this.#owner, options.batchSize)
-    if (rows.length === 0) return 0
-    const startedAt = performance.now()
+  /**
+   * Sends batch after batch; answers how many rows are done with. While one is at the broker, the one
+   * before is marked and the one after claimed, so that neither waits for the other. A batch in which
+   * anything was not confirmed is the last: rows of the same keys may have been claimed behind it, so
+   * those go back, and the next round begins with the oldest again.
+   */
+  async #sendNext(signal: AbortSignal): Promise<number> {
+    let rows = await this.#claim([])
+    let before: SentBatch | undefined
+    let settled = 0
+    while (rows.length > 0) {
+      const sending = this.#send(rows)
+      const [beside, sent] = await Promise.allSettled([
+        this.#besideSending(before, rows, signal),
+        sending,
+      ])
+      // Not before the broker has answered: a row must never be in two batches at once.
+      if (sent.status === 'rejected') throw sent.reason
+      if (beside.status === 'rejected') throw beside.reason
+      const batch = sent.value
+      settled += batch.confirmed.length + batch.refused.length
+      if (batch.confirmed.length < rows.length || signal.aborted) {
+        await this.#record({ ...batch, unsent: [...batch.unsent, ...beside.value] })
+        const [trouble] = batch.unknown
+        if (trouble !== undefined) throw trouble.error
+        return settled
+      }
+      before = batch
+      rows = beside.value
+    }
+    if (before !== undefined) await this.#record(before)
+    return settled
+  }
+
+  async #besideSending(
+    before: SentBatch | undefined,
+    inHand: readonly ClaimedRow[],
+    signal: AbortSignal,
+  ): Promise<ClaimedRow[]> {
+    if (before !== undefined) await this.#record(before)
+    const isBacklog = inHand.length === this.#parts.options.batchSize
+    return isBacklog && !signal.aborted ? await this.#claim(inHand) : []
+  }
+
+  async #claim(inHand: readonly ClaimedRow[]): Promise<ClaimedRow[]> {
+    const { query, schema, options } = this.#parts
+    return await claimBatch(query, schema, this.#owner, options.batchSize, inHand)
+  }
+
+  async #send(rows: readonly ClaimedRow[]): Promise<SentBatch> {
+    const { publisher, reporter, telemetry } = this.#parts
     await reporter.probe('relay.claimed', ids(rows))
     const batch = await telemetry.relaying(rows.map(reference), () =>
       sendBatch(publisher, rows, () => performance.now() < this.#leasedUntil),
     )
     await reporter.probe('relay.confirmed', ids(batch.confirmed))
+    return batch
+  }
+
+  async #record(batch: SentBatch): Promise<void> {
+    const { db, schema, reporter, options } = this.#parts
     const { maxAttempts, onConfirmed } = options
     await recordBatch({ db, schema, relay: this.#owner, maxAttempts, onConfirmed }, batch)
     await reporter.probe('relay.marked', ids(batch.confirmed))
-    this.#account(batch, performance.now() - startedAt)
-    const [trouble] = batch.unknown
-    if (trouble !== undefined) throw trouble.error
-    return batch.confirmed.length + batch.refused.length
+    this.#account(batch)
   }
 
-  #account(batch: SentBatch, durationMs: number): void {
+  #account(batch: SentBatch): void {
     const { reporter, options } = this.#parts
     this.#confirmed += batch.confirmed.length
     if (batch.confirmed.length > 0) {
       this.#lastError = undefined
-      reporter.emit({ type: 'relay.confirmed', rows: batch.confirmed.length, durationMs })
+      reporter.emit({
+        type: 'relay.confirmed',
+        rows: batch.confirmed.length,
+        durationMs: batch.durationMs,
+      })
     }
     for (const { row, error } of batch.refused) {
       const parked = exhausted(row, error, options.maxAttempts)

@@ -5,6 +5,8 @@ import type { ClaimedRow } from '../postgres/claim-batch.ts'
 
 /** What became of a claimed batch. Every row is in exactly one list. */
 export interface SentBatch {
+  /** From the first message handed over to the last answer. */
+  readonly durationMs: number
   readonly confirmed: readonly ClaimedRow[]
   /** The broker said no to these. */
   readonly refused: readonly { readonly row: ClaimedRow; readonly error: QueueError }[]
@@ -29,6 +31,7 @@ export async function sendBatch(
   const refused: { row: ClaimedRow; error: QueueError }[] = []
   const unsent: ClaimedRow[] = []
   const unknown: { row: ClaimedRow; error: QueueError }[] = []
+  const startedAt = performance.now()
 
   const sendKey = async (queue: readonly ClaimedRow[]): Promise<void> => {
     for (const [position, row] of queue.entries()) {
@@ -50,7 +53,7 @@ export async function sendBatch(
   }
 
   await Promise.all([...Map.groupBy(rows, (row) => row.key).values()].map(sendKey))
-  return { confirmed, refused, unsent, unknown }
+  return { confirmed, refused, unsent, unknown, durationMs: performance.now() - startedAt }
 }
 
 function fateOf(error: unknown): 'unsent' | 'refused' | 'unknown' {
