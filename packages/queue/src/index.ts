@@ -35,6 +35,7 @@ export type { MigrationOptions } from './migrations/index.ts'
 export type {
   BrokerOptions,
   BusOptions,
+  Connect,
   ConsumerOptions,
   Logger,
   Probe,

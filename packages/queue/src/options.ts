@@ -1,3 +1,4 @@
+import type { ChannelModel } from 'amqplib'
 import type { Kysely } from 'kysely'
 import type { BusEvent } from './events.ts'
 import type { MessageDefinition } from './message.ts'
@@ -15,7 +16,17 @@ export interface BrokerOptions {
    * @defaultValue 10
    */
   readonly heartbeatS?: number | undefined
+  /**
+   * Opens connections in place of amqplib. For unit tests: `createBus({ broker: memoryBroker() })`
+   * of `@payflow/queue/testing`.
+   *
+   * @defaultValue amqplib's `connect`
+   */
+  readonly connect?: Connect | undefined
 }
+
+/** amqplib's `connect`, or what behaves like it. */
+export type Connect = (url: string, socketOptions?: object) => Promise<ChannelModel>
 
 /** A queue that receives messages of these types from the exchange. */
 export interface QueueBinding {
@@ -53,9 +64,8 @@ export interface Logger {
 }
 
 /**
- * Named instants at which tests stop or kill the process.
- *
- * @internal
+ * Called at named instants of a message's life, for tests that kill the process there. What it
+ * returns is awaited. The names are the `failpoints` of `@payflow/queue/testing`.
  */
 export type Probe = (name: string, detail?: unknown) => void | Promise<void>
 
@@ -90,7 +100,7 @@ export interface BusOptions<DB> {
   readonly onEvent?: ((event: BusEvent) => void) | undefined
   /** Makes spans and metrics; see `@payflow/queue/opentelemetry`. */
   readonly telemetry?: BusTelemetry | undefined
-  /** @internal */
+  /** For crash tests: `failpoint()` of `@payflow/queue/testing`. Leave it out elsewhere. */
   readonly probe?: Probe | undefined
 }
 

@@ -142,7 +142,8 @@ export class BrokerConnection {
   /** Resolves with the reason when an established connection is lost. */
   async #connectAndStay(url: string, onConnected: () => void): Promise<unknown> {
     const { purpose, broker, source, reporter } = this.#options
-    const model = await connect(withHeartbeat(url, broker.heartbeatS ?? 10), {
+    const open = broker.connect ?? connect
+    const model = await open(withHeartbeat(url, broker.heartbeatS ?? 10), {
       noDelay: true,
       timeout: CONNECT_TIMEOUT_MS,
       clientProperties: { connection_name: `${source} (${purpose})` },
