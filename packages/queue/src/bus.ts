@@ -30,6 +30,7 @@ import { createReporter, errorText } from './reporter.ts'
 import type { Reporter } from './reporter.ts'
 import {
   invalidOption,
+  requireOrder,
   requireQueueName,
   resolveConsumerOptions,
   resolveRelayOptions,
@@ -101,6 +102,7 @@ class RabbitBus<DB> implements Bus<DB> {
       types: binding.types,
       parkingQueue: binding.parkingQueue ?? defaultParkingQueue(binding.queue),
       delaysMs: [],
+      singleActive: requireOrder('topology.bindings.order', binding.order) === 'key',
     }))
     const connection = { broker, source, reporter: this.#reporter }
     this.#publish = new BrokerConnection({ ...connection, purpose: 'publish' })
@@ -244,6 +246,7 @@ class RabbitBus<DB> implements Bus<DB> {
       queue,
       concurrency,
       prefetch,
+      order: options.order,
       deadlineMs,
       connection: this.#consume,
       loop: this.#loop,
@@ -296,6 +299,13 @@ class RabbitBus<DB> implements Bus<DB> {
 }
 
 function queueSpec(options: ResolvedConsumerOptions): QueueSpec {
-  const { queue, parkingQueue, delaysMs, messages } = options
-  return { queue, parkingQueue, delaysMs, types: [...new Set(messages.map(({ type }) => type))] }
+  const { queue, parkingQueue, messages, order } = options
+  return {
+    queue,
+    parkingQueue,
+    // In order, failed messages wait in hand.
+    delaysMs: order === 'key' ? [] : options.delaysMs,
+    singleActive: order === 'key',
+    types: [...new Set(messages.map(({ type }) => type))],
+  }
 }

@@ -204,6 +204,13 @@ export function decode(message: ConsumeMessage, maxBytes: number): Decoded | Und
   }
 }
 
+/** The key by which a delivery is ordered, as {@link decode} reads it, without decoding the rest. */
+export function orderKey({ properties }: ConsumeMessage): string | undefined {
+  const headers = (properties.headers ?? {}) as Record<string, unknown>
+  const candidates = [headers[`${CE}partitionkey`], headers[`${CE}id`], properties.messageId]
+  return candidates.find((value) => typeof value === 'string')
+}
+
 function undecodable(detail: string): Undecodable {
   return { reason: 'undecodable', detail }
 }

@@ -39,6 +39,12 @@ export interface QueueBinding {
    * @defaultValue `<queue>.parked`
    */
   readonly parkingQueue?: string | undefined
+  /**
+   * The `order` of its consumer; the two must agree, because it is a property of the queue.
+   *
+   * @defaultValue 'none'
+   */
+  readonly order?: 'key' | 'none' | undefined
 }
 
 /** What the bus declares at the broker, besides what its consumers need. */
@@ -114,9 +120,10 @@ export interface RetryOptions {
   readonly attempts?: number | undefined
   /**
    * Wait after the 1st, 2nd, … failure in ms; the last repeats. 1–10 values of 10–86400000. Each
-   * distinct value is a durable wait queue at the broker, so a wait outlives every process.
+   * distinct value is a durable wait queue at the broker, so a wait outlives every process. With
+   * `order: 'key'` the message waits in hand instead.
    *
-   * @defaultValue [1000, 5000, 30000, 300000]
+   * @defaultValue [1000, 5000, 30000, 300000]; [1000, 5000, 30000] with `order: 'key'`
    */
   readonly delaysMs?: readonly number[] | undefined
 }
@@ -138,7 +145,8 @@ export interface ConsumerOptions {
   /**
    * Messages the broker hands over before it waits for settlements, concurrency–2000.
    *
-   * @defaultValue twice the concurrency
+   * @defaultValue twice the concurrency; with `order: 'key'` eight times, at least 64, because the
+   * successors of a message that is tried again wait in hand
    */
   readonly prefetch?: number | undefined
   readonly retry?: RetryOptions | undefined
@@ -148,6 +156,27 @@ export interface ConsumerOptions {
    * @defaultValue `<queue>.parked`
    */
   readonly parkingQueue?: string | undefined
+  /**
+   * `'key'`: messages of one key (see `defineMessage`) run one after another in the order of the
+   * queue, also when one of them fails: it is tried again in hand after its delay, and what follows it
+   * under that key waits. Other keys go on. After its last attempt it is parked, and **its successors
+   * then run without it**: make them fail too (and so be parked) where that would be wrong.
+   *
+   * The queue becomes one with a single active consumer, so that of several processes one works and
+   * the others stand by; split the keys over several queues to use more. Give all of them the same
+   * `prefetch`. That is a property of the queue: an existing one can't be changed
+   * (`QUEUE_TOPOLOGY_MISMATCH`), consume another. Nothing is given back to the queue alone, for it
+   * would come again behind its successors; a pause or a drain closes the channel instead.
+   *
+   * Refused when `retry.attempts × deadlineMs` plus the longest delay between each two of them does
+   * not stay below 25 minutes: RabbitMQ takes back what is not acknowledged within its
+   * `consumer_timeout`, 30 minutes by default. What waited longer behind others is taken back and
+   * delivered again, in order.
+   *
+   * @defaultValue 'none', because order has that price: one process, and a failing message holds up
+   * its key
+   */
+  readonly order?: 'key' | 'none' | undefined
   /**
    * How long one attempt may take, in ms, 100–1500000. Must stay below the broker's
    * `consumer_timeout` (30 minutes by default).

@@ -11,6 +11,7 @@ export interface ResolvedConsumerOptions {
   readonly messages: ConsumerOptions['messages']
   readonly concurrency: number
   readonly prefetch: number
+  readonly order: 'key' | 'none'
   readonly deadlineMs: number
   readonly parkingQueue: string
   readonly attempts: number
@@ -24,11 +25,13 @@ export function resolveConsumerOptions(options: ConsumerOptions): ResolvedConsum
   requireQueueName('queue', queue)
   if (messages.length === 0) throw invalidOption('messages', 'at least one message')
   const concurrency = within('concurrency', options.concurrency ?? 8, 1, 1_000)
-  const delaysMs = options.retry?.delaysMs ?? [1_000, 5_000, 30_000, 300_000]
-  if (delaysMs.length < 1 || delaysMs.length > 10) {
-    throw invalidOption('retry.delaysMs', '1–10 values')
-  }
-  for (const delayMs of delaysMs) within('retry.delaysMs', delayMs, 10, 86_400_000)
+  const order = requireOrder('order', options.order)
+  const delaysMs = requireDelays(options.retry?.delaysMs ?? DEFAULT_DELAYS_MS[order])
+  const attempts = within('retry.attempts', options.retry?.attempts ?? 8, 1, 100)
+  const deadlineMs = within('deadlineMs', options.deadlineMs ?? 60_000, 100, MAX_IN_HAND_MS)
+  if (order === 'key') requireInHand(attempts, delaysMs, deadlineMs)
+  const usualPrefetch =
+    order === 'key' ? Math.min(2_000, Math.max(64, concurrency * 8)) : concurrency * 2
   const parkingQueue = options.parkingQueue ?? defaultParkingQueue(queue)
   requireQueueName('parkingQueue', parkingQueue)
   return {
@@ -36,12 +39,48 @@ export function resolveConsumerOptions(options: ConsumerOptions): ResolvedConsum
     queue,
     messages,
     concurrency,
-    prefetch: within('prefetch', options.prefetch ?? concurrency * 2, concurrency, 2_000),
-    deadlineMs: within('deadlineMs', options.deadlineMs ?? 60_000, 100, 1_500_000),
+    prefetch: within('prefetch', options.prefetch ?? usualPrefetch, concurrency, 2_000),
+    order,
+    deadlineMs,
     parkingQueue,
-    attempts: within('retry.attempts', options.retry?.attempts ?? 8, 1, 100),
+    attempts,
     delaysMs,
   }
+}
+
+/** RabbitMQ's `consumer_timeout` is 30 minutes; the rest of it is for commits and publishing. */
+const MAX_IN_HAND_MS = 1_500_000
+
+const DEFAULT_DELAYS_MS = {
+  none: [1_000, 5_000, 30_000, 300_000],
+  // What fails holds up its key meanwhile.
+  key: [1_000, 5_000, 30_000],
+}
+
+/** `'none'` unless it is given. */
+export function requireOrder(name: string, order: unknown = 'none'): 'key' | 'none' {
+  if (order === 'key' || order === 'none') return order
+  throw invalidOption(name, "'key' or 'none'")
+}
+
+function requireDelays(delaysMs: readonly number[]): readonly number[] {
+  if (delaysMs.length < 1 || delaysMs.length > 10) {
+    throw invalidOption('retry.delaysMs', '1–10 values')
+  }
+  for (const delayMs of delaysMs) within('retry.delaysMs', delayMs, 10, 86_400_000)
+  return delaysMs
+}
+
+/** `retryAfter` may choose the longest delay each time. */
+function requireInHand(attempts: number, delaysMs: readonly number[], deadlineMs: number): void {
+  const inHandMs = attempts * deadlineMs + (attempts - 1) * Math.max(...delaysMs)
+  if (inHandMs <= MAX_IN_HAND_MS) return
+  throw invalidOption(
+    'retry',
+    `such that with order 'key' a message is in hand for ${MAX_IN_HAND_MS} ms at most, below ` +
+      `RabbitMQ's consumer_timeout; ${attempts} attempts of deadlineMs ${deadlineMs} with the ` +
+      `longest of delaysMs between them make ${inHandMs} ms`,
+  )
 }
 
 /** Fills in the defaults; throws `QUEUE_INVALID_OPTIONS` for what is out of range. */

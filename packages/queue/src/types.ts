@@ -16,6 +16,7 @@ export interface ConsumerCounts {
   readonly delivered: number
   readonly committed: number
   readonly duplicate: number
+  /** Moved to a wait queue. With `order: 'key'` what is tried again stays in hand instead. */
   readonly retried: number
   readonly parked: number
   /** Given back unhandled: drain, pause. */
@@ -32,12 +33,36 @@ export interface ConsumerCounts {
 /** State of a consumer. */
 export type ConsumerState = 'idle' | 'connecting' | 'running' | 'paused' | 'draining' | 'stopped'
 
+/** A key whose messages wait, because the first of them failed and is to be tried again. */
+export interface BlockedLane {
+  readonly key: string
+  /** Failed attempts of that first message so far. */
+  readonly failedAttempts: number
+  /** How long ago it failed first, by this process's clock. */
+  readonly blockedForMs: number
+  /** Messages of the key that wait behind it in this process; more may wait in the queue. */
+  readonly waiting: number
+}
+
+/** The keys a consumer with `order: 'key'` has in hand. */
+export interface LanesHealth {
+  /** Keys with messages in hand. */
+  readonly active: number
+  readonly blockedCount: number
+  /** The 20 that are blocked longest. */
+  readonly blocked: readonly BlockedLane[]
+  /** Blocked keys hold everything that was prefetched: nothing runs until one of them goes on. */
+  readonly starved: boolean
+}
+
 /** A consumer as `bus.health()` shows it. */
 export interface ConsumerHealth {
   readonly name: string
   readonly queue: string
   readonly state: ConsumerState
   readonly counts: ConsumerCounts
+  /** Only with `order: 'key'`. */
+  readonly lanes: LanesHealth | undefined
   readonly lastError: string | undefined
 }
 

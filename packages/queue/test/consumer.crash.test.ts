@@ -75,6 +75,39 @@ describe('consumer', () => {
     await heir.kill()
   })
 
+  it('QUEUE-29 keeps the order of each key over kills, with another worker standing by', async () => {
+    // A queue of its own, for a single active consumer is a property of the queue.
+    await world.deleteTopology()
+    const ordered = world.bus({
+      topology: {
+        exchange: world.exchange,
+        bindings: [{ queue: world.queue, types: ['notes.written'], order: 'key' }],
+      },
+    })
+    await ordered.topology.apply()
+    const texts = Array.from({ length: 12 }, (_, index) => `${index}`.padStart(2, '0'))
+    const workers = []
+    for (const probe of ['consumer.recorded', 'consumer.committed', 'consumer.recorded']) {
+      const worker = await spawnWorker(world, { consume: 'one-step', order: 'key' })
+      await worker.arm(probe, 'kill')
+      workers.push(worker)
+    }
+    const last = await spawnWorker(world, { consume: 'one-step', order: 'key' })
+    for (const text of texts) {
+      for (const subject of ['a', 'b', 'c']) {
+        await ordered.publish(NoteWritten, { subject, text: subject + text })
+      }
+    }
+    for (const worker of workers) expect(await worker.exited).toMatchObject({ signal: 'SIGKILL' })
+    const effects = await world.waitForEffects(36)
+    for (const subject of ['a', 'b', 'c']) {
+      const ofKey = effects.filter((effect) => effect.startsWith(subject))
+      expect(ofKey).toEqual(texts.map((text) => subject + text))
+    }
+    await waitFor(async () => (await world.ready()) === 0)
+    await last.kill()
+  })
+
   it('QUEUE-28 a message that keeps killing its worker is parked, its neighbours are not', async () => {
     await bus.publish(NoteWritten, { subject: 'a', text: 'deadly' }, { id: 'deadly' })
     let deaths = 0

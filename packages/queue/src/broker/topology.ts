@@ -9,6 +9,8 @@ export interface QueueSpec {
   readonly parkingQueue: string
   /** One wait queue for each; empty when only publishing. */
   readonly delaysMs: readonly number[]
+  /** One consumer at a time gets its messages; another takes over when that is gone. */
+  readonly singleActive: boolean
 }
 
 const DECLARE_TIMEOUT_MS = 20_000
@@ -61,7 +63,8 @@ export async function declareTopology(model: ChannelModel, spec: TopologySpec): 
     if ((error as { code?: number }).code !== 406) throw error
     throw new QueueError(
       `The broker already has this with other properties: ${errorText(error)}. ` +
-        'Nothing was changed; delete or rename it, or give this bus the same properties.',
+        'Nothing was changed; delete or rename it, or give this bus the same properties ' +
+        "(x-single-active-consumer comes from order: 'key').",
       { code: 'QUEUE_TOPOLOGY_MISMATCH', retryable: false, cause: error },
     )
   } finally {
@@ -107,7 +110,15 @@ function forQueue(spec: QueueSpec, exchange: string): Declaration[] {
       role: 'parking',
       arguments: { 'x-queue-type': 'quorum' },
     },
-    { kind: 'queue', name: queue, role: 'work', arguments: deadLetterTo(parkingQueue) },
+    {
+      kind: 'queue',
+      name: queue,
+      role: 'work',
+      arguments: {
+        ...deadLetterTo(parkingQueue),
+        ...(spec.singleActive ? { 'x-single-active-consumer': true } : {}),
+      },
+    },
     // One queue for each delay: a TTL per message would only expire at the head of the queue, behind
     // longer waits. https://www.rabbitmq.com/docs/ttl
     ...[...new Set(spec.delaysMs)].map((delayMs): Declaration => ({

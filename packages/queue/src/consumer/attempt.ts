@@ -87,11 +87,10 @@ export async function openDelivery<DB>(
 }
 
 /** Its tries are on record, or may be: the broker or an earlier try says that it is not the first. */
-export function hasHistory({ message, redelivered }: Delivery): boolean {
+export function hasHistory({ message, redelivered, failed }: Delivery): boolean {
+  if (redelivered || failed > 0) return true
   const headers = message.properties.headers ?? {}
-  return (
-    redelivered || headers[REASON_HEADER] !== undefined || headers[ATTEMPT_HEADER] !== undefined
-  )
+  return headers[REASON_HEADER] !== undefined || headers[ATTEMPT_HEADER] !== undefined
 }
 
 /** Runs a delivery through decoding, counting, handler and commit. Never throws, never settles. */
@@ -105,7 +104,8 @@ export async function attemptDelivery<DB>(
   const { about, route, message, hash } = opened
   const { query, schema, consumer, maxAttempts } = context
   const { redelivered } = delivery
-  const putBack = delivery.message.properties.headers?.[REASON_HEADER] !== undefined && !redelivered
+  const again = redelivered || delivery.failed > 0
+  const putBack = delivery.message.properties.headers?.[REASON_HEADER] !== undefined && !again
   const counted = hasHistory(delivery)
   let begun = 1
   try {

@@ -51,7 +51,14 @@ export class ConsumerBuilder<DB> implements Consumer<DB> {
   health(): ConsumerHealth {
     if (this.#running !== undefined) return this.#running.health()
     const { name, queue } = this.options
-    return { name, queue, state: 'idle', counts: NOTHING_YET, lastError: undefined }
+    return {
+      name,
+      queue,
+      state: 'idle',
+      counts: NOTHING_YET,
+      lanes: undefined,
+      lastError: undefined,
+    }
   }
 
   async drain(deadlineMs: number): Promise<DrainResult> {

@@ -6,7 +6,9 @@ import type { LoopWatch } from '../loop-watch.ts'
 import { errorText } from '../reporter.ts'
 import type { ConsumerCounts, ConsumerHealth, ConsumerState, DrainResult } from '../types.ts'
 import type { Delivery } from './delivery.ts'
+import { KeyOrder } from './key-order.ts'
 import { ObservedRunner } from './observed-runner.ts'
+import { ArrivalOrder } from './order.ts'
 import { DeliveryRunner } from './run-delivery.ts'
 import type { RunContext } from './run-delivery.ts'
 import { Scheduler } from './scheduler.ts'
@@ -19,9 +21,10 @@ export interface ConsumerParts<DB> extends Omit<RunContext<DB>, 'settle' | 'onDe
   readonly queue: string
   readonly concurrency: number
   readonly prefetch: number
+  readonly order: 'key' | 'none'
   readonly connection: BrokerConnection
   readonly loop: LoopWatch
-  readonly settle: Omit<SettleContext, 'stopping' | 'onTrouble' | 'owedWithdrawals'>
+  readonly settle: Omit<SettleContext, 'stopping' | 'onTrouble' | 'owedWithdrawals' | 'retryInHand'>
   /** Declares the consumer's queues on this connection. */
   readonly declare: (live: LiveConnection) => Promise<void>
   /** Whether the database answers; rejects while it doesn't. */
@@ -42,6 +45,7 @@ export class RunningConsumer<DB> {
   readonly #parts: ConsumerParts<DB>
   readonly #settle: SettleContext
   readonly #scheduler: Scheduler
+  readonly #lanes: KeyOrder | undefined
   readonly #stop = new AbortController()
   readonly #counts: Record<Settlement, number> & { delivered: number }
   #state: ConsumerState = 'idle'
@@ -57,6 +61,7 @@ export class RunningConsumer<DB> {
     this.#settle = {
       ...parts.settle,
       stopping: this.#stop.signal,
+      retryInHand: parts.order === 'key',
       owedWithdrawals: new Set(),
       onTrouble: (error) => this.#pause(error),
     }
@@ -65,8 +70,10 @@ export class RunningConsumer<DB> {
       settle: this.#settle,
       onDefect: (error) => (this.#lastError = errorText(error)),
     })
+    this.#lanes = parts.order === 'key' ? new KeyOrder(parts.prefetch) : undefined
     this.#scheduler = new Scheduler({
       concurrency: parts.concurrency,
+      order: this.#lanes ?? new ArrivalOrder(),
       runner: new ObservedRunner(runner, parts),
       onSettled: (settlement) => (this.#counts[settlement] += 1),
     })
@@ -88,18 +95,26 @@ export class RunningConsumer<DB> {
   health(): ConsumerHealth {
     const counts: ConsumerCounts = { ...this.#counts, inFlight: this.#scheduler.inFlight }
     const { name, queue } = this.#parts
-    return { name, queue, state: this.#state, counts, lastError: this.#lastError }
+    const lanes = this.#lanes?.health()
+    return { name, queue, state: this.#state, counts, lanes, lastError: this.#lastError }
   }
 
-  /** Cancels, gives back what has not begun, waits for the rest until the deadline. */
+  /**
+   * Cancels, gives back what has not begun, waits for the rest until the deadline. Ordered by key it
+   * does not cancel: that would make another process the active consumer, which would then work on
+   * the successors of what is still in hand here. So it closes the channel once its work is done.
+   */
   async drain(deadlineMs: number): Promise<DrainResult> {
     if (this.#state === 'stopped') return { finished: 0, released: 0, abandoned: 0 }
     this.#state = 'draining'
     const deadline = AbortSignal.timeout(Math.max(1, deadlineMs))
     const before = { ...this.#counts }
     this.#stop.abort()
-    await this.#subscription?.cancel(deadline)
-    this.#scheduler.releaseBuffered()
+    this.#scheduler.stop()
+    if (this.#lanes === undefined) {
+      await this.#subscription?.cancel(deadline)
+      this.#scheduler.releaseBuffered()
+    }
     await this.#scheduler.whenIdle(deadline)
     const abandoned = this.#scheduler.working
     const closed = new QueueError('The consumer is closing and this handler ran out of time', {
@@ -109,6 +124,7 @@ export class RunningConsumer<DB> {
     this.#scheduler.abort(closed)
     // They need a moment to roll back and to give their messages back.
     if (abandoned > 0) await this.#scheduler.whenIdle(AbortSignal.timeout(ROLLBACK_MS))
+    this.#scheduler.releaseBuffered()
     await this.#subscription?.close()
     await Promise.race([this.#loop, aborted(deadline)])
     this.#state = 'stopped'
@@ -123,7 +139,7 @@ export class RunningConsumer<DB> {
     const { signal } = this.#stop
     let failures = 0
     while (!signal.aborted) {
-      this.#state = 'connecting'
+      if (this.#pausing === undefined) this.#state = 'connecting'
       const live = await connection.waitUp(signal)
       if (live === undefined || signal.aborted) return
       const startedAt = performance.now()
@@ -132,9 +148,11 @@ export class RunningConsumer<DB> {
         const { reason, error } = await subscription.ended
         this.#loseSubscription(subscription)
         if (signal.aborted) return
-        this.#lastError = errorText(error ?? reason)
-        const interrupted = connection.live === live ? reason : 'connection'
-        reporter.emit({ type: 'consumer.interrupted', consumer: name, reason: interrupted, error })
+        if (reason !== 'given-back') {
+          this.#lastError = errorText(error ?? reason)
+          const lost = connection.live === live ? reason : 'connection'
+          reporter.emit({ type: 'consumer.interrupted', consumer: name, reason: lost, error })
+        }
       } catch (error) {
         if (signal.aborted) return
         this.#lastError = errorText(error)
@@ -151,6 +169,7 @@ export class RunningConsumer<DB> {
     const subscription = await Subscription.open(live, {
       queue,
       prefetch,
+      ordered: this.#lanes !== undefined,
       onDelivery: (delivery) => this.#received(delivery),
     })
     this.#subscription = subscription
@@ -169,7 +188,8 @@ export class RunningConsumer<DB> {
 
   #received(delivery: Delivery): void {
     this.#counts.delivered += 1
-    if (this.#stop.signal.aborted || this.#pausing !== undefined) {
+    const unwanted = this.#stop.signal.aborted && this.#lanes === undefined
+    if (unwanted || this.#pausing !== undefined) {
       this.#counts[delivery.release() ? 'released' : 'abandoned'] += 1
     } else this.#scheduler.add(delivery)
   }
@@ -181,7 +201,7 @@ export class RunningConsumer<DB> {
       this.#state = 'paused'
       this.#lastError = errorText(error)
       this.#parts.reporter.emit({ type: 'consumer.paused', consumer: this.#parts.name, error })
-      const cancelled = this.#subscription?.cancel(this.#stop.signal) ?? Promise.resolve()
+      const cancelled = this.#takeNoMore()
       this.#pausing = cancelled
         .then(() => this.#waitForDatabase())
         .finally(() => (this.#pausing = undefined))
@@ -189,6 +209,11 @@ export class RunningConsumer<DB> {
       await cancelled
       this.#scheduler.releaseBuffered()
     }
+  }
+
+  async #takeNoMore(): Promise<void> {
+    if (this.#lanes === undefined) await this.#subscription?.cancel(this.#stop.signal)
+    else await this.#subscription?.close('given-back')
   }
 
   async #waitForDatabase(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Channel, ConsumeMessage } from 'amqplib'
+import { orderKey } from '../envelope.ts'
 import { AckTracker } from './ack-tracker.ts'
 import { isProof } from './proof.ts'
 import type { Proof } from './proof.ts'
@@ -12,10 +13,17 @@ export class ChannelGeneration {
   readonly channel: Channel
   /** Which of its deliveries are still in hand. */
   readonly unsettled: AckTracker = new AckTracker()
+  readonly #close: (() => void) | undefined
   #alive = true
+  #givenBack = false
 
-  constructor(channel: Channel) {
+  /**
+   * @param close - given where the order of deliveries matters. Then nothing is given back alone, for
+   * it would come again behind its successors: closing the channel gives back everything in order.
+   */
+  constructor(channel: Channel, close?: () => void) {
     this.channel = channel
+    this.#close = close
   }
 
   get alive(): boolean {
@@ -24,6 +32,20 @@ export class ChannelGeneration {
 
   kill(): void {
     this.#alive = false
+  }
+
+  /** Gives a message back to its queue, or everything; `false` when the channel was lost before. */
+  giveBack(message: ConsumeMessage): boolean {
+    if (this.#close === undefined) {
+      this.unsettled.settled(message.fields.deliveryTag)
+      return this.write((channel) => channel.nack(message, false, true))
+    }
+    if (this.#alive) {
+      this.#alive = false
+      this.#givenBack = true
+      this.#close()
+    }
+    return this.#givenBack
   }
 
   /** Writes to the channel if there is one; `false` when the broker will deliver again instead. */
@@ -54,6 +76,9 @@ export class Delivery {
   account:
     | { readonly messageType: string; readonly attempt: number; readonly error: unknown }
     | undefined
+  /** How often it failed since it was delivered; counted only where it is tried again in hand. */
+  failed = 0
+  #orderKey: unknown
   #settled = false
 
   constructor(message: ConsumeMessage, generation: ChannelGeneration) {
@@ -81,6 +106,12 @@ export class Delivery {
     }
   }
 
+  /** What it is ordered by; equal to no other when it names neither a key nor an id. */
+  get orderKey(): unknown {
+    this.#orderKey ??= orderKey(this.message) ?? this
+    return this.#orderKey
+  }
+
   get redelivered(): boolean {
     return this.message.fields.redelivered
   }
@@ -89,13 +120,14 @@ export class Delivery {
   ack(proof: Proof): boolean {
     requireProof(proof)
     this.#mark()
-    return this.#settle((channel) => channel.ack(this.message))
+    this.generation.unsettled.settled(this.#tag)
+    return this.generation.write((channel) => channel.ack(this.message))
   }
 
   /** Gives the message back to its queue, unhandled. */
   release(): boolean {
     this.#mark()
-    return this.#settle((channel) => channel.nack(this.message, false, true))
+    return this.generation.giveBack(this.message)
   }
 
   /** For the paths that must not leave anything in hand. */
@@ -110,11 +142,6 @@ export class Delivery {
   #mark(): void {
     if (this.#settled) throw new Error('This delivery was settled before')
     this.#settled = true
-  }
-
-  #settle(write: (channel: Channel) => void): boolean {
-    this.generation.unsettled.settled(this.#tag)
-    return this.generation.write(write)
   }
 }
 

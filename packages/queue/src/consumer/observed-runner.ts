@@ -2,7 +2,7 @@ import type { HandlerAtWork } from '../events.ts'
 import type { LoopWatch } from '../loop-watch.ts'
 import type { BusTelemetry, ConsumedRef, IncomingRef } from '../telemetry.ts'
 import type { Delivery } from './delivery.ts'
-import type { Settlement } from './settle.ts'
+import type { Held, Settlement } from './settle.ts'
 import type { Unit, UnitRunner } from './unit.ts'
 
 /** What observing a consumer needs to know of it. */
@@ -31,18 +31,18 @@ export class ObservedRunner implements UnitRunner {
     return this.#runner.batch
   }
 
-  async run(unit: Unit): Promise<readonly Settlement[]> {
-    let running: Promise<readonly Settlement[]> | undefined
-    const work = (): Promise<readonly Settlement[]> => (running ??= this.#runner.run(unit))
+  async run(unit: Unit): Promise<readonly (Settlement | Held)[]> {
+    let running: Promise<readonly (Settlement | Held)[]> | undefined
+    const work = (): Promise<readonly (Settlement | Held)[]> => (running ??= this.#runner.run(unit))
     const leave = this.#loop.enter(unit.deliveries.map((it) => atWork(this.#consumer.name, it)))
     try {
       await this.#telemetry.consuming(
         this.#consumer,
         unit.deliveries.map(incomingRef),
         async (tell) => {
-          const settlements = await work()
+          const outcomes = await work()
           for (const [at, delivery] of unit.deliveries.entries()) {
-            tell(consumedRef(delivery, settlements[at] ?? 'abandoned'))
+            tell(consumedRef(delivery, outcomes[at] ?? 'abandoned'))
           }
         },
       )
@@ -70,9 +70,10 @@ function incomingRef({ message, redelivered }: Delivery): IncomingRef {
   }
 }
 
-function consumedRef({ account, message }: Delivery, outcome: Settlement): ConsumedRef {
+function consumedRef({ account, message }: Delivery, outcome: Settlement | Held): ConsumedRef {
   return {
-    outcome,
+    // What is held waits in hand instead of in a queue.
+    outcome: typeof outcome === 'string' ? outcome : 'retried',
     messageType: account?.messageType ?? String(message.properties.type ?? ''),
     attempt: account?.attempt ?? 1,
     error: account?.error,

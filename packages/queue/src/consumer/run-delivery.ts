@@ -4,7 +4,7 @@ import { attemptDelivery } from './attempt.ts'
 import type { AttemptContext } from './attempt.ts'
 import type { Delivery } from './delivery.ts'
 import { settle } from './settle.ts'
-import type { SettleContext, Settlement } from './settle.ts'
+import type { Held, SettleContext, Settlement } from './settle.ts'
 import type { Unit, UnitRunner } from './unit.ts'
 
 /** What running deliveries needs to know of its consumer. */
@@ -28,11 +28,11 @@ export class DeliveryRunner<DB> implements UnitRunner {
     this.#context = context
   }
 
-  async run({ deliveries: [delivery], controller }: Unit): Promise<readonly Settlement[]> {
+  async run({ deliveries: [delivery], controller }: Unit): Promise<readonly (Settlement | Held)[]> {
     return delivery === undefined ? [] : [await this.#runOne(delivery, controller)]
   }
 
-  async #runOne(delivery: Delivery, controller: AbortController): Promise<Settlement> {
+  async #runOne(delivery: Delivery, controller: AbortController): Promise<Settlement | Held> {
     const context = this.#context
     const { name, deadlineMs } = context
     const timer = setTimeout(() => controller.abort(tooLate(name, deadlineMs)), deadlineMs)

@@ -1,21 +1,25 @@
 import { aborted } from '../backoff.ts'
 import type { ChannelGeneration, Delivery } from './delivery.ts'
-import type { Settlement } from './settle.ts'
+import type { Order } from './order.ts'
+import type { Held, Settlement } from './settle.ts'
 import type { Unit, UnitRunner } from './unit.ts'
 
 interface SchedulerOptions {
   /** Units run at the same time. */
   readonly concurrency: number
+  readonly order: Order
   readonly runner: UnitRunner
   /** Called once for every delivery that was added. */
   readonly onSettled: (settlement: Settlement) => void
 }
 
-/** Decides which delivery runs next, and keeps as many at work as the concurrency allows. */
+/** Keeps as many deliveries at work as the concurrency allows, in the given order. */
 export class Scheduler {
   readonly #options: SchedulerOptions
-  readonly #buffer: Delivery[] = []
   readonly #working = new Set<Unit>()
+  /** What failed and is tried again once its timer is due. */
+  readonly #held = new Map<Delivery, NodeJS.Timeout>()
+  #stopped = false
   #idle: (() => void) | undefined
 
   constructor(options: SchedulerOptions) {
@@ -31,19 +35,26 @@ export class Scheduler {
 
   /** Deliveries in hand, at work or not. */
   get inFlight(): number {
-    return this.#buffer.length + this.working
+    return this.#options.order.waiting + this.#held.size + this.working
   }
 
   add(delivery: Delivery): void {
-    this.#buffer.push(delivery)
+    this.#options.order.add(delivery)
     this.#pump()
   }
 
-  /** Gives back what has not begun. */
+  /** Begins nothing any more. */
+  stop(): void {
+    this.#stopped = true
+  }
+
+  /** Gives back what is not at work. */
   releaseBuffered(): void {
-    for (const delivery of this.#buffer.splice(0)) {
-      this.#options.onSettled(delivery.release() ? 'released' : 'abandoned')
-    }
+    const { order } = this.#options
+    const held = [...this.#held.keys()]
+    for (const delivery of held) this.#letGo(delivery)
+    for (const delivery of [...held, ...order.clear()]) this.#release(delivery)
+    for (const delivery of held) order.done(delivery)
   }
 
   /** Signals what is at work, of one generation or all of it. */
@@ -64,8 +75,9 @@ export class Scheduler {
   }
 
   #pump(): void {
-    while (this.#working.size < this.#options.concurrency) {
-      const delivery = this.#buffer.shift()
+    const { concurrency, order } = this.#options
+    while (!this.#stopped && this.#working.size < concurrency) {
+      const delivery = order.next()
       if (delivery === undefined) return
       void this.#run({ deliveries: [delivery], controller: new AbortController() })
     }
@@ -73,10 +85,44 @@ export class Scheduler {
 
   async #run(unit: Unit): Promise<void> {
     this.#working.add(unit)
-    const settlements = await this.#options.runner.run(unit)
+    const outcomes = await this.#options.runner.run(unit)
     this.#working.delete(unit)
-    for (const settlement of settlements) this.#options.onSettled(settlement)
+    for (const [index, delivery] of unit.deliveries.entries()) {
+      this.#conclude(delivery, outcomes[index] ?? 'abandoned')
+    }
     if (this.#working.size === 0) this.#idle?.()
     this.#pump()
+  }
+
+  #conclude(delivery: Delivery, outcome: Settlement | Held): void {
+    const { order, onSettled } = this.#options
+    if (typeof outcome === 'string') {
+      onSettled(outcome)
+      order.done(delivery)
+    } else if (delivery.generation.alive) {
+      this.#held.set(
+        delivery,
+        setTimeout(() => this.#tryAgain(delivery), outcome.heldForMs),
+      )
+      order.block(delivery)
+    } else {
+      this.#release(delivery)
+      order.done(delivery)
+    }
+  }
+
+  #tryAgain(delivery: Delivery): void {
+    this.#letGo(delivery)
+    this.#options.order.retry(delivery)
+    this.#pump()
+  }
+
+  #letGo(delivery: Delivery): void {
+    clearTimeout(this.#held.get(delivery))
+    this.#held.delete(delivery)
+  }
+
+  #release(delivery: Delivery): void {
+    this.#options.onSettled(delivery.release() ? 'released' : 'abandoned')
   }
 }

@@ -16,6 +16,11 @@ import { MovedReceipt } from './proof.ts'
 /** What became of a delivery; the names are those of `ConsumerCounts`. */
 export type Settlement = 'committed' | 'duplicate' | 'retried' | 'parked' | 'released' | 'abandoned'
 
+/** Not settled: it stays in hand, to be tried again after a while. */
+export interface Held {
+  readonly heldForMs: number
+}
+
 /** What settling needs to know of its consumer. */
 export interface SettleContext {
   readonly consumer: string
@@ -23,6 +28,8 @@ export interface SettleContext {
   readonly parkingQueue: string
   readonly delaysMs: readonly number[]
   readonly maxAttempts: number
+  /** Failed messages wait in hand for their next attempt, and with them what comes after them. */
+  readonly retryInHand: boolean
   readonly query: Query
   readonly schema: string
   readonly publisher: Publisher
@@ -39,12 +46,12 @@ export interface SettleContext {
 
 const MOVE_AGAIN = { baseMs: 200, maxMs: 5_000 }
 
-/** Turns a verdict into exactly one settlement of the delivery. Never throws. */
+/** Turns a verdict into exactly one settlement of the delivery, or holds it. Never throws. */
 export async function settle(
   context: SettleContext,
   delivery: Delivery,
   attempt: Attempt,
-): Promise<Settlement> {
+): Promise<Settlement | Held> {
   const { verdict, messageType } = attempt
   const { reporter } = context
   const error = 'error' in verdict ? verdict.error : undefined
@@ -76,7 +83,7 @@ async function retry(
   attempt: Attempt,
   error: unknown,
   wantedMs: number | undefined,
-): Promise<Settlement> {
+): Promise<Settlement | Held> {
   const { consumer, schema, query, delaysMs, maxAttempts } = context
   if (!delivery.generation.alive) return await abandon(context, delivery, attempt, error)
   let failed: number
@@ -96,12 +103,17 @@ async function retry(
     return await park(context, delivery, concluded, 'attempts-exhausted', error, firstSeenAt)
   }
   const delayMs = chooseDelay(delaysMs, failed, wantedMs)
+  const retried = { type: 'message.retried', ...reference(context, concluded), delayMs } as const
+  if (context.retryInHand) {
+    delivery.failed = failed
+    context.reporter.emit({ ...retried, error })
+    return { heldForMs: delayMs }
+  }
   const outgoing = forRetry(delivery.message, waitQueueName(context.queue, delayMs), failed)
   const receipt = await move(context, delivery, outgoing)
   if (receipt === undefined) return await abandon(context, delivery, concluded, error)
   delivery.ack(receipt)
-  const about = reference(context, concluded)
-  context.reporter.emit({ type: 'message.retried', ...about, delayMs, error })
+  context.reporter.emit({ ...retried, error })
   return 'retried'
 }
 

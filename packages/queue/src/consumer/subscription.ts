@@ -1,4 +1,4 @@
-import type { ConsumeMessage } from 'amqplib'
+import type { Channel, ConsumeMessage } from 'amqplib'
 import { aborted } from '../backoff.ts'
 import type { LiveConnection } from '../broker/connection.ts'
 import { closeChannel, openChannel } from '../broker/topology.ts'
@@ -6,13 +6,16 @@ import { ChannelGeneration, Delivery } from './delivery.ts'
 
 /** Why a subscription is over. */
 export interface SubscriptionEnd {
-  readonly reason: 'cancelled' | 'channel'
+  /** `given-back` is our own doing: the channel was closed to give back what was in hand. */
+  readonly reason: 'cancelled' | 'channel' | 'given-back'
   readonly error?: unknown
 }
 
 interface SubscriptionOptions {
   readonly queue: string
   readonly prefetch: number
+  /** Messages are given back all together and in order, by closing the channel. */
+  readonly ordered: boolean
   readonly onDelivery: (delivery: Delivery) => void
 }
 
@@ -25,10 +28,12 @@ export class Subscription {
   readonly #resolve: (end: SubscriptionEnd) => void
   #consuming = false
   #tag: string | undefined
+  #closed: Promise<void> | undefined
 
-  private constructor(generation: ChannelGeneration, options: SubscriptionOptions) {
+  private constructor(channel: Channel, options: SubscriptionOptions) {
     const { promise, resolve } = Promise.withResolvers<SubscriptionEnd>()
-    this.generation = generation
+    const giveBack = options.ordered ? () => void this.close('given-back') : undefined
+    this.generation = new ChannelGeneration(channel, giveBack)
     this.ended = promise
     this.#options = options
     this.#resolve = resolve
@@ -37,7 +42,7 @@ export class Subscription {
   /** Opens the channel; nothing is delivered before {@link consume}. */
   static async open(live: LiveConnection, options: SubscriptionOptions): Promise<Subscription> {
     const channel = await openChannel(live.model)
-    const subscription = new Subscription(new ChannelGeneration(channel), options)
+    const subscription = new Subscription(channel, options)
     let closeError: unknown
     channel.on('error', (error) => (closeError = error))
     channel.on('close', () => subscription.end('channel', closeError))
@@ -70,9 +75,11 @@ export class Subscription {
   }
 
   /** Closing is answered after everything written before it, so the last acks have arrived. */
-  async close(): Promise<void> {
-    await closeChannel(this.generation.channel)
-    this.end('channel')
+  async close(reason: SubscriptionEnd['reason'] = 'channel'): Promise<void> {
+    this.#closed ??= closeChannel(this.generation.channel)
+    // Before the channel says so: that it is closed was asked for.
+    this.end(reason)
+    await this.#closed
   }
 
   end(reason: SubscriptionEnd['reason'], error?: unknown): void {

@@ -1,5 +1,5 @@
 import type { Delivery } from './delivery.ts'
-import type { Settlement } from './settle.ts'
+import type { Held, Settlement } from './settle.ts'
 
 /**
  * What the scheduler gives out: deliveries of one channel generation that are run together. It
@@ -18,6 +18,6 @@ export interface Unit {
  */
 export interface UnitRunner {
   readonly batch?: { readonly size: number; readonly waitMs: number } | undefined
-  /** Never throws. Resolves, once all are settled, with what became of each, in their order. */
-  run(unit: Unit): Promise<readonly Settlement[]>
+  /** Never throws. Resolves, once all are settled or held, with what became of each, in order. */
+  run(unit: Unit): Promise<readonly (Settlement | Held)[]>
 }

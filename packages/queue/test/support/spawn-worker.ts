@@ -6,7 +6,10 @@ import type { World } from './world.ts'
 /** Starts a worker process in this world; resolves when its code runs. */
 export async function spawnWorker(
   world: World,
-  settings: Pick<ChildSettings, 'consume' | 'relay' | 'concurrency' | 'heartbeatS' | 'blockMs'>,
+  settings: Pick<
+    ChildSettings,
+    'consume' | 'relay' | 'concurrency' | 'order' | 'heartbeatS' | 'blockMs'
+  >,
 ): Promise<Child> {
   const all: ChildSettings = {
     databaseUrl: world.database.url,

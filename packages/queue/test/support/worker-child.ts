@@ -18,6 +18,7 @@ export interface ChildSettings {
   readonly heartbeatS?: number
   /** How long its handlers keep the event loop. */
   readonly blockMs?: number
+  readonly order?: 'key'
 }
 
 const settings = JSON.parse(process.env['SETTINGS'] ?? '{}') as ChildSettings
@@ -33,7 +34,7 @@ const bus = createBus<any>({
   source: 'queue-tests-child',
   topology: {
     exchange: settings.exchange,
-    bindings: [{ queue: settings.queue, types: ['notes.written'] }],
+    bindings: [{ queue: settings.queue, types: ['notes.written'], order: settings.order }],
   },
   probe,
   onEvent: (event) => process.send?.({ event }),
@@ -48,6 +49,7 @@ if (settings.consume !== undefined) {
     queue: settings.queue,
     messages: [NoteWritten],
     concurrency: settings.concurrency ?? 4,
+    order: settings.order,
     retry: { attempts: 5, delaysMs: [50] },
   })
   if (settings.consume === 'one-step') {
