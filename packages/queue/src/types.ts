@@ -148,7 +148,8 @@ export interface Topology {
    * publishers declare the same things whenever they connect.
    *
    * @throws {@link QueueError} `QUEUE_TOPOLOGY_MISMATCH` when something exists with other
-   * properties; nothing is ever deleted or changed.
+   * properties; nothing is ever deleted or changed. `QUEUE_ACCESS_REFUSED` when the broker's user
+   * lacks a right.
    * @throws {@link BrokerUnavailableError} when there is no broker within `timeoutMs` (default 30000).
    */
   apply(options?: { readonly timeoutMs?: number | undefined }): Promise<void>

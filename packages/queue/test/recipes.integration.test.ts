@@ -1,7 +1,8 @@
 // The recipes of docs/recipes.md, run as they stand, on a broker of their own and a real SMTP server.
+import { readFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { startRabbitmq, waitFor } from '@payflow/testkit'
+import { freePort, startRabbitmq, temporaryFolder, waitFor } from '@payflow/testkit'
 import type { Server } from '@payflow/testkit'
 import { notifyMany, OrderShipped } from '../examples/notify-many.ts'
 import { payOrder, processOrders } from '../examples/process-orders.ts'
@@ -10,14 +11,18 @@ import { startShopBus } from '../examples/shop-bus.ts'
 import type { Bus } from '../src/index.ts'
 import { openMailbox } from './support/mailbox.ts'
 import type { Mailbox } from './support/mailbox.ts'
+import { rabbitmqctl } from './support/rabbitmqctl.ts'
 import { createWorld } from './support/world.ts'
 import type { World } from './support/world.ts'
 
+const home = temporaryFolder('recipes')
+let epmdPort: number
 let broker: Server
 let world: World
 let bus: Bus
 beforeAll(async () => {
-  broker = await startRabbitmq()
+  epmdPort = await freePort()
+  broker = await startRabbitmq({ dataDir: home, epmdPort })
 })
 afterAll(async () => {
   await broker?.stop()
@@ -153,5 +158,45 @@ describe('notify-many', () => {
       { consumer: 'notify.mail' },
     ])
     await mailbox.close()
+  })
+})
+
+describe('docs/topology.md', () => {
+  it('gives a user the rights to declare, publish, retry and park, and none beyond', async () => {
+    const page = readFileSync(new URL('../docs/topology.md', import.meta.url), 'utf8')
+    const [, script = ''] = /^```sh\n([\s\S]*?)^```$/m.exec(page) ?? []
+    const commands = script.replaceAll('\\\n', '').trim().split('\n')
+    expect(commands).toHaveLength(2)
+    for (const command of commands) {
+      const [, ...args] = command.replaceAll("'", '').split(/\s+/)
+      const output = await rabbitmqctl(broker, { home, epmdPort }, args)
+      if (output === undefined) return // a broker in a container, whose tools are out of reach
+    }
+    const url = new URL(broker.url)
+    url.username = 'shipping'
+    url.password = 'a-long-password'
+    const own = world.bus({ broker: { url: url.href }, topology: { exchange: 'messages' } })
+    const options = { queue: 'shipping', messages: [OrderShipped] }
+    const consumer = own
+      .consumer({ name: 'ship', ...options, retry: { attempts: 2, delaysMs: [50] } })
+      .handle(OrderShipped, async () => {
+        throw new Error('no')
+      })
+    await consumer.start()
+    await own.topology.apply()
+    await own.publish(OrderShipped, { orderId: 'o-9', email: 'ada@example.com' })
+    expect((await world.take('shipping.parked')).properties.headers).toMatchObject({
+      'payflow-reason': 'attempts-exhausted',
+      'payflow-attempts': 2,
+    })
+
+    const foreign = world.bus({ broker: { url: url.href }, topology: { exchange: 'messages' } })
+    await foreign
+      .consumer({ name: 'other', ...options, queue: 'other' })
+      .handle(OrderShipped, async () => {})
+      .start()
+    await expect(foreign.topology.apply()).rejects.toMatchObject({
+      code: 'QUEUE_ACCESS_REFUSED',
+    })
   })
 })

@@ -53,23 +53,40 @@ function deadLetterTo(queue: string): Record<string, unknown> {
  * Declares it all; what exists already with the same properties is left alone, nothing is deleted.
  * Uses a channel of its own, since a mismatch closes the channel it is found on.
  *
- * @throws {@link QueueError} with code `QUEUE_TOPOLOGY_MISMATCH` and the broker's words.
+ * @throws {@link QueueError} `QUEUE_TOPOLOGY_MISMATCH` or `QUEUE_ACCESS_REFUSED` with the broker's
+ * words; {@link BrokerUnavailableError} when it gives no answer.
  */
 export async function declareTopology(model: ChannelModel, spec: TopologySpec): Promise<void> {
   const channel = await openChannel(model)
   try {
     await withTimeout(declareAll(channel, spec), DECLARE_TIMEOUT_MS, 'The declarations')
   } catch (error) {
-    if ((error as { code?: number }).code !== 406) throw error
-    throw new QueueError(
-      `The broker already has this with other properties: ${errorText(error)}. ` +
-        'Nothing was changed; delete or rename it, or give this bus the same properties ' +
-        "(x-single-active-consumer comes from order: 'key').",
-      { code: 'QUEUE_TOPOLOGY_MISMATCH', retryable: false, cause: error },
-    )
+    throw explained(error)
   } finally {
     await closeChannel(channel)
   }
+}
+
+/** The broker's reply codes, as errors of ours: https://www.rabbitmq.com/amqp-0-9-1-reference#constants */
+function explained(error: unknown): QueueError {
+  if (QueueError.is(error)) return error
+  const { code } = error as { code?: unknown }
+  if (code === 403) {
+    return new QueueError(
+      `The broker's user may not declare this: ${errorText(error)}. Give it the right to configure, ` +
+        'write and read the exchange and its queues, and to write to amq.default.',
+      { code: 'QUEUE_ACCESS_REFUSED', retryable: false, cause: error },
+    )
+  }
+  if (code !== 406) {
+    return new BrokerUnavailableError(`The declarations broke off: ${errorText(error)}`, error)
+  }
+  return new QueueError(
+    `The broker already has this with other properties: ${errorText(error)}. ` +
+      'Nothing was changed; delete or rename it, or give this bus the same properties ' +
+      "(x-single-active-consumer comes from order: 'key').",
+    { code: 'QUEUE_TOPOLOGY_MISMATCH', retryable: false, cause: error },
+  )
 }
 
 async function declareAll(channel: Channel, spec: TopologySpec): Promise<void> {
