@@ -71,6 +71,7 @@ export type {
   TraceHeaders,
 } from './telemetry.ts'
 export type {
+  BlockedLane,
   Bus,
   BusHealth,
   ConnectionHealth,
@@ -79,6 +80,7 @@ export type {
   ConsumerHealth,
   ConsumerState,
   DrainResult,
+  LanesHealth,
   LoopHealth,
   OutboxDepth,
   QueueDepth,

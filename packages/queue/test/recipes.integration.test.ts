@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { freePort, startRabbitmq, temporaryFolder, waitFor } from '@payflow/testkit'
 import type { Server } from '@payflow/testkit'
+import { AccountMoved, stuckAccounts, writeStatements } from '../examples/keep-order.ts'
 import { notifyMany, OrderShipped } from '../examples/notify-many.ts'
 import { payOrder, processOrders } from '../examples/process-orders.ts'
 import { MailWanted, sendMail } from '../examples/send-mail.ts'
@@ -158,6 +159,38 @@ describe('notify-many', () => {
       { consumer: 'notify.mail' },
     ])
     await mailbox.close()
+  })
+})
+
+describe('keep-order', () => {
+  it('keeps the order of an account that has to wait, while another goes on', async () => {
+    await sql`create table account (id text primary key)`.execute(world.db)
+    await sql`create table statement_line (
+      account text, line bigint, amount_minor bigint, balance_minor bigint
+    )`.execute(world.db)
+    await sql`insert into account values ('grace')`.execute(world.db)
+    await writeStatements(bus)
+    await bus.topology.apply()
+    for (const amountMinor of [100, -30, 5]) {
+      for (const account of ['ada', 'grace'])
+        await bus.publish(AccountMoved, { account, amountMinor })
+    }
+    const statement = (account: string) =>
+      `select line::int, balance_minor::int as minor from statement_line
+        where account = '${account}' order by line`
+    const lines = [
+      { line: 1, minor: 100 },
+      { line: 2, minor: 70 },
+      { line: 3, minor: 75 },
+    ]
+    await until(statement('grace'), lines)
+    await waitFor(() => stuckAccounts(bus, 0).some(({ waiting }) => waiting === 2))
+    expect(stuckAccounts(bus, 0)).toMatchObject([{ key: 'ada' }])
+    expect(await rows(statement('ada'))).toEqual([])
+
+    await sql`insert into account values ('ada')`.execute(world.db)
+    await until(statement('ada'), lines)
+    await waitFor(() => stuckAccounts(bus, 0).length === 0)
   })
 })
 
