@@ -5,10 +5,12 @@
 import { ensureServers } from '@payflow/testkit'
 import { chaos as ofIdempotency } from '../packages/idempotency/test/chaos/idempotency.ts'
 import { chaos as ofLedger } from '../packages/ledger/test/chaos/ledger.ts'
+import { chaos as ofQueue } from '../packages/queue/test/chaos/queue.ts'
 
 const campaigns: Readonly<Record<string, typeof ofLedger>> = {
   idempotency: ofIdempotency,
   ledger: ofLedger,
+  queue: ofQueue,
 }
 
 const [name = '', ...args] = process.argv.slice(2)
@@ -22,7 +24,8 @@ const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => interrupted.abort())
 }
-await ensureServers(name === 'idempotency' ? ['postgres', 'redis'] : ['postgres'])
+const beside = { idempotency: ['redis'], ledger: [], queue: ['rabbitmq'] } as const
+await ensureServers(['postgres', ...beside[name as keyof typeof beside]])
 process.exitCode = await campaign(args, {
   signal: interrupted.signal,
   say: (line) => console.log(line),
