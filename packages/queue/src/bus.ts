@@ -245,6 +245,7 @@ class RabbitBus<DB> implements Bus<DB> {
       name,
       queue,
       concurrency,
+      batch: options.batch,
       prefetch,
       order: options.order,
       deadlineMs,

@@ -16,6 +16,8 @@ export type {
   ParkReason,
 } from './events.ts'
 export type {
+  BatchContext,
+  BatchHandler,
   DeliveryContext,
   HandlerTransaction,
   OneStepHandler,
@@ -33,6 +35,7 @@ export type {
 export { createQueueMigrations, migrateQueue } from './migrations/index.ts'
 export type { MigrationOptions } from './migrations/index.ts'
 export type {
+  BatchOptions,
   BrokerOptions,
   BusOptions,
   Connect,

@@ -1,6 +1,6 @@
 import { defaultParkingQueue } from './broker/topology.ts'
 import { QueueError } from './errors.ts'
-import type { ConsumerOptions } from './options.ts'
+import type { BatchOptions, ConsumerOptions } from './options.ts'
 import type { ResolvedRelayOptions } from './outbox/relay.ts'
 import type { RelayOptions } from './outbox/types.ts'
 
@@ -10,6 +10,7 @@ export interface ResolvedConsumerOptions {
   readonly queue: string
   readonly messages: ConsumerOptions['messages']
   readonly concurrency: number
+  readonly batch: { readonly size: number; readonly waitMs: number } | undefined
   readonly prefetch: number
   readonly order: 'key' | 'none'
   readonly deadlineMs: number
@@ -24,14 +25,13 @@ export function resolveConsumerOptions(options: ConsumerOptions): ResolvedConsum
   if (name.length === 0 || name.length > 200) throw invalidOption('name', '1–200 characters')
   requireQueueName('queue', queue)
   if (messages.length === 0) throw invalidOption('messages', 'at least one message')
-  const concurrency = within('concurrency', options.concurrency ?? 8, 1, 1_000)
+  const batch = resolveBatch(options.batch)
+  const concurrency = within('concurrency', options.concurrency ?? (batch ? 2 : 8), 1, 1_000)
   const order = requireOrder('order', options.order)
   const delaysMs = requireDelays(options.retry?.delaysMs ?? DEFAULT_DELAYS_MS[order])
   const attempts = within('retry.attempts', options.retry?.attempts ?? 8, 1, 100)
   const deadlineMs = within('deadlineMs', options.deadlineMs ?? 60_000, 100, MAX_IN_HAND_MS)
   if (order === 'key') requireInHand(attempts, delaysMs, deadlineMs)
-  const usualPrefetch =
-    order === 'key' ? Math.min(2_000, Math.max(64, concurrency * 8)) : concurrency * 2
   const parkingQueue = options.parkingQueue ?? defaultParkingQueue(queue)
   requireQueueName('parkingQueue', parkingQueue)
   return {
@@ -39,13 +39,34 @@ export function resolveConsumerOptions(options: ConsumerOptions): ResolvedConsum
     queue,
     messages,
     concurrency,
-    prefetch: within('prefetch', options.prefetch ?? usualPrefetch, concurrency, 2_000),
+    batch,
+    prefetch: resolvePrefetch(options.prefetch, order, concurrency, batch?.size ?? 1),
     order,
     deadlineMs,
     parkingQueue,
     attempts,
     delaysMs,
   }
+}
+
+function resolveBatch(batch: BatchOptions | undefined): ResolvedConsumerOptions['batch'] {
+  if (batch === undefined) return undefined
+  return {
+    size: within('batch.size', batch.size ?? 50, 2, 500),
+    waitMs: within('batch.waitMs', batch.waitMs ?? 5, 0, 1_000),
+  }
+}
+
+function resolvePrefetch(
+  wanted: number | undefined,
+  order: 'key' | 'none',
+  concurrency: number,
+  size: number,
+): number {
+  const atWork = concurrency * size
+  const usual = order === 'key' ? Math.max(64, atWork * 8) : atWork * 2
+  const least = Math.max(concurrency, size)
+  return within('prefetch', wanted ?? Math.min(usual, 2_000), least, 2_000)
 }
 
 /** RabbitMQ's `consumer_timeout` is 30 minutes; the rest of it is for commits and publishing. */

@@ -1,4 +1,4 @@
-import type { OneStepHandler, TwoStepHandler } from './handler.ts'
+import type { BatchHandler, OneStepHandler, TwoStepHandler } from './handler.ts'
 import type { MessageDefinition, MessageInput } from './message.ts'
 import type { ConsumerOptions } from './options.ts'
 import type {
@@ -74,6 +74,12 @@ export interface Consumer<DB> {
     message: M,
     handler: TwoStepHandler<M, DB, Decision>,
   ): Consumer<DB>
+  /**
+   * Sets what handles a message many at a time; needs the option `batch`.
+   *
+   * @throws {@link QueueError} with code `QUEUE_INVALID_OPTIONS`.
+   */
+  handleBatch<M extends MessageDefinition>(message: M, handler: BatchHandler<M, DB>): Consumer<DB>
   /**
    * Starts to consume in the background and keeps at it: connects, declares, re-subscribes.
    * Resolves at once, also while the broker is away.

@@ -1,5 +1,5 @@
 import { QueueError } from '../errors.ts'
-import type { OneStepHandler, TwoStepHandler } from '../handler.ts'
+import type { BatchHandler, OneStepHandler, TwoStepHandler } from '../handler.ts'
 import type { MessageDefinition } from '../message.ts'
 import type { ResolvedConsumerOptions } from '../resolve-options.ts'
 import type { Consumer, ConsumerHealth, DrainResult } from '../types.ts'
@@ -27,15 +27,22 @@ export class ConsumerBuilder<DB> implements Consumer<DB> {
     definition: MessageDefinition,
     handler: OneStepHandler<any, DB> | TwoStepHandler<any, DB, any>,
   ): Consumer<DB> {
-    const { type, version } = definition
-    if (!this.options.messages.includes(definition)) {
-      throw this.#invalid(`"${type}" version ${version} is not among its messages`)
+    return this.#route({ definition, handler })
+  }
+
+  handleBatch<M extends MessageDefinition>(
+    definition: M,
+    given: BatchHandler<M, DB>,
+  ): Consumer<DB> {
+    // Routes are looked up by the type on the wire, so its handler gets what its schema made.
+    const batchHandler = given as BatchHandler<any, DB>
+    if (this.options.batch === undefined) {
+      throw this.#invalid('handleBatch needs the option "batch"')
     }
-    const versions = this.#routes.get(type) ?? new Map<number, Route<DB>>()
-    if (versions.has(version)) throw this.#invalid(`"${type}" version ${version} has two handlers`)
-    if (this.#running !== undefined) throw this.#invalid('it was started already')
-    this.#routes.set(type, versions.set(version, { definition, handler }))
-    return this
+    // What has to run alone is a batch of one.
+    const handler: OneStepHandler<any, DB> = (message, { trx, outbox, signal }) =>
+      batchHandler([message], { trx, outbox, signal })
+    return this.#route({ definition, handler, batchHandler })
   }
 
   async start(): Promise<void> {
@@ -63,6 +70,19 @@ export class ConsumerBuilder<DB> implements Consumer<DB> {
 
   async drain(deadlineMs: number): Promise<DrainResult> {
     return (await this.#running?.drain(deadlineMs)) ?? { finished: 0, released: 0, abandoned: 0 }
+  }
+
+  #route(route: Route<DB>): Consumer<DB> {
+    const { definition } = route
+    const { type, version } = definition
+    if (!this.options.messages.includes(definition)) {
+      throw this.#invalid(`"${type}" version ${version} is not among its messages`)
+    }
+    const versions = this.#routes.get(type) ?? new Map<number, Route<DB>>()
+    if (versions.has(version)) throw this.#invalid(`"${type}" version ${version} has two handlers`)
+    if (this.#running !== undefined) throw this.#invalid('it was started already')
+    this.#routes.set(type, versions.set(version, route))
+    return this
   }
 
   #invalid(reason: string): QueueError {

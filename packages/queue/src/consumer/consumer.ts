@@ -9,12 +9,14 @@ import type { Delivery } from './delivery.ts'
 import { KeyOrder } from './key-order.ts'
 import { ObservedRunner } from './observed-runner.ts'
 import { ArrivalOrder } from './order.ts'
+import { BatchRunner } from './run-batch.ts'
 import { DeliveryRunner } from './run-delivery.ts'
 import type { RunContext } from './run-delivery.ts'
 import { Scheduler } from './scheduler.ts'
 import { withdrawOwed } from './settle.ts'
 import type { SettleContext, Settlement } from './settle.ts'
 import { Subscription } from './subscription.ts'
+import type { UnitRunner } from './unit.ts'
 
 /** Everything a running consumer is made of. */
 export interface ConsumerParts<DB> extends Omit<RunContext<DB>, 'settle' | 'onDefect'> {
@@ -22,6 +24,7 @@ export interface ConsumerParts<DB> extends Omit<RunContext<DB>, 'settle' | 'onDe
   readonly concurrency: number
   readonly prefetch: number
   readonly order: 'key' | 'none'
+  readonly batch: UnitRunner['batch']
   readonly connection: BrokerConnection
   readonly loop: LoopWatch
   readonly settle: Omit<SettleContext, 'stopping' | 'onTrouble' | 'owedWithdrawals' | 'retryInHand'>
@@ -65,11 +68,13 @@ export class RunningConsumer<DB> {
       owedWithdrawals: new Set(),
       onTrouble: (error) => this.#pause(error),
     }
-    const runner = new DeliveryRunner({
+    const context: RunContext<DB> = {
       ...parts,
       settle: this.#settle,
       onDefect: (error) => (this.#lastError = errorText(error)),
-    })
+    }
+    const { batch } = parts
+    const runner = batch ? new BatchRunner(batch, context) : new DeliveryRunner(context)
     this.#lanes = parts.order === 'key' ? new KeyOrder(parts.prefetch) : undefined
     this.#scheduler = new Scheduler({
       concurrency: parts.concurrency,

@@ -64,7 +64,8 @@ export class DeliveryRunner<DB> implements UnitRunner {
   }
 }
 
-function tooLate(name: string, deadlineMs: number): QueueError {
+/** Why a handler is told to stop when its time is up. */
+export function tooLate(name: string, deadlineMs: number): QueueError {
   return new QueueError(`A handler of "${name}" took longer than ${deadlineMs} ms`, {
     code: 'QUEUE_HANDLER_DEADLINE',
     retryable: true,

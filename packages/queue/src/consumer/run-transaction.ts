@@ -20,10 +20,18 @@ export class DatabaseTrouble extends Error {
 export interface TransactionSteps<DB, Early> {
   /** Runs first; anything but `undefined` ends the transaction there, rolled back. */
   readonly open: (query: Query) => Promise<Early | undefined>
-  /** User code. */
-  readonly work: (guard: GuardedTransaction<DB>) => Promise<void>
+  /** User code, with a view of the transaction; or `scope`, for user code in parts. */
+  readonly work: (guard: GuardedTransaction<DB>, scope: TransactionScope<DB>) => Promise<void>
   /** Runs after user code, when that can't send queries any more. */
   readonly finish: (query: Query) => Promise<void>
+}
+
+/** A transaction in which several pieces of user code have a part each. */
+export interface TransactionScope<DB> {
+  /** Our own statements between the parts; a failure is nobody's fault. */
+  readonly query: Query
+  /** Gives user code a view of its own, which is closed and checked when it is done. */
+  readonly part: (work: (guard: GuardedTransaction<DB>) => Promise<void>) => Promise<void>
 }
 
 /** How a transaction ended. */
@@ -61,6 +69,10 @@ async function onConnection<DB, Early>(
 ): Promise<TransactionResult<Early>> {
   const query = queryOn(connection)
   const guard = new GuardedTransaction(db, connection)
+  const scope: TransactionScope<DB> = {
+    query,
+    part: (work) => partOf(new GuardedTransaction(db, connection), work),
+  }
   try {
     await ours(() => query('begin isolation level read committed'))
     const early = await ours(() => steps.open(query))
@@ -68,7 +80,7 @@ async function onConnection<DB, Early>(
       await ours(() => query('rollback'))
       return { outcome: 'ended-early', value: early }
     }
-    await workInside(guard, steps)
+    await workInside(guard, () => steps.work(guard, scope))
     await steps.finish(query)
     await query('select 1')
     await commit(connection)
@@ -90,11 +102,11 @@ async function onConnection<DB, Early>(
 
 async function workInside<DB>(
   guard: GuardedTransaction<DB>,
-  steps: TransactionSteps<DB, unknown>,
+  work: () => Promise<void>,
 ): Promise<void> {
   let running = 0
   try {
-    await steps.work(guard)
+    await work()
   } finally {
     running = guard.close()
   }
@@ -108,8 +120,21 @@ async function workInside<DB>(
   }
 }
 
+async function partOf<DB>(
+  guard: GuardedTransaction<DB>,
+  work: (guard: GuardedTransaction<DB>) => Promise<void>,
+): Promise<void> {
+  try {
+    await workInside(guard, () => work(guard))
+  } catch (error) {
+    await guard.settled()
+    if (guard.databaseError !== undefined) throw new DatabaseTrouble(guard.databaseError)
+    throw error
+  }
+}
+
 /** A statement that says the same for every message: its failure is never a message's fault. */
-async function ours<T>(statement: () => Promise<T>): Promise<T> {
+export async function ours<T>(statement: () => Promise<T>): Promise<T> {
   try {
     return await statement()
   } catch (error) {

@@ -1,4 +1,5 @@
 import { aborted } from '../backoff.ts'
+import { BatchFormer } from './batch-former.ts'
 import type { ChannelGeneration, Delivery } from './delivery.ts'
 import type { Order } from './order.ts'
 import type { Held, Settlement } from './settle.ts'
@@ -16,6 +17,7 @@ interface SchedulerOptions {
 /** Keeps as many deliveries at work as the concurrency allows, in the given order. */
 export class Scheduler {
   readonly #options: SchedulerOptions
+  readonly #former: BatchFormer
   readonly #working = new Set<Unit>()
   /** What failed and is tried again once its timer is due. */
   readonly #held = new Map<Delivery, NodeJS.Timeout>()
@@ -24,6 +26,7 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = options
+    this.#former = new BatchFormer(options.runner.batch, () => this.#pump())
   }
 
   /** Deliveries at work. */
@@ -35,7 +38,8 @@ export class Scheduler {
 
   /** Deliveries in hand, at work or not. */
   get inFlight(): number {
-    return this.#options.order.waiting + this.#held.size + this.working
+    const { order } = this.#options
+    return order.waiting + this.#former.size + this.#held.size + this.working
   }
 
   add(delivery: Delivery): void {
@@ -53,8 +57,9 @@ export class Scheduler {
     const { order } = this.#options
     const held = [...this.#held.keys()]
     for (const delivery of held) this.#letGo(delivery)
-    for (const delivery of [...held, ...order.clear()]) this.#release(delivery)
-    for (const delivery of held) order.done(delivery)
+    const drawn = [...held, ...this.#former.clear()]
+    for (const delivery of [...drawn, ...order.clear()]) this.#release(delivery)
+    for (const delivery of drawn) order.done(delivery)
   }
 
   /** Signals what is at work, of one generation or all of it. */
@@ -77,9 +82,9 @@ export class Scheduler {
   #pump(): void {
     const { concurrency, order } = this.#options
     while (!this.#stopped && this.#working.size < concurrency) {
-      const delivery = order.next()
-      if (delivery === undefined) return
-      void this.#run({ deliveries: [delivery], controller: new AbortController() })
+      const deliveries = this.#former.next(() => order.next())
+      if (deliveries === undefined) return
+      void this.#run({ deliveries, controller: new AbortController() })
     }
   }
 

@@ -12,14 +12,24 @@ export class BufferedOutbox implements HandlerOutbox {
   readonly #query: Query
   readonly #schema: string
   readonly #context: EncodeContext
-  #messages: Outgoing[] = []
+  #messages: Outgoing[]
   #encoding = 0
   #written = false
 
-  constructor(query: Query, schema: string, context: EncodeContext) {
+  /**
+   * @param earlier - what was collected before in the same transaction; it can be cancelled here, and
+   * is among what is taken.
+   */
+  constructor(
+    query: Query,
+    schema: string,
+    context: EncodeContext,
+    earlier: readonly Outgoing[] = [],
+  ) {
     this.#query = query
     this.#schema = schema
     this.#context = context
+    this.#messages = [...earlier]
   }
 
   get size(): number {
@@ -53,9 +63,15 @@ export class BufferedOutbox implements HandlerOutbox {
   }
 
   async flush(query: Query): Promise<void> {
+    const messages = this.take()
+    if (messages.length > 0) await insertOutbox(query, this.#schema, messages)
+  }
+
+  /** Closes it; whoever takes the messages writes them. */
+  take(): readonly Outgoing[] {
     this.#written = true
     if (this.#encoding > 0) throw floating('QUEUE_FLOATING_QUERY')
-    if (this.#messages.length > 0) await insertOutbox(query, this.#schema, this.#messages)
+    return this.#messages
   }
 }
 
