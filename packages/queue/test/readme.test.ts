@@ -1,8 +1,8 @@
 /*
- * Goal: the tables of options in the README name every option, and no other.
+ * Goal: the tables of options in the README name every option, and no other; each example is shown.
  * Method: the interfaces are read from the sources, the options from the first column.
  */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 
 const read = (file: string): string => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')
@@ -33,5 +33,11 @@ describe('README.md', () => {
     ['bus.relay', 'src/outbox/types.ts', 'RelayOptions'],
   ])('names each option of %s', (heading, file, name) => {
     expect(named(heading).toSorted()).toEqual(members(file, name).toSorted())
+  })
+
+  const examples = readdirSync(new URL('../examples/', import.meta.url))
+  test.each(examples)('or the recipes show %s', (name) => {
+    const pages = read('README.md') + read('docs/recipes.md')
+    expect(pages).toContain(`<!-- example: packages/queue/examples/${name}`)
   })
 })

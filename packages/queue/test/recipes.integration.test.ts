@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { freePort, startRabbitmq, temporaryFolder, waitFor } from '@payflow/testkit'
+import { freePort, spawnChild, startRabbitmq, temporaryFolder, waitFor } from '@payflow/testkit'
 import type { Server } from '@payflow/testkit'
 import { AccountMoved, stuckAccounts, writeStatements } from '../examples/keep-order.ts'
 import { notifyMany, OrderShipped } from '../examples/notify-many.ts'
@@ -191,6 +191,18 @@ describe('keep-order', () => {
     await sql`insert into account values ('ada')`.execute(world.db)
     await until(statement('ada'), lines)
     await waitFor(() => stuckAccounts(bus, 0).length === 0)
+  })
+})
+
+describe('test-your-own', () => {
+  it('kills the worker at each point under the test runner of Node, and passes', async () => {
+    await sql`create table orders (id uuid primary key, parcels int)`.execute(world.db)
+    await using child = await spawnChild(new URL('../examples/test-your-own.ts', import.meta.url), {
+      env: { DATABASE_URL: world.database.url, RABBITMQ_URL: broker.url },
+    })
+    expect(await child.exited).toMatchObject({ code: 0 })
+    expect(child.stdout()).toMatch(/^(ℹ|#) fail 0$/m)
+    expect(child.stdout()).toMatch(/^(ℹ|#) pass 5$/m)
   })
 })
 
