@@ -4,7 +4,7 @@ import type { LiveConnection } from './broker/connection.ts'
 import { Publisher } from './broker/publisher.ts'
 import { closeChannel, declareTopology, defaultParkingQueue } from './broker/topology.ts'
 import { openChannel } from './broker/topology.ts'
-import type { QueueSpec } from './broker/topology.ts'
+import type { QueueSpec, TopologySpec } from './broker/topology.ts'
 import { ConsumerBuilder } from './consumer/consumer-builder.ts'
 import { RunningConsumer } from './consumer/consumer.ts'
 import { encodeTraced } from './envelope.ts'
@@ -13,6 +13,14 @@ import { BrokerUnavailableError } from './errors.ts'
 import { LoopWatch } from './loop-watch.ts'
 import type { MessageDefinition, MessageInput } from './message.ts'
 import type { BusOptions, ConsumerOptions } from './options.ts'
+import { Operator, resolveRetention } from './operator/operator.ts'
+import type {
+  ParkedMessages,
+  ParkedRows,
+  Reconciliation,
+  SweepOptions,
+  SweepResult,
+} from './operator/types.ts'
 import { DirectOutbox } from './outbox/direct-outbox.ts'
 import { OutboxRelay } from './outbox/relay.ts'
 import type {
@@ -56,7 +64,10 @@ export function createBus<DB>(options: BusOptions<DB>): Bus<DB> {
 }
 
 class RabbitBus<DB> implements Bus<DB> {
-  readonly topology: Topology = { apply: (options) => this.#applyTopology(options?.timeoutMs) }
+  readonly topology: Topology = {
+    apply: (options) => this.#applyTopology(options?.timeoutMs),
+    plan: (options) => this.#operator.plan(this.#wanted(), options?.timeoutMs ?? 30_000),
+  }
   readonly #db: Kysely<DB>
   readonly #query: Query
   readonly #schema: string
@@ -68,6 +79,7 @@ class RabbitBus<DB> implements Bus<DB> {
   readonly #publisher: Publisher
   readonly #consumers: ConsumerBuilder<DB>[] = []
   readonly #relays: OutboxRelay[] = []
+  readonly #operator: Operator
   readonly #loop: LoopWatch
   readonly #unobserve: () => void
   #draining: Promise<DrainResult> | undefined
@@ -119,6 +131,20 @@ class RabbitBus<DB> implements Bus<DB> {
       // What can't be declared is reported; publishing goes on, and says so if a queue is missing.
       prepare: (live) => this.#declare(live, this.#bindings).catch(() => {}),
     })
+    this.#operator = new Operator({
+      db: this.#db,
+      query: this.#query,
+      schema: this.#schema,
+      consume: this.#consume,
+      publisher: this.#publisher,
+      reporter: this.#reporter,
+      retention: resolveRetention(options),
+      deliveryLimitLifted: options.topology?.deliveryLimit === 'none',
+      bindings: this.#bindings,
+      consumers: () => this.#consumers.map((consumer) => consumer.options),
+      health: () => this.#consumers.map((consumer) => consumer.health()),
+      wake: () => this.wake(),
+    })
     this.#unobserve = telemetry.observe(this)
   }
 
@@ -127,6 +153,7 @@ class RabbitBus<DB> implements Bus<DB> {
     if (this.#consumers.some((other) => other.options.name === resolved.name)) {
       throw invalidOption('name', `unique; this bus has a consumer "${resolved.name}" already`)
     }
+    this.#operator.accept(resolved)
     const consumer = new ConsumerBuilder<DB>(resolved, (routes) => this.#run(resolved, routes))
     this.#consumers.push(consumer)
     return consumer
@@ -161,6 +188,22 @@ class RabbitBus<DB> implements Bus<DB> {
       return { id: outgoing.messageId }
     }
     return await encodeTraced('publishing', message, data, options, this.#encode, send)
+  }
+
+  parked(queue: string): ParkedMessages {
+    return this.#operator.parked(queue)
+  }
+
+  outboxParked(): ParkedRows {
+    return this.#operator.outboxParked()
+  }
+
+  async reconcile(): Promise<Reconciliation> {
+    return await this.#operator.reconcile()
+  }
+
+  async sweep(options?: SweepOptions): Promise<SweepResult> {
+    return await this.#operator.sweep(options)
   }
 
   wake(): void {
@@ -215,6 +258,7 @@ class RabbitBus<DB> implements Bus<DB> {
 
   async #drain(deadlineMs: number): Promise<DrainResult> {
     const results = await Promise.all(this.#consumers.map((consumer) => consumer.drain(deadlineMs)))
+    await this.#operator.stop()
     // After the consumers, which wake them. What is left in the outbox is for the next process.
     await Promise.all(this.#relays.map((relay) => relay.stop()))
     await this.#publisher.close()
@@ -294,8 +338,13 @@ class RabbitBus<DB> implements Bus<DB> {
     if (live === undefined) {
       throw new BrokerUnavailableError(`There was no connection to the broker in ${timeoutMs} ms`)
     }
+    await this.#declare(live, this.#wanted().queues)
+  }
+
+  /** Everything this bus needs at the broker. */
+  #wanted(): TopologySpec {
     const consumers = this.#consumers.map((consumer) => queueSpec(consumer.options))
-    await this.#declare(live, [...this.#bindings, ...consumers])
+    return { exchange: this.#encode.exchange, queues: [...this.#bindings, ...consumers] }
   }
 }
 

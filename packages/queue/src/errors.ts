@@ -20,6 +20,7 @@ export type QueueErrorCode =
   | 'QUEUE_HANDLER_DEADLINE'
   | 'QUEUE_DELIVERY_LOST'
   | 'QUEUE_CLOSED'
+  | 'QUEUE_DELIVERY_LIMIT'
 
 const brand = Symbol.for('@payflow/queue.error')
 

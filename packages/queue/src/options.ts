@@ -60,6 +60,12 @@ export interface TopologyOptions {
    * go to, so that they wait there even if no consumer ever ran.
    */
   readonly bindings?: readonly QueueBinding[] | undefined
+  /**
+   * Say `'none'` once policies set `delivery-limit` to -1 on the queues of this bus, as
+   * `topology.plan()` recommends. `bus.parked` refuses to look into a queue of RabbitMQ 4 before,
+   * because that broker drops what was looked at too often.
+   */
+  readonly deliveryLimit?: 'none' | undefined
 }
 
 /** The methods of a logger that are called; pino's fit. */
@@ -95,6 +101,22 @@ export interface BusOptions<DB> {
    * @defaultValue 1048576 (1 MiB; RabbitMQ 4 refuses above 16 MiB)
    */
   readonly maxMessageBytes?: number | undefined
+  /**
+   * How long the inbox remembers committed messages, in ms, 1000–3153600000000; consumers of this bus
+   * sweep once an hour. A copy that comes later is handled again, so a consumer is refused for
+   * which this is shorter than twice its longest run of attempts plus `redriveWindowMs`. Nothing
+   * bounds how long messages wait in a queue nobody consumes: keep ids longer than that.
+   *
+   * @defaultValue for ever
+   */
+  readonly inboxRetentionMs?: number | undefined
+  /**
+   * How long after it was parked a message can be sent back, in ms, from 0. Only with
+   * `inboxRetentionMs`.
+   *
+   * @defaultValue 604800000 (7 days)
+   */
+  readonly redriveWindowMs?: number | undefined
   /**
    * How long a publish waits for connection and confirm together, in ms, 100–300000.
    *

@@ -2,6 +2,14 @@ import type { BatchHandler, OneStepHandler, TwoStepHandler } from './handler.ts'
 import type { MessageDefinition, MessageInput } from './message.ts'
 import type { ConsumerOptions } from './options.ts'
 import type {
+  ParkedMessages,
+  ParkedRows,
+  Reconciliation,
+  SweepOptions,
+  SweepResult,
+  TopologyPlan,
+} from './operator/types.ts'
+import type {
   Outbox,
   OutboxExecutor,
   Published,
@@ -159,6 +167,14 @@ export interface Topology {
    * @throws {@link BrokerUnavailableError} when there is no broker within `timeoutMs` (default 30000).
    */
   apply(options?: { readonly timeoutMs?: number | undefined }): Promise<void>
+  /**
+   * Compares what this bus needs with what the broker has, each thing on a channel of its own, and
+   * changes nothing. (A queue that somebody deletes between the two questions asked about it is created
+   * again.) Names the policies an operator should set.
+   *
+   * @throws {@link BrokerUnavailableError} when there is no broker within `timeoutMs` (default 30000).
+   */
+  plan(options?: { readonly timeoutMs?: number | undefined }): Promise<TopologyPlan>
 }
 
 /** Publishes and consumes. Made by {@link createBus}. */
@@ -188,6 +204,24 @@ export interface Bus<DB = any> {
   /** @throws {@link BrokerUnavailableError} when the broker or the queue is not there. */
   queueDepth(queue: string): Promise<QueueDepth>
   outboxDepth(): Promise<OutboxDepth>
+  /** What lies in the parking queue of a work queue: list, inspect, send back. */
+  parked(queue: string): ParkedMessages
+  /** Rows of the outbox that relays gave up: list, give back. */
+  outboxParked(): ParkedRows
+  /**
+   * Holds the counts of relays and consumers, of all processes that ever used these tables, against the
+   * rows there are and those that were deleted, and says where they differ. Reads whole tables:
+   * seconds for millions of rows.
+   */
+  reconcile(): Promise<Reconciliation>
+  /**
+   * Forgets what the inbox has kept longer than its retention, for the consumers of this bus, in
+   * bounded statements. With `inboxRetentionMs`, running consumers do so once an hour by themselves.
+   *
+   * @throws {@link QueueError} `QUEUE_INVALID_OPTIONS` when the retention is missing or too short for a
+   * consumer of this bus.
+   */
+  sweep(options?: SweepOptions): Promise<SweepResult>
   health(): BusHealth
   /**
    * Stops consuming, lets handlers finish until the deadline, gives the rest back, stops the relays

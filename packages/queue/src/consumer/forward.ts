@@ -54,6 +54,22 @@ export function forParking(
   })
 }
 
+/**
+ * A parked message for its work queue: the same bytes and id. The reason stays, because a consumer
+ * knows by it that the tries start anew; the rest of the note is out of date.
+ */
+export function forRedrive(
+  message: ConsumeMessage,
+  queue: string,
+  reason: string,
+  redriveId: string,
+): Outgoing {
+  return forward(message, queue, {
+    [REASON_HEADER]: reason,
+    [`${OWN_HEADER}redrive`]: redriveId,
+  })
+}
+
 function forward(
   message: ConsumeMessage,
   queue: string,

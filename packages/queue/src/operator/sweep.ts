@@ -1,0 +1,38 @@
+import { foldInboxRemoved } from '../postgres/fold-inbox-removed.ts'
+import { foldOutboxRemoved } from '../postgres/fold-outbox-removed.ts'
+import { inboxExtent } from '../postgres/inbox-extent.ts'
+import type { Query } from '../postgres/query.ts'
+import { sweepAttempts } from '../postgres/sweep-attempts.ts'
+import { sweepInbox } from '../postgres/sweep-inbox.ts'
+import type { SweepResult } from './types.ts'
+
+/** A statement takes about a MiB of the inbox, some ten thousand rows, and so tens of milliseconds. */
+const PAGES_A_BATCH = 128
+const ATTEMPTS_A_BATCH = 1_000
+
+/** Forgets ids and attempts of these consumers that are older than the retention. */
+export async function sweep(
+  query: Query,
+  schema: string,
+  consumers: readonly string[],
+  options: { readonly retentionMs: number; readonly signal?: AbortSignal | undefined },
+): Promise<SweepResult> {
+  const { retentionMs, signal } = options
+  const { pages, cutoff } = await inboxExtent(query, schema, retentionMs)
+  let inboxRows = 0
+  let attemptRows = 0
+  let batches = 0
+  for (let page = 0; page < pages && signal?.aborted !== true; page += PAGES_A_BATCH) {
+    const part = { fromPage: page, toPage: page + PAGES_A_BATCH }
+    inboxRows += await sweepInbox(query, schema, part, consumers, cutoff)
+    batches += 1
+  }
+  for (let full = true; full && signal?.aborted !== true; batches += 1) {
+    const rows = await sweepAttempts(query, schema, consumers, cutoff, ATTEMPTS_A_BATCH)
+    attemptRows += rows
+    full = rows === ATTEMPTS_A_BATCH
+  }
+  await foldInboxRemoved(query, schema)
+  await foldOutboxRemoved(query, schema)
+  return { inboxRows, attemptRows, batches }
+}
