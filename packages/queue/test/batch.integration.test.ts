@@ -4,129 +4,66 @@ import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '@payflow/testkit'
 import { deadLetter, retryAfter } from '../src/index.ts'
-import type { Bus, Consumer, ConsumerOptions, OneStepHandler } from '../src/index.ts'
+import type { Bus } from '../src/index.ts'
+import {
+  batchConsumer,
+  createBatchWorld,
+  fail,
+  inboxIds,
+  letters,
+  note,
+  parked,
+  publishAll,
+  settledAll,
+  transactions,
+  works,
+  worksExcept,
+} from './support/batches.ts'
 import { NoteWritten } from './support/messages.ts'
-import type { Note } from './support/messages.ts'
-import { createWorld, leaveEffect } from './support/world.ts'
+import { leaveEffect } from './support/world.ts'
 import type { World } from './support/world.ts'
 
 let world: World
 let bus: Bus
 beforeEach(async () => {
-  world = await createWorld()
-  bus = world.bus({
-    topology: {
-      exchange: world.exchange,
-      bindings: [{ queue: world.queue, types: ['notes.written', 'notes.filed'] }],
-    },
-  })
-  await bus.topology.apply()
+  ;({ world, bus } = await createBatchWorld())
 })
 afterEach(async () => {
   await world.dispose()
 })
 
-const note = (text: string, subject = 'a'): Note => ({ subject, text })
-const letters = Array.from('abcdefgh')
-
-function consumerWith(options: Partial<ConsumerOptions> = {}, on: Bus = bus): Consumer<any> {
-  return on.consumer({
-    name: 'notes',
-    queue: world.queue,
-    messages: [NoteWritten],
-    concurrency: 1,
-    batch: { size: 100, waitMs: 200 },
-    retry: { attempts: 1, delaysMs: [20] },
-    ...options,
-  })
-}
-
-/** Everything is there before the consumer comes, so that it is one batch. */
-async function publishAll(texts: readonly string[]): Promise<void> {
-  for (const text of texts) await bus.publish(NoteWritten, note(text), { id: text })
-}
-
-const works: OneStepHandler<typeof NoteWritten, any> = async (message, { trx }) => {
-  await leaveEffect(trx, message.id, message.data.text)
-}
-
-/** The notes of each transaction, in order. Savepoints have ids of their own, inbox rows have not. */
-async function transactions(): Promise<string[]> {
-  const { rows } = await sql<{ notes: string }>`
-    select string_agg(e.note, '' order by e.seq) as notes
-    from effect e join queue.inbox i using (message_id)
-    group by i.xmin::text
-    order by min(e.seq)`.execute(world.db)
-  return rows.map(({ notes }) => notes)
-}
-
-async function settledAll(consumer: Consumer<any>, delivered: number): Promise<void> {
-  await waitFor(() => {
-    const { counts } = consumer.health()
-    return counts.delivered >= delivered && counts.inFlight === 0
-  })
-  const { delivered: all, ...became } = consumer.health().counts
-  expect(Object.values(became).reduce((sum, count) => sum + count, 0)).toBe(all)
-}
-
-/** Works, except on the notes in `bad`. */
-const worksExcept =
-  (bad: Readonly<Record<string, () => Promise<void> | void>>): typeof works =>
-  async (message, context) => {
-    await works(message, context)
-    await bad[message.data.text]?.()
-  }
-
-const fail = (): never => {
-  throw new Error('no')
-}
-
-async function inboxIds(): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    select message_id as id from queue.inbox order by 1`.execute(world.db)
-  return rows.map(({ id }) => id)
-}
-
-/** What is in the parking queue: reason by message id. */
-async function parked(count: number): Promise<Record<string, unknown>> {
-  const reasons: Record<string, unknown> = {}
-  for (let index = 0; index < count; index += 1) {
-    const { properties } = await world.take(`${world.queue}.parked`)
-    reasons[String(properties.messageId)] = properties.headers?.['payflow-reason']
-  }
-  expect(await world.ready(`${world.queue}.parked`)).toBe(0)
-  return reasons
-}
-
 describe('a batch of messages, each with its handler', () => {
   it('commits in one transaction, in the order of arrival', async () => {
-    await publishAll(letters)
-    const consumer = consumerWith().handle(NoteWritten, works)
+    await publishAll(bus, letters)
+    const consumer = batchConsumer(bus, world).handle(NoteWritten, works)
     await consumer.start()
     await settledAll(consumer, 8)
-    expect(await transactions()).toEqual(['abcdefgh'])
+    expect(await transactions(world)).toEqual(['abcdefgh'])
     expect(consumer.health().counts).toMatchObject({ delivered: 8, committed: 8 })
-    expect(await inboxIds()).toEqual(letters)
+    expect(await inboxIds(world)).toEqual(letters)
     await bus.drain()
     expect(await world.ready()).toBe(0)
   })
 
   it('takes no more than its size, and waits no longer than for a full one', async () => {
-    await publishAll(letters)
-    const consumer = consumerWith({ batch: { size: 3, waitMs: 0 } }).handle(NoteWritten, works)
+    await publishAll(bus, letters)
+    const consumer = batchConsumer(bus, world, { batch: { size: 3, waitMs: 0 } }).handle(
+      NoteWritten,
+      works,
+    )
     await consumer.start()
     await settledAll(consumer, 8)
-    expect((await transactions())[0]).toBe('abc')
-    expect((await transactions()).every((notes) => notes.length <= 3)).toBe(true)
-    await publishAll(['z'])
+    expect((await transactions(world))[0]).toBe('abc')
+    expect((await transactions(world)).every((notes) => notes.length <= 3)).toBe(true)
+    await publishAll(bus, ['z'])
     await settledAll(consumer, 9)
-    expect((await transactions()).at(-1)).toBe('z')
+    expect((await transactions(world)).at(-1)).toBe('z')
   })
 
   it('QUEUE-27 rolls back a message that throws, and it alone', async () => {
-    await publishAll(letters)
+    await publishAll(bus, letters)
     const runs: string[] = []
-    const consumer = consumerWith({ retry: { attempts: 3, delaysMs: [20] } }).handle(
+    const consumer = batchConsumer(bus, world, { retry: { attempts: 3, delaysMs: [20] } }).handle(
       NoteWritten,
       async (message, context) => {
         runs.push(message.data.text)
@@ -134,9 +71,9 @@ describe('a batch of messages, each with its handler', () => {
       },
     )
     await consumer.start()
-    expect(await parked(2)).toEqual({ c: 'attempts-exhausted', h: 'attempts-exhausted' })
-    expect(await transactions()).toEqual(['abdefg'])
-    expect(await inboxIds()).toEqual(Array.from('abdefg'))
+    expect(await parked(world, 2)).toEqual({ c: 'attempts-exhausted', h: 'attempts-exhausted' })
+    expect(await transactions(world)).toEqual(['abdefg'])
+    expect(await inboxIds(world)).toEqual(Array.from('abdefg'))
     await settledAll(consumer, 12)
     expect(runs.filter((text) => text === 'c')).toHaveLength(3)
     expect(runs).toHaveLength(12)
@@ -144,9 +81,9 @@ describe('a batch of messages, each with its handler', () => {
   })
 
   it('lets a message succeed that failed in the batch', async () => {
-    await publishAll(letters)
+    await publishAll(bus, letters)
     let failed = false
-    const consumer = consumerWith({ retry: { attempts: 2, delaysMs: [20] } }).handle(
+    const consumer = batchConsumer(bus, world, { retry: { attempts: 2, delaysMs: [20] } }).handle(
       NoteWritten,
       worksExcept({
         b: () => {
@@ -159,32 +96,31 @@ describe('a batch of messages, each with its handler', () => {
     )
     await consumer.start()
     await settledAll(consumer, 9)
-    expect(await transactions()).toEqual(['acdefgh', 'b'])
+    expect(await transactions(world)).toEqual(['acdefgh', 'b'])
     const attempts = await sql`select 1 from queue.attempt`.execute(world.db)
     expect(attempts.rows).toEqual([])
   })
 
   it('hears retryAfter and deadLetter of a member, also when all of them fail', async () => {
-    await publishAll(['a', 'b', 'c'])
-    const consumer = consumerWith({ retry: { attempts: 2, delaysMs: [20, 400] } }).handle(
-      NoteWritten,
-      async (message, context) => {
-        if (message.data.text === 'b') throw deadLetter('no-such-account')
-        if (context.attempt === 1) throw retryAfter(400)
-        await works(message, context)
-      },
-    )
+    await publishAll(bus, ['a', 'b', 'c'])
+    const consumer = batchConsumer(bus, world, {
+      retry: { attempts: 2, delaysMs: [20, 400] },
+    }).handle(NoteWritten, async (message, context) => {
+      if (message.data.text === 'b') throw deadLetter('no-such-account')
+      if (context.attempt === 1) throw retryAfter(400)
+      await works(message, context)
+    })
     await consumer.start()
-    expect(await parked(1)).toEqual({ b: 'no-such-account' })
+    expect(await parked(world, 1)).toEqual({ b: 'no-such-account' })
     await settledAll(consumer, 5)
     expect((await world.effects()).toSorted()).toEqual(['a', 'c'])
     expect(world.eventsOf('message.retried').map(({ delayMs }) => delayMs)).toEqual([400, 400])
   })
 
   it('QUEUE-05 QUEUE-07 blames a swallowed SQL error and a floating query on their message', async () => {
-    await publishAll(letters)
+    await publishAll(bus, letters)
     const late: Promise<unknown>[] = []
-    const consumer = consumerWith().handle(NoteWritten, async (message, context) => {
+    const consumer = batchConsumer(bus, world).handle(NoteWritten, async (message, context) => {
       const { text } = message.data
       await works(message, context)
       if (text === 'a' || text === 'h') {
@@ -195,10 +131,10 @@ describe('a batch of messages, each with its handler', () => {
       }
     })
     await consumer.start()
-    const reasons = await parked(3)
+    const reasons = await parked(world, 3)
     expect(Object.keys(reasons).toSorted()).toEqual(['a', 'd', 'h'])
     await settledAll(consumer, 8)
-    expect(await transactions()).toEqual(['bcefg'])
+    expect(await transactions(world)).toEqual(['bcefg'])
     expect((await world.effects()).includes('late')).toBe(false)
     const errors = world.eventsOf('message.parked').map(({ error }) => (error as Error).message)
     expect(errors.filter((text) => text.includes('rolled the transaction back'))).toHaveLength(2)
@@ -207,9 +143,9 @@ describe('a batch of messages, each with its handler', () => {
   })
 
   it('QUEUE-06 retries all of it in place after a serialization failure', async () => {
-    await publishAll(letters)
+    await publishAll(bus, letters)
     let rounds = 0
-    const consumer = consumerWith().handle(NoteWritten, async (message, context) => {
+    const consumer = batchConsumer(bus, world).handle(NoteWritten, async (message, context) => {
       await works(message, context)
       if (message.data.text !== 'e') return
       rounds += 1
@@ -218,28 +154,28 @@ describe('a batch of messages, each with its handler', () => {
     await consumer.start()
     await settledAll(consumer, 8)
     expect(rounds).toBe(3)
-    expect(await transactions()).toEqual(['abcdefgh'])
+    expect(await transactions(world)).toEqual(['abcdefgh'])
     expect(consumer.health().counts).toMatchObject({ delivered: 8, committed: 8 })
   })
 
   it('QUEUE-06 finds who spoils the COMMIT itself, when a constraint is checked only there', async () => {
     await sql`create table late (id text unique deferrable initially deferred)`.execute(world.db)
     await sql`insert into late values ('f')`.execute(world.db)
-    await publishAll(letters)
-    const consumer = consumerWith().handle(NoteWritten, async (message, context) => {
+    await publishAll(bus, letters)
+    const consumer = batchConsumer(bus, world).handle(NoteWritten, async (message, context) => {
       await works(message, context)
       await sql`insert into late values (${message.id})`.execute(context.trx)
     })
     await consumer.start()
-    expect(await parked(1)).toEqual({ f: 'attempts-exhausted' })
+    expect(await parked(world, 1)).toEqual({ f: 'attempts-exhausted' })
     await settledAll(consumer, 8)
-    expect(await transactions()).toEqual(['abcd', 'e', 'gh'])
+    expect(await transactions(world)).toEqual(['abcd', 'e', 'gh'])
   })
 
   it('QUEUE-02 QUEUE-25 QUEUE-26 QUEUE-37 settles what is no work for what it is', async () => {
-    await publishAll(['seen', 'reused'])
+    await publishAll(bus, ['seen', 'reused'])
     const earlier = world.bus()
-    const before = consumerWith({}, earlier).handle(NoteWritten, works)
+    const before = batchConsumer(earlier, world).handle(NoteWritten, works)
     await before.start()
     await settledAll(before, 2)
     await earlier.drain()
@@ -254,13 +190,14 @@ describe('a batch of messages, each with its handler', () => {
     await world.send(world.queue, '{}', { ...written, ...json, messageId: 'empty' })
     await world.send(world.queue, '{}', { ...json, messageId: 'unknown', type: 'notes.burnt' })
     await waitFor(async () => (await world.ready()) === 9)
-    const consumer = consumerWith().handle(NoteWritten, works)
+    const consumer = batchConsumer(bus, world, { batch: { size: 9, waitMs: 1_000 } })
+    consumer.handle(NoteWritten, works)
     await consumer.start()
     await settledAll(consumer, 9)
-    expect(await transactions()).toEqual(['seenreused', 'ab'])
+    expect(await transactions(world)).toEqual(['seenreused', 'ab'])
     const counts = { committed: 2, duplicate: 2, parked: 5, retried: 0, released: 0 }
     expect(consumer.health().counts).toMatchObject(counts)
-    expect(await parked(5)).toEqual({
+    expect(await parked(world, 5)).toEqual({
       reused: 'id-reuse',
       a: 'id-reuse',
       plain: 'undecodable',
