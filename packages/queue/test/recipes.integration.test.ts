@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { freePort, spawnChild, startRabbitmq, temporaryFolder, waitFor } from '@payflow/testkit'
 import type { Server } from '@payflow/testkit'
+import { countViews, PageViewed } from '../examples/count-in-batches.ts'
 import { AccountMoved, stuckAccounts, writeStatements } from '../examples/keep-order.ts'
 import { notifyMany, OrderShipped } from '../examples/notify-many.ts'
 import { payOrder, processOrders } from '../examples/process-orders.ts'
@@ -191,6 +192,34 @@ describe('keep-order', () => {
     await sql`insert into account values ('ada')`.execute(world.db)
     await until(statement('ada'), lines)
     await waitFor(() => stuckAccounts(bus, 0).length === 0)
+  })
+})
+
+describe('count-in-batches', () => {
+  it('counts each message once in few transactions, and parks the one that spoils them', async () => {
+    await sql`create table view_count (
+      page text primary key check (page like '/%'), views bigint not null
+    )`.execute(world.db)
+    const publisher = world.bus({
+      topology: { exchange: 'messages', bindings: [{ queue: 'views', types: ['pages.viewed'] }] },
+    })
+    const pages = [
+      ...Array.from({ length: 60 }, (_, n) => (n % 3 === 0 ? '/' : '/cart')),
+      'nowhere',
+    ]
+    await Promise.all(pages.map((page) => publisher.publish(PageViewed, { page })))
+    await countViews(bus)
+    await until('select page, views::int from view_count order by page', [
+      { page: '/', views: 20 },
+      { page: '/cart', views: 40 },
+    ])
+    const [{ commits }] = (await rows(
+      'select count(distinct committed_at)::int as commits from queue.inbox',
+    )) as [{ commits: number }]
+    expect(commits).toBeLessThan(20)
+    const parked = await world.take('views.parked')
+    expect(parked.content.toString()).toContain('nowhere')
+    expect(parked.properties.headers).toMatchObject({ 'payflow-attempts': 3 })
   })
 })
 
