@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import { BrokerConnection } from './broker/connection.ts'
+import { BrokerConnection, CONNECT_MS, DRAIN_MS } from './broker/connection.ts'
 import type { LiveConnection } from './broker/connection.ts'
 import { Publisher } from './broker/publisher.ts'
 import { closeChannel, declareTopology, defaultParkingQueue } from './broker/topology.ts'
@@ -47,7 +47,15 @@ import {
 import type { ResolvedConsumerOptions } from './resolve-options.ts'
 import { quoteSchema } from './schema-name.ts'
 import { untraced } from './telemetry.ts'
-import type { Bus, BusHealth, DrainResult, OutboxDepth, QueueDepth, Topology } from './types.ts'
+import type {
+  Bus,
+  BusHealth,
+  ConnectionHealth,
+  DrainResult,
+  OutboxDepth,
+  QueueDepth,
+  Topology,
+} from './types.ts'
 
 /**
  * A bus: RabbitMQ for transport, PostgreSQL for the truth.
@@ -90,6 +98,7 @@ class RabbitBus<DB> implements Bus<DB> {
       throw invalidOption('source', '1–200 characters')
     if (options.db.isTransaction) throw invalidOption('db', 'a Kysely, not a transaction')
     const heartbeatS = within('broker.heartbeatS', broker.heartbeatS ?? 10, 1, 60)
+    within('broker.connectTimeoutMs', broker.connectTimeoutMs ?? 5_000, 100, 60_000)
     this.#db = options.db
     this.#query = queryThrough(options.db)
     this.#schema = quoteSchema(options.schema)
@@ -122,6 +131,7 @@ class RabbitBus<DB> implements Bus<DB> {
     this.#publisher = new Publisher({
       connection: this.#publish,
       source,
+      reporter: this.#reporter,
       confirmTimeoutMs: within(
         'confirmTimeoutMs',
         options.confirmTimeoutMs ?? 10_000,
@@ -230,7 +240,7 @@ class RabbitBus<DB> implements Bus<DB> {
   }
 
   health(): BusHealth {
-    const publish = this.#publish.health()
+    const publish = this.#publishHealth()
     const consume = this.#consume.health()
     const consumers = this.#consumers.map((consumer) => consumer.health())
     const live = this.#draining === undefined
@@ -250,10 +260,24 @@ class RabbitBus<DB> implements Bus<DB> {
     }
   }
 
+  async rotate(options: { readonly drainMs?: number | undefined } = {}): Promise<void> {
+    const drainMs = within('drainMs', options.drainMs ?? DRAIN_MS, 0, 600_000)
+    await Promise.all(
+      [this.#publish, this.#consume].map((connection) => connection.rotate(drainMs, CONNECT_MS)),
+    )
+  }
+
   drain(options: { readonly deadlineMs?: number | undefined } = {}): Promise<DrainResult> {
     const deadlineMs = within('deadlineMs', options.deadlineMs ?? 20_000, 0, 600_000)
     this.#draining ??= this.#drain(deadlineMs)
     return this.#draining
+  }
+
+  #publishHealth(): ConnectionHealth {
+    const health = this.#publish.health()
+    return health.state === 'up' && this.#publisher.stalled
+      ? { ...health, state: 'stalled' }
+      : health
   }
 
   async #drain(deadlineMs: number): Promise<DrainResult> {

@@ -14,6 +14,10 @@ export type BusEvent =
       readonly type: 'connection.up'
       readonly purpose: ConnectionPurpose
       readonly generation: number
+      /** `host:port` */
+      readonly node: string
+      /** Version of the broker. */
+      readonly server: string
     }
   | {
       readonly type: 'connection.down'
@@ -21,6 +25,13 @@ export type BusEvent =
       readonly error: unknown
       readonly retryInMs: number
     }
+  | {
+      readonly type: 'connection.rotation-failed'
+      readonly purpose: ConnectionPurpose
+      readonly error: unknown
+      readonly retryInMs: number
+    }
+  | { readonly type: 'connection.stalled'; readonly node: string; readonly unconfirmedMs: number }
   | { readonly type: 'connection.blocked'; readonly reason: string }
   | { readonly type: 'connection.unblocked' }
   | { readonly type: 'topology.failed'; readonly error: unknown }

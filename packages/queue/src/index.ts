@@ -36,6 +36,7 @@ export { createQueueMigrations, migrateQueue } from './migrations/index.ts'
 export type { MigrationOptions } from './migrations/index.ts'
 export type {
   BatchOptions,
+  BrokerCredentials,
   BrokerOptions,
   BusOptions,
   Connect,

@@ -1,15 +1,53 @@
 import type { ChannelModel } from 'amqplib'
 import type { Kysely } from 'kysely'
+import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import type { BusEvent } from './events.ts'
 import type { MessageDefinition } from './message.ts'
 import type { BusTelemetry } from './telemetry.ts'
+
+/** A login at the broker. */
+export interface BrokerCredentials {
+  readonly username: string
+  /** The password, or the token of an OAuth 2 broker (its username is then ignored). */
+  readonly password: string
+  /**
+   * How long they will be good, in ms from now. When four fifths of it have passed the bus asks for new
+   * ones and does what `bus.rotate()` does.
+   *
+   * @defaultValue until the connection is lost or `bus.rotate()` is called
+   */
+  readonly validForMs?: number | undefined
+}
 
 /** Where RabbitMQ is. */
 export interface BrokerOptions {
   /** `amqp://user:password@host:port/vhost`, or `amqps://`. */
   readonly url?: string | undefined
-  /** Several nodes of one cluster, tried in turn. Give either this or `url`. */
+  /**
+   * Several nodes of one cluster; used instead of `url`. After a loss, a failure to connect, and when
+   * a node confirms nothing any more, the next one is tried.
+   */
   readonly urls?: readonly string[] | undefined
+  /**
+   * Which of `urls` is tried first: any of them, so that processes spread over the nodes, or the first.
+   *
+   * @defaultValue 'random'
+   */
+  readonly order?: 'random' | 'given' | undefined
+  /**
+   * Asked whenever a connection is made, in place of a login in the URL. What it throws counts as a
+   * failure to connect and is tried again.
+   */
+  readonly credentials?: (() => BrokerCredentials | Promise<BrokerCredentials>) | undefined
+  /** Options of `node:tls` for `amqps://`: `ca`, `cert`, `key`, `servername` and so on. */
+  readonly tls?: TlsOptions | undefined
+  /**
+   * How long one try to connect may take, credentials and login included, in ms, 100–60000. A node that
+   * accepts and then says nothing costs this much before the next one is tried.
+   *
+   * @defaultValue 5000
+   */
+  readonly connectTimeoutMs?: number | undefined
   /**
    * Heartbeat in seconds, 1–60. A dead peer is noticed after two to three of them.
    *

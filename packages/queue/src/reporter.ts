@@ -11,6 +11,8 @@ export interface Reporter {
 const LEVELS: Partial<Record<BusEvent['type'], 'info' | 'warn' | 'error'>> = {
   'connection.up': 'info',
   'connection.down': 'warn',
+  'connection.rotation-failed': 'error',
+  'connection.stalled': 'error',
   'connection.blocked': 'error',
   'connection.unblocked': 'info',
   'topology.failed': 'error',

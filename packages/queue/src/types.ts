@@ -98,8 +98,15 @@ export interface Consumer<DB> {
 
 /** State of one connection. */
 export interface ConnectionHealth {
-  /** `idle` until something needs it. */
-  readonly state: 'idle' | 'connecting' | 'up' | 'blocked' | 'closed'
+  /**
+   * `idle` until something needs it; `blocked` while the broker takes no messages; `stalled` while it
+   * takes them but confirms none in time, as a node does whose cluster has lost the majority.
+   */
+  readonly state: 'idle' | 'connecting' | 'up' | 'blocked' | 'stalled' | 'closed'
+  /** `host:port` it is connected to. */
+  readonly node: string | undefined
+  /** Product and version of the broker it is connected to, e.g. `RabbitMQ 3.10.8`. */
+  readonly server: string | undefined
   /** Counts connections made; a number that grows without end is a flapping network. */
   readonly generation: number
   readonly lastError: string | undefined
@@ -199,6 +206,17 @@ export interface Bus<DB = any> {
     data: MessageInput<M>,
     options?: PublishOptions,
   ): Promise<Published>
+  /**
+   * Replaces both connections, asking `broker.credentials` anew. The new ones are up and in use before
+   * the old ones are let go, and those are closed when what was in hand on them is settled: nothing is
+   * lost, delivered twice or interrupted. Resolves when the old ones are closed.
+   *
+   * @param options - `drainMs`: how long handlers at work may keep an old connection open, 0–600000,
+   * default 60000; their messages are then delivered again
+   * @throws {@link BrokerUnavailableError} or the broker's refusal, when no new connection could be
+   * made; the old ones then stay in use.
+   */
+  rotate(options?: { readonly drainMs?: number | undefined }): Promise<void>
   /** Wakes every relay made by this bus; the same as `relay.wake()`. Never throws. */
   wake(): void
   /** @throws {@link BrokerUnavailableError} when the broker or the queue is not there. */

@@ -12,12 +12,16 @@ import {
   UnroutableError,
 } from '../errors.ts'
 import { errorText } from '../reporter.ts'
+import type { Reporter } from '../reporter.ts'
 import type { BrokerConnection, LiveConnection } from './connection.ts'
 import { closeChannel, openConfirmChannel } from './topology.ts'
 
 /** A published message waiting for its confirm. */
 interface Pending {
   readonly outgoing: Outgoing
+  readonly channel: ConfirmChannel
+  /** How many confirms had come when it was handed over. */
+  readonly confirmsBefore: number
   /** Set when the broker sent the message back; its confirm follows. */
   returned: string | undefined
   readonly settle: (error?: QueueError) => void
@@ -27,6 +31,7 @@ interface PublisherOptions {
   readonly connection: BrokerConnection
   readonly source: string
   readonly confirmTimeoutMs: number
+  readonly reporter: Reporter
   /** Declares what this bus needs, on every new connection, before anything is published on it. */
   readonly prepare: (live: LiveConnection) => Promise<void>
 }
@@ -34,6 +39,9 @@ interface PublisherOptions {
 const REOPEN = { baseMs: 50, maxMs: 5_000 }
 /** Enough to keep the broker's confirm batches full; beyond it callers wait their turn. */
 const MAX_IN_FLIGHT = 5_000
+/** In confirm timeouts without a try. */
+const STALE_AFTER = 3
+const LOOK_EVERY_MS = 20
 
 /**
  * Publishes with `mandatory` and confirms. A promise that resolves means: in a queue, on disk.
@@ -48,6 +56,8 @@ export class Publisher {
   readonly #waiting = new Set<() => void>()
   readonly #stop = new AbortController()
   #channel: ConfirmChannel | undefined
+  #confirms = 0
+  #stalledAt: number | undefined
 
   constructor(options: PublisherOptions) {
     this.#options = options
@@ -58,6 +68,18 @@ export class Publisher {
   /** A channel is open and the broker takes messages. */
   get ready(): boolean {
     return this.#channel !== undefined && this.#options.connection.blocked === undefined
+  }
+
+  /**
+   * The broker takes messages and confirms none. Over with the next confirm, or when nothing was tried
+   * for so long that the answer is out of date: who takes this process out of service while it stalls
+   * might never publish the message that would end it.
+   */
+  get stalled(): boolean {
+    if (this.#stalledAt === undefined) return false
+    if (this.#pending.size > 0) return true
+    const sinceMs = performance.now() - this.#stalledAt
+    return sinceMs < STALE_AFTER * this.#options.confirmTimeoutMs
   }
 
   /** Waits until {@link ready}, or until the signal aborts. */
@@ -109,9 +131,12 @@ export class Publisher {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         pending.settle(new ConfirmTimeoutError(outgoing.messageId, this.#options.confirmTimeoutMs))
+        if (this.#confirms === pending.confirmsBefore) this.#stall(timeoutMs)
       }, timeoutMs)
       const pending: Pending = {
         outgoing,
+        channel,
+        confirmsBefore: this.#confirms,
         returned: undefined,
         settle: (error) => {
           if (!this.#forget(pending)) return
@@ -137,6 +162,10 @@ export class Publisher {
 
   #confirmed(pending: Pending, channel: ConfirmChannel, error: Error | null): void {
     const { outgoing, returned } = pending
+    if (error === null || error.message === 'message nacked') {
+      this.#confirms += 1
+      this.#stalledAt = undefined
+    }
     if (error === null && returned === undefined) return pending.settle()
     if (error === null) {
       return pending.settle(
@@ -156,6 +185,20 @@ export class Publisher {
     pending.settle(new ConfirmLostError(outgoing.messageId, cause ?? error))
   }
 
+  /**
+   * Not one confirm in all the time a message was allowed: the node may be in the minority of its
+   * cluster, or connected to us and to nobody else. Where there is another node, that is tried.
+   */
+  #stall(unconfirmedMs: number): void {
+    const { connection, reporter } = this.#options
+    const { live } = connection
+    const begins = this.#stalledAt === undefined
+    this.#stalledAt = performance.now()
+    if (live === undefined) return
+    if (begins) reporter.emit({ type: 'connection.stalled', node: live.node, unconfirmedMs })
+    connection.distrust(live, new Error(`${live.node} confirmed nothing in ${unconfirmedMs} ms`))
+  }
+
   /** Holds one confirm channel open for as long as this connection lives. */
   async #keepOpen(live: LiveConnection): Promise<void> {
     const { connection, prepare } = this.#options
@@ -166,7 +209,9 @@ export class Publisher {
         await prepare(live)
         const channel = await openConfirmChannel(live.model)
         if (this.#stop.signal.aborted) return await closeChannel(channel)
+        const before = this.#channel
         const closed = this.#adopt(channel)
+        if (before !== undefined) void this.#letGo(before)
         await closed
       } catch {
         // The connection is gone or going; its loop reports why and brings the next one.
@@ -174,6 +219,13 @@ export class Publisher {
       failures = performance.now() - openedAt > REOPEN.maxMs ? 0 : failures + 1
       await pause(backoffMs(failures - 1, REOPEN), this.#stop.signal)
     }
+  }
+
+  /** The channel of a replaced connection: closed when each message on it has its answer. */
+  async #letGo(channel: ConfirmChannel): Promise<void> {
+    const waits = (): boolean => [...this.#pending].some((pending) => pending.channel === channel)
+    while (waits() && !this.#stop.signal.aborted) await pause(LOOK_EVERY_MS, this.#stop.signal)
+    await closeChannel(channel)
   }
 
   #adopt(channel: ConfirmChannel): Promise<void> {

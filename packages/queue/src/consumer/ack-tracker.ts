@@ -18,6 +18,11 @@ export class AckTracker {
   #last = 0
   #consecutive = true
 
+  /** Nothing is in hand. */
+  get empty(): boolean {
+    return this.#unsettled.size === 0
+  }
+
   /** A delivery arrived. */
   received(tag: number): void {
     if (tag !== this.#last + 1) this.#consecutive = false

@@ -144,13 +144,17 @@ export class RunningConsumer<DB> {
     const { signal } = this.#stop
     let failures = 0
     while (!signal.aborted) {
-      if (this.#pausing === undefined) this.#state = 'connecting'
+      const moving = this.#subscription !== undefined
+      if (this.#pausing === undefined && !moving) this.#state = 'connecting'
       const live = await connection.waitUp(signal)
       if (live === undefined || signal.aborted) return
       const startedAt = performance.now()
       try {
         const subscription = await this.#subscribe(live)
-        const { reason, error } = await subscription.ended
+        const end = await Promise.race([subscription.ended, aborted(live.retired)])
+        // Another connection is up: the loop moves the subscription over while this one still works.
+        if (end === undefined) continue
+        const { reason, error } = end
         this.#loseSubscription(subscription)
         if (signal.aborted) return
         if (reason !== 'given-back') {
@@ -160,6 +164,8 @@ export class RunningConsumer<DB> {
         }
       } catch (error) {
         if (signal.aborted) return
+        const former = this.#subscription
+        if (former?.generation.alive === false) this.#loseSubscription(former)
         this.#lastError = errorText(error)
         reporter.emit({ type: 'consumer.interrupted', consumer: name, reason: 'channel', error })
       }
@@ -177,11 +183,37 @@ export class RunningConsumer<DB> {
       ordered: this.#lanes !== undefined,
       onDelivery: (delivery) => this.#received(delivery),
     })
+    const former = this.#subscription
+    if (former !== undefined) await this.#replace(former)
     this.#subscription = subscription
     // A drain that began meanwhile found no channel to close.
     if (this.#stop.signal.aborted) await subscription.close()
     else if (this.#pausing === undefined) await this.#consume(subscription)
     return subscription
+  }
+
+  /**
+   * Ends a subscription in whose place another is about to consume. Not side by side: the broker would
+   * deal out the messages of a key in turns to two channels, whose order nobody knows. What this one
+   * delivered is worked on meanwhile, and settled on its own channel. Ordered by key that would not
+   * do, as in a drain: what is at work is finished first, and the rest given back.
+   */
+  async #replace(former: Subscription): Promise<void> {
+    if (this.#lanes !== undefined) {
+      this.#scheduler.stop()
+      const gone = former.ended.then(() => {})
+      await Promise.race([this.#scheduler.whenIdle(this.#stop.signal), gone])
+      if (this.#stop.signal.aborted) return
+      this.#scheduler.releaseBuffered()
+      await former.close('given-back')
+      this.#loseSubscription(former)
+      this.#scheduler.start()
+      return
+    }
+    await former.cancel(this.#stop.signal)
+    void former.finish(this.#stop.signal).then((finished) => {
+      if (!finished && !this.#stop.signal.aborted) this.#loseSubscription(former)
+    })
   }
 
   async #consume(subscription: Subscription): Promise<void> {
@@ -252,9 +284,11 @@ export class RunningConsumer<DB> {
   }
 
   #loseSubscription(subscription: Subscription): void {
-    if (this.#state === 'running') this.#state = 'connecting'
     void closeChannel(subscription.generation.channel)
-    if (this.#subscription === subscription) this.#subscription = undefined
+    if (this.#subscription === subscription) {
+      this.#subscription = undefined
+      if (this.#state === 'running') this.#state = 'connecting'
+    }
     const lost = new QueueError('The channel that delivered this message is gone', {
       code: 'QUEUE_DELIVERY_LOST',
       retryable: true,

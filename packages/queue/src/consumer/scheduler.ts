@@ -47,9 +47,14 @@ export class Scheduler {
     this.#pump()
   }
 
-  /** Begins nothing any more. */
+  /** Begins nothing any more, until {@link start}. */
   stop(): void {
     this.#stopped = true
+  }
+
+  start(): void {
+    this.#stopped = false
+    this.#pump()
   }
 
   /** Gives back what is not at work. */

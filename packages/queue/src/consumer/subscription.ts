@@ -1,5 +1,5 @@
 import type { Channel, ConsumeMessage } from 'amqplib'
-import { aborted } from '../backoff.ts'
+import { aborted, pause } from '../backoff.ts'
 import type { LiveConnection } from '../broker/connection.ts'
 import { closeChannel, openChannel } from '../broker/topology.ts'
 import { ChannelGeneration, Delivery } from './delivery.ts'
@@ -18,6 +18,8 @@ interface SubscriptionOptions {
   readonly ordered: boolean
   readonly onDelivery: (delivery: Delivery) => void
 }
+
+const LOOK_EVERY_MS = 20
 
 /** One channel that takes deliveries from one queue, until it is lost or closed. */
 export class Subscription {
@@ -72,6 +74,20 @@ export class Subscription {
       () => {},
     )
     await Promise.race([cancelled, this.ended, aborted(signal)])
+  }
+
+  /**
+   * Closes after everything it delivered has been settled; call it once cancelled. `false` when it was
+   * lost before, or the signal aborted.
+   */
+  async finish(signal: AbortSignal): Promise<boolean> {
+    const { unsettled } = this.generation
+    while (this.generation.alive && !signal.aborted && !unsettled.empty) {
+      await pause(LOOK_EVERY_MS, signal)
+    }
+    if (!this.generation.alive || signal.aborted) return false
+    await this.close()
+    return true
   }
 
   /** Closing is answered after everything written before it, so the last acks have arrived. */
