@@ -8,6 +8,7 @@ import { countViews, PageViewed } from '../examples/count-in-batches.ts'
 import { AccountMoved, stuckAccounts, writeStatements } from '../examples/keep-order.ts'
 import { notifyMany, OrderShipped } from '../examples/notify-many.ts'
 import { payOrder, processOrders } from '../examples/process-orders.ts'
+import { putRight } from '../examples/put-right.ts'
 import { MailWanted, sendMail } from '../examples/send-mail.ts'
 import { startShopBus } from '../examples/shop-bus.ts'
 import type { Bus } from '../src/index.ts'
@@ -73,11 +74,11 @@ describe('process-orders', () => {
     ])
     expect(await rows('select free from stock')).toEqual([{ free: 5 }])
 
-    const parked = await world.take('stock.parked')
-    expect(parked.properties.messageId).toBe(ids[1])
-    expect(parked.properties.headers).toMatchObject({ 'payflow-reason': 'unknown-sku' })
+    await waitFor(async () => (await world.ready('stock.parked')) === 1)
+    const { messages } = await bus.parked('stock').list()
+    expect(messages).toMatchObject([{ id: ids[1], reason: 'unknown-sku', consumer: 'stock' }])
     await sql`insert into stock values ('moon', 1)`.execute(world.db)
-    await world.send('stock', parked.content, parked.properties)
+    expect(await putRight(bus)).toMatchObject({ outcome: 'done', moved: 1, refused: 0 })
     await until(`select state from orders where id = 'o-2'`, [{ state: 'shipped' }])
     await expect(payOrder(bus, world.db, 'o-2')).rejects.toThrow('paid already')
   })
