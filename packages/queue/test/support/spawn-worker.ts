@@ -6,10 +6,7 @@ import type { World } from './world.ts'
 /** Starts a worker process in this world; resolves when its code runs. */
 export async function spawnWorker(
   world: World,
-  settings: Pick<
-    ChildSettings,
-    'consume' | 'relay' | 'concurrency' | 'order' | 'heartbeatS' | 'blockMs'
-  >,
+  settings: Omit<ChildSettings, 'databaseUrl' | 'rabbitmqUrl' | 'exchange' | 'queue'>,
 ): Promise<Child> {
   const all: ChildSettings = {
     databaseUrl: world.database.url,

@@ -11,7 +11,7 @@ export interface ChildSettings {
   readonly rabbitmqUrl: string
   readonly exchange: string
   readonly queue: string
-  readonly consume?: 'one-step' | 'two-step'
+  readonly consume?: 'one-step' | 'two-step' | 'set-based'
   readonly relay?: { leaseMs?: number; pollMs?: number; batchSize?: number }
   readonly concurrency?: number
   /** @defaultValue 2 */
@@ -19,6 +19,9 @@ export interface ChildSettings {
   /** How long its handlers keep the event loop. */
   readonly blockMs?: number
   readonly order?: 'key'
+  readonly batch?: { size: number; waitMs: number }
+  /** The note at which the process kills itself. */
+  readonly dieAt?: string
 }
 
 const settings = JSON.parse(process.env['SETTINGS'] ?? '{}') as ChildSettings
@@ -50,14 +53,24 @@ if (settings.consume !== undefined) {
     messages: [NoteWritten],
     concurrency: settings.concurrency ?? 4,
     order: settings.order,
+    batch: settings.batch,
     retry: { attempts: 5, delaysMs: [50] },
   })
   if (settings.consume === 'one-step') {
     consumer.handle(NoteWritten, async (message, { trx, outbox }) => {
       await effect(trx, message.id, message.data.text)
+      if (message.data.text === settings.dieAt) process.kill(process.pid, 'SIGKILL')
       if (settings.blockMs !== undefined) blockFor(settings.blockMs)
       await probe('handler.worked', message.id)
       if (settings.relay !== undefined) await outbox.publish(NoteFiled, message.data)
+    })
+  } else if (settings.consume === 'set-based') {
+    consumer.handleBatch(NoteWritten, async (messages, { trx }) => {
+      for (const { id, data } of messages) {
+        await effect(trx, id, data.text)
+        if (data.text === settings.dieAt) process.kill(process.pid, 'SIGKILL')
+      }
+      await probe('handler.worked')
     })
   } else {
     consumer.handle(NoteWritten, {
