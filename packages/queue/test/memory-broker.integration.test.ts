@@ -70,7 +70,7 @@ describe('a bus on a broker in memory', () => {
       expect(tries).toBe(attempt)
       expect(broker.expire('notes.wait.60000')).toBe(1)
     }
-    await world.waitForEffects(1)
+    expect(await world.waitForEffects(1)).toEqual(['at last'])
     await settled()
   })
 
@@ -136,6 +136,6 @@ describe('a bus on a broker in memory', () => {
     broker.cancelConsumers('notes')
     await waitFor(() => world.eventsOf('consumer.running').length === 3)
     await bus.publish(NoteWritten, note)
-    await world.waitForEffects(1)
+    expect(await world.waitForEffects(1)).toEqual(['green'])
   })
 })

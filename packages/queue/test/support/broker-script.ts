@@ -162,7 +162,7 @@ function about({ fields, properties, content }: Message): unknown[] {
   const { deliveryTag, redelivered, exchange, routingKey, ...rest } = fields
   const { messageCount } = rest as { messageCount?: number }
   const { headers, ...others } = properties
-  const deaths = (headers?.['x-death'] ?? []).map(({ time: _, ...death }) => death)
+  const deaths = (headers?.['x-death'] ?? []).map((death) => ({ ...death, time: 'then' }))
   const sorted = Object.fromEntries(
     Object.entries({ ...headers, ...(deaths.length > 0 ? { 'x-death': deaths } : {}) }).toSorted(
       ([a], [b]) => (a < b ? -1 : 1),

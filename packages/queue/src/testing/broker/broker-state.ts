@@ -153,7 +153,7 @@ function inequivalent(
   current: unknown,
 ): ChannelClosure {
   const both = received !== undefined && current !== undefined
-  const say = both ? (value: unknown): string => `'${String(value)}'` : typed
+  const say = both ? (value: unknown): string => `'${plain(value)}'` : typed
   const words = `received ${say(received)} but current is ${say(current)}`
   return new ChannelClosure(406, `inequivalent arg '${arg}' for ${what}: ${words}`)
 }
@@ -161,7 +161,12 @@ function inequivalent(
 /** As amqplib writes it: a number takes as many bytes as it needs. */
 function typed(value: unknown): string {
   if (value === undefined) return 'none'
-  return `the value '${String(value)}' of type '${typeOf(value)}'`
+  return `the value '${plain(value)}' of type '${typeOf(value)}'`
+}
+
+/** Arguments are texts, numbers and booleans. */
+function plain(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 function typeOf(value: unknown): string {
