@@ -29,6 +29,7 @@ function members(file: string, name: string): string[] {
 describe('README.md', () => {
   test.each([
     ['createBus', 'src/options.ts', 'BusOptions'],
+    ['broker', 'src/options.ts', 'BrokerOptions'],
     ['bus.consumer', 'src/options.ts', 'ConsumerOptions'],
     ['bus.relay', 'src/outbox/types.ts', 'RelayOptions'],
   ])('names each option of %s', (heading, file, name) => {

@@ -1,5 +1,7 @@
 // The recipes of docs/recipes.md, run as they stand, on a broker of their own and a real SMTP server.
 import { readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { freePort, spawnChild, startRabbitmq, temporaryFolder, waitFor } from '@payflow/testkit'
@@ -8,6 +10,7 @@ import { countViews, PageViewed } from '../examples/count-in-batches.ts'
 import { AccountMoved, stuckAccounts, writeStatements } from '../examples/keep-order.ts'
 import { notifyMany, OrderShipped } from '../examples/notify-many.ts'
 import { payOrder, processOrders } from '../examples/process-orders.ts'
+import { busOfCluster } from '../examples/rotate-credentials.ts'
 import { putRight } from '../examples/put-right.ts'
 import { MailWanted, sendMail } from '../examples/send-mail.ts'
 import { startShopBus } from '../examples/shop-bus.ts'
@@ -233,6 +236,28 @@ describe('test-your-own', () => {
     expect(await child.exited).toMatchObject({ code: 0 })
     expect(child.stdout()).toMatch(/^(ℹ|#) fail 0$/m)
     expect(child.stdout()).toMatch(/^(ℹ|#) pass 5$/m)
+  })
+})
+
+describe('rotate-credentials', () => {
+  it('changes over to another password while it works', async () => {
+    const ctl = (...args: string[]) => rabbitmqctl(broker, { home, epmdPort }, args)
+    if ((await ctl('add_user', 'shipping', 'old')) === undefined) return // no tools here
+    await ctl('set_permissions', 'shipping', '.*', '.*', '.*')
+    const passwordFile = join(home, 'password')
+    await writeFile(passwordFile, 'old\n')
+    const { host } = new URL(broker.url)
+    const own = busOfCluster(world.db, [`amqp://${host}`], passwordFile)
+    await own.topology.apply()
+    const before = own.health().publish.generation
+    await ctl('change_password', 'shipping', 'new')
+    await writeFile(passwordFile, 'new\n')
+    process.emit('SIGHUP')
+    await waitFor(() => own.health().publish.generation > before)
+    await expect(own.topology.apply()).resolves.toBeUndefined()
+    await own.drain()
+    process.removeAllListeners('SIGHUP')
+    await ctl('delete_user', 'shipping')
   })
 })
 
