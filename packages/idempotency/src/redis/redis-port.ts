@@ -35,6 +35,8 @@ export interface RedisPort {
     readonly port?: number | undefined
     readonly enableAutoPipelining?: boolean | undefined
   }
+  /** The connection; commands of one turn of the event loop are written to it in one piece. */
+  readonly stream?: { cork(): void; uncork(): void } | null | undefined
   /** Called with true on a connection whose server has become a replica: connect anew. */
   disconnect?(reconnect?: boolean): void
 }

@@ -44,6 +44,7 @@ import type { ScriptForms } from './scripts/script.ts'
 import { standings } from './scripts/standing.ts'
 import { summarizeScript } from './scripts/summarize.ts'
 import { ServerLink } from './server-link.ts'
+import type { CallHandling } from './server-link.ts'
 
 /** The store of {@link redisStore}. */
 export interface RedisIdempotencyStore extends IdempotencyStore {
@@ -113,12 +114,26 @@ class RedisStore implements RedisIdempotencyStore {
     return this.#eviction.ask()
   }
 
-  async claim(request: ClaimRequest): Promise<ClaimResult> {
-    this.#link.admit(this.#prefix + request.id)
-    const approval = this.#eviction.approval()
+  claim(request: ClaimRequest): Promise<ClaimResult> {
+    let approval: Promise<void> | undefined
+    try {
+      this.#link.admit(this.#prefix + request.id)
+      approval = this.#eviction.approval()
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    const claim = this.#claim(request)
+    return approval === undefined ? claim : this.#approved(claim, approval, request)
+  }
+
+  async #approved(
+    claim: Promise<ClaimResult>,
+    approval: Promise<void>,
+    request: ClaimRequest,
+  ): Promise<ClaimResult> {
     // It settles beside the claim, and may do so first.
-    approval?.catch(() => undefined)
-    const result = await this.#claim(request)
+    approval.catch(() => undefined)
+    const result = await claim
     try {
       await approval
     } catch (error) {
@@ -128,30 +143,30 @@ class RedisStore implements RedisIdempotencyStore {
     return result
   }
 
-  async #claim(request: ClaimRequest): Promise<ClaimResult> {
+  #claim(request: ClaimRequest): Promise<ClaimResult> {
     const { token, fingerprint, leaseMs, graceMs, state, onIndeterminate, minted } = request
-    try {
-      const reply = await this.#durable.run(claimScript, this.#prefix + request.id, [
-        bytes(token),
-        bytes(fingerprint),
-        leaseMs,
-        graceMs,
-        stateBytes[state],
-        onIndeterminate,
-        minted === undefined ? '' : minted.atMs + minted.knownForMs,
-      ])
-      return readClaimReply(reply)
-    } catch (error) {
-      if (!isServerReply(causeOf(error))) this.#withdraw(request)
-      throw error
-    }
+    const args = [
+      bytes(token),
+      bytes(fingerprint),
+      leaseMs,
+      graceMs,
+      stateBytes[state],
+      onIndeterminate,
+      minted === undefined ? '' : minted.atMs + minted.knownForMs,
+    ]
+    return this.#durable.run(claimScript, this.#prefix + request.id, args, {
+      read: readClaimReply,
+      onFailure: (error) => {
+        if (!isServerReply(causeOf(error))) this.#withdraw(request)
+      },
+    })
   }
 
-  async renew(handle: ClaimHandle, { leaseMs, graceMs }: LeaseTimes): Promise<StepResult> {
+  renew(handle: ClaimHandle, { leaseMs, graceMs }: LeaseTimes): Promise<StepResult> {
     return this.#step(renewScript, handle.id, [bytes(handle.token), leaseMs, graceMs])
   }
 
-  async mark(
+  mark(
     handle: ClaimHandle,
     state: ClaimState | 'indeterminate',
     { leaseMs, graceMs }: LeaseTimes,
@@ -161,13 +176,13 @@ class RedisStore implements RedisIdempotencyStore {
     return this.#step(markScript, handle.id, args, link)
   }
 
-  async checkpoint(handle: ClaimHandle, checkpoint: Checkpoint): Promise<StepResult> {
+  checkpoint(handle: ClaimHandle, checkpoint: Checkpoint): Promise<StepResult> {
     const { leaseMs, graceMs, payload } = checkpoint
     const args = [bytes(handle.token), leaseMs, graceMs, bytes(payload)]
     return this.#step(checkpointScript, handle.id, args, this.#durable)
   }
 
-  async complete(handle: ClaimHandle, completion: Completion): Promise<StepResult> {
+  complete(handle: ClaimHandle, completion: Completion): Promise<StepResult> {
     return this.#step(completeScript, handle.id, [
       bytes(handle.token),
       bytes(handle.fingerprint),
@@ -179,7 +194,7 @@ class RedisStore implements RedisIdempotencyStore {
     ])
   }
 
-  async release(handle: Pick<ClaimHandle, 'id' | 'token'>): Promise<StepResult> {
+  release(handle: Pick<ClaimHandle, 'id' | 'token'>): Promise<StepResult> {
     return this.#step(releaseScript, handle.id, [bytes(handle.token)])
   }
 
@@ -253,24 +268,28 @@ class RedisStore implements RedisIdempotencyStore {
     })
   }
 
-  async #step(
+  #step(
     script: ScriptForms,
     id: string,
     args: RedisArgument[],
     link: ServerLink = this.#link,
   ): Promise<StepResult> {
-    return (await link.run(script, this.#prefix + id, args)) === 1 ? 'ok' : 'stale'
+    return link.run(script, this.#prefix + id, args, stepReply)
   }
 
   #run(script: ScriptForms, id: string, args: RedisArgument[]): Promise<unknown> {
-    return this.#link.run(script, this.#prefix + id, args)
+    return this.#link.run(script, this.#prefix + id, args, anyReply)
   }
 }
+
+const stepReply: CallHandling<StepResult> = { read: (reply) => (reply === 1 ? 'ok' : 'stale') }
+const anyReply: CallHandling<unknown> = { read: (reply) => reply }
 
 function causeOf(error: unknown): unknown {
   return error instanceof Error ? error.cause : undefined
 }
 
 function bytes(value: Uint8Array): Buffer {
+  if (Buffer.isBuffer(value)) return value
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
 }

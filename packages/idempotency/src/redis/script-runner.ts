@@ -10,23 +10,17 @@ export class ScriptRunner {
     this.#client = client
   }
 
-  /**
-   * One round trip; two after a restart, a failover or SCRIPT FLUSH. The second is made only if the
-   * caller still wants it: a claim that was given up is taken back behind the first one, and must
-   * not run after that.
-   */
-  async run(
-    forms: ScriptForms,
-    key: string,
-    args: readonly RedisArgument[],
-    isWanted: () => boolean = () => true,
-  ): Promise<unknown> {
-    const script = this.#understandsFlags ? forms.flagged : forms.plain
-    try {
-      return await this.#evalSha(script, key, args)
-    } catch (error) {
-      if (!isReply(error, 'NOSCRIPT') || !isWanted()) throw error
-    }
+  /** Fails for a script that the server does not know; then {@link ScriptRunner.teach} it. */
+  run(forms: ScriptForms, key: string, args: readonly RedisArgument[]): Promise<unknown> {
+    const { sha } = this.#formOf(forms)
+    return this.#client.evalshaBuffer === undefined
+      ? this.#client.callBuffer('EVALSHA', sha, 1, key, ...args)
+      : this.#client.evalshaBuffer(sha, 1, key, ...args)
+  }
+
+  /** Runs a script by its text, which the server then knows. */
+  async teach(forms: ScriptForms, key: string, args: readonly RedisArgument[]): Promise<unknown> {
+    const script = this.#formOf(forms)
     try {
       return await this.#eval(script, key, args)
     } catch (error) {
@@ -37,10 +31,8 @@ export class ScriptRunner {
     }
   }
 
-  #evalSha(script: Script, key: string, args: readonly RedisArgument[]): Promise<unknown> {
-    return this.#client.evalshaBuffer === undefined
-      ? this.#client.callBuffer('EVALSHA', script.sha, 1, key, ...args)
-      : this.#client.evalshaBuffer(script.sha, 1, key, ...args)
+  #formOf(forms: ScriptForms): Script {
+    return this.#understandsFlags ? forms.flagged : forms.plain
   }
 
   #eval(script: Script, key: string, args: readonly RedisArgument[]): Promise<unknown> {
@@ -53,6 +45,11 @@ export class ScriptRunner {
 /** True for an error that the server sent: the command has not run, and will not. */
 export function isServerReply(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError'
+}
+
+/** True for the answer of a server that does not know a script by its hash. */
+export function isUnknownScript(error: unknown): boolean {
+  return isReply(error, 'NOSCRIPT')
 }
 
 function isReply(error: unknown, start: string): boolean {
