@@ -1,7 +1,7 @@
 /** What a handler can ask and tell about the execution it is in. */
 export interface IdempotencyContext {
   /**
-   * Record id: SHA-256 over scope, operation and key, as 43 characters. Safe in a log, and a good
+   * Record id: SHA-256 over scope, operation and key, as 32 characters. Safe in a log, and a good
    * primary key for what the next system keeps about this action.
    */
   readonly id: string

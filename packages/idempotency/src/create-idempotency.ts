@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { degradedClaim } from './degraded-claim.ts'
 import { IdempotencyError } from './errors.ts'
 import type { IdempotencyEvent } from './events.ts'
@@ -20,6 +19,7 @@ import { OwnedClaim } from './owned-claim.ts'
 import { recordId } from './record-id.ts'
 import type { Scope } from './record-id.ts'
 import { decodeSteps } from './steps.ts'
+import type { StepResults } from './steps.ts'
 import type {
   ClaimRequest,
   ClaimResult,
@@ -30,6 +30,7 @@ import type {
 } from './store.ts'
 import { createSubject } from './subject.ts'
 import type { Subject } from './subject.ts'
+import { randomToken } from './token.ts'
 
 /**
  * Puts rules over a store. Holds no connection and starts nothing, so it needs no shutdown.
@@ -47,6 +48,8 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
   readonly keyPolicy: ResolvedKeyPolicy
   readonly #options: IdempotencyOptions<Request>
   readonly #overridden: WeakMap<PolicyOptions, ResolvedPolicy> = new WeakMap()
+  /** Events are not even made where nobody listens. */
+  readonly #listener: ((event: IdempotencyEvent) => void) | undefined
 
   constructor(options: IdempotencyOptions<Request>) {
     if (options.scope !== 'dangerouslyGlobal' && typeof options.scope !== 'function') {
@@ -64,6 +67,7 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
     this.#options = options
     this.policy = resolvePolicy(options)
     this.keyPolicy = resolveKeyPolicy(options.key)
+    this.#listener = options.onEvent === undefined ? undefined : (event) => this.#emit(event)
   }
 
   policyWith(overrides: PolicyOptions): ResolvedPolicy {
@@ -96,6 +100,9 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
     } catch (cause) {
       return this.#withoutStore(cause, subject, policy, request.minted)
     }
+    if (result.verdict === 'acquired') {
+      return this.#own(request, result, subject, policy, operation.request as Request)
+    }
     if (isUnreadable(result) && policy.onStoreFailure === 'open') {
       // The store answers and cannot tell: no different, for this key, from a store that is down.
       const cause = new IdempotencyError(
@@ -104,36 +111,50 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
       )
       return this.#withoutStore(cause, subject, policy, request.minted)
     }
-    if (result.verdict !== 'acquired') return this.#refuse(result, subject)
-    return this.#own(request, result, subject, policy, operation.request as Request)
+    return this.#refuse(result, subject)
   }
 
-  async #own(
-    request: ClaimRequest,
+  #own(
+    { id, token, fingerprint }: ClaimRequest,
     { fence, attempt, recovering, checkpoint }: Extract<ClaimResult, { verdict: 'acquired' }>,
     subject: Subject,
     policy: ResolvedPolicy,
     source: Request,
-  ): Promise<Decision> {
+  ): Decision | Promise<Decision> {
+    const { probe, store } = this.#options
     const steps = decodeSteps(checkpoint)
     const claim = new OwnedClaim({
       subject,
-      handle: { ...request, fence, attempt },
+      handle: { id, token, fingerprint, fence, attempt },
       steps: steps ?? new Map(),
-      store: this.#options.store,
+      store,
       policy,
-      emit: (event) => this.#emit(event),
-      probe: this.#options.probe,
+      emit: this.#listener,
+      probe,
     })
+    if (steps !== undefined && probe === undefined && !recovering) {
+      return { decision: 'execute', claim }
+    }
+    return this.#examine(claim, steps, subject, policy, recovering ? { source } : undefined)
+  }
+
+  /** A claim that is not simply executed. */
+  async #examine(
+    claim: OwnedClaim,
+    steps: StepResults | undefined,
+    subject: Subject,
+    policy: ResolvedPolicy,
+    recovered: { readonly source: Request } | undefined,
+  ): Promise<Decision> {
     if (steps === undefined) {
       // Which steps were done is not known, so none of them may run again.
       await claim.abandon()
       return this.#refuse({ verdict: 'indeterminate', reason: 'unreadable' }, subject)
     }
     await this.#options.probe?.('claim.acquired', claim.context)
-    if (!recovering) return { decision: 'execute', claim }
-    const { signal } = claim.context
-    const recovery = { ...subject, attempt, fence, signal, steps, request: source }
+    if (recovered === undefined) return { decision: 'execute', claim }
+    const { attempt, fence, signal } = claim.context
+    const recovery = { ...subject, attempt, fence, signal, steps, request: recovered.source }
     return this.#recover(claim, recovery, policy)
   }
 
@@ -201,7 +222,7 @@ class ConfiguredIdempotency<Request> implements Idempotency<Request> {
     const { resultMaxBytes, retentionMs } = this.policy
     const payload = packKnownResult(result, resultMaxBytes)
     const completion = { payload, omitted: false, retentionMs }
-    const token = randomBytes(16)
+    const token = randomToken()
     const answer = await this.#options.store.resolve({
       ...completion,
       id: record.id,
@@ -324,7 +345,7 @@ function claimRequest(
   const knownForMs = Math.min(policy.retentionMs, policy.graceMs)
   return {
     id,
-    token: randomBytes(16),
+    token: randomToken(),
     fingerprint,
     leaseMs: policy.leaseMs,
     graceMs: policy.graceMs,

@@ -31,6 +31,7 @@ export function degradedClaim(subject: Subject, policy: ResolvedPolicy): Claim {
         requested = outcome
       },
     },
+    degraded: true,
     committed: true,
     get requestedOutcome() {
       return requested

@@ -1,13 +1,17 @@
 import type { LossReason } from './events.ts'
 import type { StepResult } from './store.ts'
+import { TimerQueue, Waiting } from './timer-queue.ts'
 
-/** What a {@link Heartbeat} needs to know. */
-export interface HeartbeatOptions {
+/** Whose lease a {@link Heartbeat} renews. */
+export interface HeartbeatOwner {
   readonly leaseMs: number
   readonly executionMaxMs: number
-  readonly renew: () => Promise<StepResult>
-  readonly onLost: (reason: LossReason) => void
+  renew(): Promise<StepResult>
+  onLost(reason: LossReason): void
 }
+
+/** One queue for every length of lease in this process. */
+const queues = new Map<number, TimerQueue>()
 
 /**
  * Renews a lease every third of it, one call at a time. Says `replaced` when the store answers that
@@ -15,48 +19,60 @@ export interface HeartbeatOptions {
  * process's monotonic clock only decides when to give up early; who owns the claim is the store's
  * decision.
  */
-export class Heartbeat {
-  readonly #options: HeartbeatOptions
-  readonly #startedAt: number = performance.now()
-  #confirmedAt: number = this.#startedAt
-  #timer: NodeJS.Timeout | undefined
+export class Heartbeat extends Waiting {
+  readonly #owner: HeartbeatOwner
+  readonly #queue: TimerQueue
+  readonly #startedAt: number
+  #confirmedAt: number
   #stopped = false
 
-  constructor(options: HeartbeatOptions) {
-    this.#options = options
-    this.#schedule()
+  constructor(owner: HeartbeatOwner) {
+    super()
+    this.#owner = owner
+    this.#queue = queueOf(owner.leaseMs)
+    this.#queue.add(this)
+    this.#startedAt = this.dueAt - owner.leaseMs / 3
+    this.#confirmedAt = this.#startedAt
   }
 
   /** No renewal begins after this. */
   stop(): void {
     this.#stopped = true
-    clearTimeout(this.#timer)
+    this.#queue.remove(this)
   }
 
-  #schedule(): void {
-    this.#timer = setTimeout(() => void this.#beat(), this.#options.leaseMs / 3)
-    this.#timer.unref()
+  override onDue(): void {
+    void this.#beat()
   }
 
   async #beat(): Promise<void> {
     const askedAt = performance.now()
-    if (askedAt - this.#startedAt >= this.#options.executionMaxMs) return this.#lose('overdue')
+    if (askedAt - this.#startedAt >= this.#owner.executionMaxMs) return this.#lose('overdue')
     try {
-      const result = await this.#options.renew()
+      const result = await this.#owner.renew()
       if (result === 'stale') return this.#lose('replaced')
       this.#confirmedAt = askedAt
     } catch {
       // The store keeps the lease as long as it runs; only a whole lease without an answer is a
       // loss.
       const silentMs = performance.now() - this.#confirmedAt
-      if (silentMs >= this.#options.leaseMs) return this.#lose('unreachable')
+      if (silentMs >= this.#owner.leaseMs) return this.#lose('unreachable')
     }
-    if (!this.#stopped) this.#schedule()
+    if (!this.#stopped) this.#queue.add(this)
   }
 
   #lose(reason: LossReason): void {
     if (this.#stopped) return
     this.stop()
-    this.#options.onLost(reason)
+    this.#owner.onLost(reason)
   }
+}
+
+function queueOf(leaseMs: number): TimerQueue {
+  let queue = queues.get(leaseMs)
+  if (queue === undefined) {
+    queue = new TimerQueue(leaseMs / 3, false)
+    queues.set(leaseMs, queue)
+  }
+  return queue
 }

@@ -28,7 +28,10 @@ export type Decision =
 
 /** The ownership of one operation. Its lease is renewed until one of the three ends is called. */
 export interface Claim {
+  /** Made when it is first asked for. */
   readonly context: IdempotencyContext
+  /** True when nothing is recorded; the same as `context.degraded`. */
+  readonly degraded: boolean
   /** True once the effect may have happened. */
   readonly committed: boolean
   /** The outcome the handler asked for, if it did. */

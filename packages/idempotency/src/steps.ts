@@ -95,9 +95,11 @@ export class Steps {
   }
 }
 
+const none: StepResults = new Map()
+
 /** Reads a checkpoint; `undefined` if it is not one that this version can read. */
 export function decodeSteps(checkpoint: Uint8Array): StepResults | undefined {
-  if (checkpoint.byteLength === 0) return new Map()
+  if (checkpoint.byteLength === 0) return none
   try {
     const [readVersion, ...pairs] = JSON.parse(
       Buffer.from(checkpoint).toString('utf8'),

@@ -8,6 +8,13 @@ export type Subject = Pick<
 >
 
 /** Makes a subject. */
-export function createSubject(fields: Omit<Subject, 'deriveKey'>): Subject {
-  return { ...fields, deriveKey: (...parts) => derivedKey(fields.id, parts) }
+export function createSubject({
+  id,
+  key,
+  scope,
+  operation,
+  fingerprint,
+}: Omit<Subject, 'deriveKey'>): Subject {
+  const deriveKey: Subject['deriveKey'] = (...parts) => derivedKey(id, parts)
+  return { id, key, scope, operation, fingerprint, deriveKey }
 }

@@ -51,7 +51,8 @@ export class TimerQueue {
     if (last === undefined) this.#first = waiting
     else last.next = waiting
     if (this.#isExpiring) return
-    if (this.#timer === undefined || now > this.#firesAt + lostAfterMs) this.#arm(this.#afterMs, now)
+    if (this.#timer === undefined || now > this.#firesAt + lostAfterMs)
+      this.#arm(this.#afterMs, now)
     else if (last === undefined && this.#keepsAlive) this.#timer.ref()
   }
 

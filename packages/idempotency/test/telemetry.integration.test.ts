@@ -124,7 +124,7 @@ describe('telemetry', () => {
       'payflow.idempotency.result': 'acquired',
       'payflow.idempotency.attempt': 1,
       'payflow.idempotency.fence': expect.any(Number),
-      'payflow.idempotency.id': expect.stringMatching(/^[\w-]{43}$/),
+      'payflow.idempotency.id': expect.stringMatching(/^[\w-]{32}$/),
     })
     expect(request!.events.map(({ name }) => name)).toEqual([
       'idempotency.claimed',

@@ -70,7 +70,12 @@ const details = {
   unavailable: 'Requests cannot be protected against repetition right now. Nothing was executed.',
 } as const
 
-const claims = new WeakMap<Request, Claim>()
+/** Where a request keeps its claim. */
+const claimOf = Symbol('claim')
+
+interface ClaimedRequest {
+  [claimOf]?: Claim
+}
 
 /**
  * Protects an Express 5 route: one execution per key; later requests get the stored response, byte
@@ -95,8 +100,9 @@ export function idempotent(
   const route = resolveRoute(idempotency, options)
   return async (req, res, next) => {
     // A request that this middleware already holds must not wait for itself.
-    if (!route.methods.has(req.method) || claims.has(req)) return next()
-    const key = readKeyHeader(req, route.header, idempotency.keyPolicy)
+    const request = req as Request & ClaimedRequest
+    if (!route.methods.has(req.method) || request[claimOf] !== undefined) return next()
+    const key = readKeyHeader(req, route.headerLower, idempotency.keyPolicy)
     if (key === undefined) {
       if (!route.required) return next()
       return sendProblem(res, 'idempotency_key_missing', details.missing(route.header))
@@ -108,23 +114,24 @@ export function idempotent(
     const decision = await decide(idempotency, route, req, key.key)
     if (decision.decision !== 'execute') return refuse(res, decision)
     own(res, decision.claim, route)
-    claims.set(req, decision.claim)
+    request[claimOf] = decision.claim
     next()
   }
 }
 
 /** The execution a request is in; `undefined` where the route is not protected, or has no key. */
 export function getIdempotency(request: Request): IdempotencyContext | undefined {
-  return claims.get(request)?.context
+  return (request as ClaimedRequest)[claimOf]?.context
 }
 
 /** True when the effect of a request may have begun. */
 export function mayHaveBegun(request: Request): boolean {
-  return claims.get(request)?.committed ?? false
+  return (request as ClaimedRequest)[claimOf]?.committed ?? false
 }
 
 interface ResolvedRoute {
   readonly header: string
+  readonly headerLower: string
   readonly required: boolean
   readonly methods: ReadonlySet<string>
   readonly operation: (request: Request) => string
@@ -138,8 +145,10 @@ function resolveRoute(
   idempotency: Idempotency<Request>,
   options: IdempotentRouteOptions,
 ): ResolvedRoute {
+  const { header = 'Idempotency-Key' } = options
   return {
-    header: options.header ?? 'Idempotency-Key',
+    header,
+    headerLower: header.toLowerCase(),
     required: options.required ?? true,
     // As Express takes them: written in lower case, they must not leave the route unprotected.
     methods: new Set((options.methods ?? ['POST', 'PATCH']).map((name) => name.toUpperCase())),
@@ -219,7 +228,7 @@ function refuse(res: Response, refusal: Refusal): void {
 }
 
 function own(res: Response, claim: Claim, route: ResolvedRoute): void {
-  if (claim.context.degraded) {
+  if (claim.degraded) {
     res.setHeader('Idempotency-Degraded', 'true')
     return
   }
@@ -232,16 +241,12 @@ function own(res: Response, claim: Claim, route: ResolvedRoute): void {
   })
 }
 
-async function settle(
-  claim: Claim,
-  response: CapturedResponse,
-  policy: ResolvedPolicy,
-): Promise<void> {
+function settle(claim: Claim, response: CapturedResponse, policy: ResolvedPolicy): Promise<void> {
   const outcome = claim.requestedOutcome ?? outcomeOf(response.status, claim.committed, policy)
   if (outcome === 'release') return claim.release()
   if (outcome === 'indeterminate') return claim.abandon()
-  const { status, headers, body } = response
-  if (body !== undefined) return claim.complete(packHttpRecord({ status, headers, body }))
+  const { status, headers, record } = response
+  if (record !== undefined) return claim.complete(record)
   const tombstone = { status, headers: headersWithoutBody(headers), body: new Uint8Array(0) }
   return claim.complete(packHttpRecord(tombstone), { omitted: true })
 }

@@ -22,7 +22,7 @@ export function requestPayload(req: Request): RequestPayload {
       'put express.json() before idempotent(), or give the route a fingerprint function',
     )
   }
-  if (body !== undefined && req.is('multipart/*') !== false) {
+  if (body !== undefined && isMultipart(req)) {
     throw new IdempotencyError(
       'IDEMPOTENCY_BODY_NOT_PARSED',
       'the files of a multipart body are not in req.body: give the route a fingerprint function',
@@ -33,6 +33,14 @@ export function requestPayload(req: Request): RequestPayload {
   }
   return { readable: true, payload: query === '' ? { body } : { query, body } }
 }
+
+function isMultipart(req: Request): boolean {
+  // Express' own test takes a type apart that is nearly always another one.
+  const type = req.headers['content-type']
+  return type !== undefined && multipart.test(type) && req.is('multipart/*') !== false
+}
+
+const multipart = /^\s*multipart\//i
 
 function hasBody(req: Request): boolean {
   const length = req.headers['content-length']

@@ -1,12 +1,13 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { packHttpRecord } from '../http-record.ts'
 import type { StoredHeader } from '../http-record.ts'
 
 /** A response as its handler made it. */
 export interface CapturedResponse {
   readonly status: number
   readonly headers: readonly StoredHeader[]
-  /** `undefined` when the body is larger than what is captured. */
-  readonly body: Buffer | undefined
+  /** Ready to be stored; `undefined` when the body is larger than what is captured. */
+  readonly record: Buffer | undefined
 }
 
 /** How a response is captured. */
@@ -32,15 +33,31 @@ type WriteHeadHeaders = OutgoingHttpHeaders | readonly unknown[]
  * back.
  */
 export function captureResponse(res: ServerResponse, options: CaptureOptions): void {
-  Object.assign(res, { [capture]: new ResponseCapture(res, options), ...captured })
+  const target: Captured = res as ServerResponse & Captured
+  target[capture] = new ResponseCapture(res, options)
+  target.writeHead = captured.writeHead
+  target.write = captured.write
+  target.end = captured.end
+  target.flushHeaders = captured.flushHeaders
   Object.defineProperty(res, 'writableEnded', writableEnded)
-  res.once('close', onClose)
+  res.on('close', onClose)
 }
 
 const capture = Symbol('capture')
 
 interface WithCapture extends ServerResponse {
   [capture]: ResponseCapture
+}
+
+/** A method of a response; Node's own have too many forms to be called by all of them. */
+type Method<Result> = (...args: any[]) => Result
+
+interface Captured {
+  [capture]?: ResponseCapture
+  writeHead: Method<ServerResponse>
+  write: Method<boolean>
+  end: Method<ServerResponse>
+  flushHeaders: Method<void>
 }
 
 /*
@@ -55,8 +72,8 @@ const captured = {
   write(this: WithCapture, chunk: unknown, ...rest: unknown[]): boolean {
     return this[capture].write(chunk, ...rest)
   },
-  end(this: WithCapture, ...args: unknown[]): ServerResponse {
-    return this[capture].end(...args)
+  end(this: WithCapture, first?: unknown, second?: unknown, third?: unknown): ServerResponse {
+    return this[capture].end(first, second, third)
   },
   flushHeaders(this: WithCapture): void {
     this[capture].flushHeaders()
@@ -79,7 +96,10 @@ class ResponseCapture {
   ended = false
   readonly #res: ServerResponse
   readonly #options: CaptureOptions
-  readonly #original: Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>
+  readonly #writeHead: Method<ServerResponse>
+  readonly #write: Method<boolean>
+  readonly #end: Method<ServerResponse>
+  readonly #flushHeaders: Method<void>
   #headers: readonly StoredHeader[] = []
   /** As it was written down: a handler may still set another one that nobody is sent. */
   #status: number | undefined
@@ -91,23 +111,21 @@ class ResponseCapture {
   constructor(res: ServerResponse, options: CaptureOptions) {
     this.#res = res
     this.#options = options
-    this.#original = {
-      writeHead: res.writeHead.bind(res),
-      write: res.write.bind(res),
-      end: res.end.bind(res),
-      flushHeaders: res.flushHeaders.bind(res),
-    }
+    this.#writeHead = res.writeHead
+    this.#write = res.write
+    this.#end = res.end
+    this.#flushHeaders = res.flushHeaders
   }
 
   /** Node only writes the header down here; it leaves together with the first bytes of the body. */
   writeHead(status: number, ...rest: unknown[]): ServerResponse {
-    if (this.#res.headersSent) return this.#original.writeHead(status)
+    if (this.#res.headersSent) return this.#writeHead.call(this.#res, status)
     const reason = typeof rest[0] === 'string' ? rest[0] : undefined
     const headers = (reason === undefined ? (rest[0] ?? rest[1]) : rest[1]) as WriteHeadHeaders
     applyHeaders(this.#res, headers)
     this.#headers = this.#storedHeaders()
-    if (reason === undefined) this.#original.writeHead(status)
-    else this.#original.writeHead(status, reason)
+    if (reason === undefined) this.#writeHead.call(this.#res, status)
+    else this.#writeHead.call(this.#res, status, reason)
     this.#status = this.#res.statusCode
     return this.#res
   }
@@ -130,7 +148,7 @@ class ResponseCapture {
       return false
     }
     if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) {
-      return this.#original.write(chunk) // throws Node's own error
+      return this.#write.call(this.#res, chunk) // throws Node's own error
     }
     if (!this.#res.headersSent) this.#res.writeHead(this.#res.statusCode)
     const isRoomLeft = this.#hold(toBuffer(chunk, encoding))
@@ -139,39 +157,54 @@ class ResponseCapture {
     return isRoomLeft
   }
 
-  end(...args: unknown[]): ServerResponse {
-    const [chunk, ...rest] = typeof args[0] === 'function' ? [undefined, args[0]] : args
-    const { encoding, callback } = writeArguments(rest)
+  end(first?: unknown, second?: unknown, third?: unknown): ServerResponse {
+    const chunk = typeof first === 'function' ? undefined : first
+    const callback = callbackOf(first) ?? callbackOf(second) ?? callbackOf(third)
     if (this.ended) {
       if (callback !== undefined) process.nextTick(callback)
       return this.#res
     }
-    if (typeof chunk === 'string' || chunk instanceof Uint8Array) {
-      this.#hold(toBuffer(chunk, encoding))
+    if (typeof chunk === 'string') {
+      this.#hold(Buffer.from(chunk, typeof second === 'string' ? (second as 'utf8') : undefined))
+    } else if (chunk instanceof Uint8Array) {
+      this.#hold(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
     } else if (chunk !== undefined && chunk !== null) {
-      return this.#original.end(chunk) // throws Node's own error
+      return this.#end.call(this.#res, chunk) // throws Node's own error
     }
     this.#writeFinalHead()
     this.ended = true
-    const isWhole = !this.#streaming && this.#heldBytes <= this.#options.bodyMaxBytes
-    const body = wholeOf(this.#held)
-    const status = this.#status ?? this.#res.statusCode
-    const response = { status, headers: this.#headers, body: isWhole ? body : undefined }
-    const finish = (): void => this.#finish(body, callback as (() => void) | undefined)
+    const { body, record } = this.#takeHeld()
+    const response = {
+      status: this.#status ?? this.#res.statusCode,
+      headers: this.#headers,
+      record,
+    }
+    const finish = (): void => this.#finish(body, callback)
     this.#options.settle(response).then(finish, finish)
     return this.#res
   }
 
+  /** Copies what is held: the handler may use its buffer again while the store is asked. */
+  #takeHeld(): { readonly body: Buffer; readonly record: Buffer | undefined } {
+    const body = wholeOf(this.#held)
+    if (this.#streaming || this.#heldBytes > this.#options.bodyMaxBytes) {
+      return { body: Buffer.from(body), record: undefined }
+    }
+    const status = this.#status ?? this.#res.statusCode
+    const record = packHttpRecord({ status, headers: this.#headers, body })
+    return { body: record.subarray(record.length - body.length), record }
+  }
+
   /** Node sends a head and a short text in one piece, a head and bytes in two. */
   #finish(body: Buffer, callback: (() => void) | undefined): void {
-    if (body.length === 0) this.#original.end(undefined, callback)
-    else if (body.length > shortBytes) this.#original.end(body, callback)
-    else this.#original.end(body.toString('latin1'), 'latin1', callback)
+    if (body.length === 0) this.#end.call(this.#res, undefined, callback)
+    else if (body.length > shortBytes) this.#end.call(this.#res, body, callback)
+    else this.#end.call(this.#res, body.toString('latin1'), 'latin1', callback)
   }
 
   flushHeaders(): void {
     if (!this.#res.headersSent) this.#res.writeHead(this.#res.statusCode)
-    if (this.#streaming) this.#original.flushHeaders()
+    if (this.#streaming) this.#flushHeaders.call(this.#res)
   }
 
   closed(): void {
@@ -186,7 +219,9 @@ class ResponseCapture {
       return true
     if (!this.#res.headersSent) return true // a single large `end`: its head is not written yet
     this.#streaming = true
-    const isRoomLeft = this.#held.slice(0, -1).map((earlier) => this.#original.write(earlier))
+    const isRoomLeft = this.#held
+      .slice(0, -1)
+      .map((earlier) => this.#write.call(this.#res, earlier))
     this.#held = [chunk]
     return isRoomLeft.every(Boolean)
   }
@@ -230,6 +265,9 @@ function writeArguments(rest: unknown[]): {
   const callback = rest.find((argument) => typeof argument === 'function') as Callback | undefined
   return { encoding, callback }
 }
+
+const callbackOf = (argument: unknown): (() => void) | undefined =>
+  typeof argument === 'function' ? (argument as () => void) : undefined
 
 /** Up to here copying a body to a text costs less than another piece to write. */
 const shortBytes = 4_096

@@ -189,7 +189,9 @@ class Call<T> extends Waiting {
 
   override onDue(): void {
     this.#link.unanswered(this, this.#lane)
-    this.#fail(unavailable(`Redis did not answer '${this.#what}' within ${this.#link.deadlineMs} ms`))
+    this.#fail(
+      unavailable(`Redis did not answer '${this.#what}' within ${this.#link.deadlineMs} ms`),
+    )
   }
 
   #fail(error: unknown): void {
