@@ -119,6 +119,19 @@ it('IDEM-47 reads the answer that came while the event loop was blocked', async 
   expect(await renewal).toBe('ok')
 })
 
+it('IDEM-47 counts the deadline from when a command leaves, not from when it was held back', async () => {
+  const store = storeOn({ failuresMax: 1, openMs: 60_000 })
+  const handle = await acquire(store, claimRequest())
+  await store.renew(handle, lease) // both scripts are known to the server after this
+  // The first leaves at once; the others are gathered until the end of this turn, which is far off.
+  const calls = [claimRequest(), claimRequest(), claimRequest()].map((each) => store.claim(each))
+  const renewal = store.renew(handle, lease)
+  const until = performance.now() + 3 * deadlineMs
+  while (performance.now() < until);
+  for (const claim of calls) expect(await claim).toMatchObject({ verdict: 'acquired' })
+  expect(await renewal).toBe('ok')
+})
+
 it('IDEM-40 keeps serving the keys of the other masters when one of a cluster is frozen', async () => {
   await using cluster = await startRedisCluster({
     settings: { 'cluster-require-full-coverage': 'no' },

@@ -221,6 +221,36 @@ describe('redisStore on a server of its own', () => {
     expect((await store.inspect(finishing.id))?.state).toBe('completed')
   })
 
+  it('IDEM-14 still answers for the records that are there when memory is full', async () => {
+    const { client, store } = storeOn(5_000)
+    const request = claimRequest()
+    const handle = await acquire(store, request)
+    const other = { ...request, token: randomBytes(16) }
+    try {
+      await client.config('SET', 'maxmemory', '1')
+      expect((await store.claim(other)).verdict).toBe('in_progress')
+      expect(await store.claim(request)).toMatchObject({ verdict: 'acquired', attempt: 1 })
+      await store.complete(handle, done)
+      expect((await store.claim(other)).verdict).toBe('completed')
+    } finally {
+      await client.config('SET', 'maxmemory', '0')
+    }
+  })
+
+  it('writes the commands of one turn in one piece, and a lone one at once', async () => {
+    const { client, store } = storeOn(5_000)
+    const handle = await acquire(store, claimRequest())
+    expect(await store.renew(handle, lease)).toBe('ok') // the server knows the script
+    const { stream } = client
+    const lone = store.renew(handle, lease)
+    expect([stream.writableCorked, stream.writableLength]).toEqual([0, 0])
+    const others = Array.from({ length: 20 }, () => store.renew(handle, lease))
+    expect(stream.writableCorked).toBe(1)
+    expect(stream.writableLength).toBeGreaterThan(20 * 100)
+    expect(await Promise.all([lone, ...others])).toEqual(Array.from({ length: 21 }, () => 'ok'))
+    expect([stream.writableCorked, stream.writableLength]).toEqual([0, 0])
+  })
+
   it('falls back to plain scripts on a server that does not know flags', async () => {
     // Redis 6 is not to be had here: its answer, word for word, in front of a real server.
     const real = connect(server.url)

@@ -33,7 +33,7 @@ type WriteHeadHeaders = OutgoingHttpHeaders | readonly unknown[]
  * back.
  */
 export function captureResponse(res: ServerResponse, options: CaptureOptions): void {
-  const target: Captured = res as ServerResponse & Captured
+  const target = res as Methods & { [capture]?: ResponseCapture }
   target[capture] = new ResponseCapture(res, options)
   target.writeHead = captured.writeHead
   target.write = captured.write
@@ -52,8 +52,7 @@ interface WithCapture extends ServerResponse {
 /** A method of a response; Node's own have too many forms to be called by all of them. */
 type Method<Result> = (...args: any[]) => Result
 
-interface Captured {
-  [capture]?: ResponseCapture
+interface Methods {
   writeHead: Method<ServerResponse>
   write: Method<boolean>
   end: Method<ServerResponse>
@@ -65,17 +64,17 @@ interface Captured {
  * shape one hidden class, and a getter of its own would give each response its own. All of Node's
  * code that touches a response would be slow then, three times slower in all.
  */
-const captured = {
-  writeHead(this: WithCapture, status: number, ...rest: unknown[]): ServerResponse {
+const captured: Methods = {
+  writeHead: function (this: WithCapture, status: number, ...rest: unknown[]): ServerResponse {
     return this[capture].writeHead(status, ...rest)
   },
-  write(this: WithCapture, chunk: unknown, ...rest: unknown[]): boolean {
+  write: function (this: WithCapture, chunk: unknown, ...rest: unknown[]): boolean {
     return this[capture].write(chunk, ...rest)
   },
-  end(this: WithCapture, first?: unknown, second?: unknown, third?: unknown): ServerResponse {
+  end: function (this: WithCapture, first?: unknown, second?: unknown, third?: unknown) {
     return this[capture].end(first, second, third)
   },
-  flushHeaders(this: WithCapture): void {
+  flushHeaders: function (this: WithCapture): void {
     this[capture].flushHeaders()
   },
 }
@@ -111,10 +110,11 @@ class ResponseCapture {
   constructor(res: ServerResponse, options: CaptureOptions) {
     this.#res = res
     this.#options = options
-    this.#writeHead = res.writeHead
-    this.#write = res.write
-    this.#end = res.end
-    this.#flushHeaders = res.flushHeaders
+    const { writeHead, write, end, flushHeaders } = res as Methods
+    this.#writeHead = writeHead
+    this.#write = write
+    this.#end = end
+    this.#flushHeaders = flushHeaders
   }
 
   /** Node only writes the header down here; it leaves together with the first bytes of the body. */

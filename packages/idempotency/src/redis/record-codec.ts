@@ -1,16 +1,6 @@
 import { standingOf } from '../standing.ts'
 import type { RecordState, RecordView } from '../store.ts'
-import { headerBytes, layoutVersion } from './scripts/layout.ts'
-
-/** State byte of each state, as the scripts write it. */
-export const stateBytes: Readonly<Record<RecordState, number>> = {
-  started: 1,
-  committed: 2,
-  completed: 3,
-  indeterminate: 4,
-  tombstone: 5,
-  recovering: 6,
-}
+import { headerBytes, layoutVersion, stateBytes } from './scripts/layout.ts'
 
 const statesByByte = new Map(
   Object.entries(stateBytes).map(([state, byte]) => [byte, state as RecordState]),

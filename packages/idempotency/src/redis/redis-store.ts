@@ -18,13 +18,14 @@ import type {
   Resolution,
   StepResult,
 } from '../store.ts'
+import { claimant, owner } from './arguments.ts'
 import { CircuitBreaker } from './breaker.ts'
 import { readClaimReply } from './claim-reply.ts'
 import { DurableConnection } from './durability.ts'
 import { EncryptedStore } from './encrypted-store.ts'
 import { PayloadCipher } from './encryption.ts'
 import { EvictionCheck } from './eviction.ts'
-import { decodeRecord, stateBytes } from './record-codec.ts'
+import { decodeRecord } from './record-codec.ts'
 import { readOperatorReply } from './operator-reply.ts'
 import { resolveRedisOptions } from './redis-options.ts'
 import type { RedisStoreOptions, ResolvedRedisOptions } from './redis-options.ts'
@@ -36,6 +37,7 @@ import { claimScript } from './scripts/claim.ts'
 import { completeScript } from './scripts/complete.ts'
 import { forgetScript } from './scripts/forget.ts'
 import { inspectScript } from './scripts/inspect.ts'
+import { stateBytes } from './scripts/layout.ts'
 import { markScript } from './scripts/mark.ts'
 import { releaseScript } from './scripts/release.ts'
 import { renewScript } from './scripts/renew.ts'
@@ -144,16 +146,9 @@ class RedisStore implements RedisIdempotencyStore {
   }
 
   #claim(request: ClaimRequest): Promise<ClaimResult> {
-    const { token, fingerprint, leaseMs, graceMs, state, onIndeterminate, minted } = request
-    const args = [
-      bytes(token),
-      bytes(fingerprint),
-      leaseMs,
-      graceMs,
-      stateBytes[state],
-      onIndeterminate,
-      minted === undefined ? '' : minted.atMs + minted.knownForMs,
-    ]
+    const { leaseMs, graceMs, minted } = request
+    const args: RedisArgument[] = [claimant(request), String(leaseMs + graceMs), String(leaseMs)]
+    if (minted !== undefined) args.push(minted.atMs + minted.knownForMs)
     return this.#durable.run(claimScript, this.#prefix + request.id, args, {
       read: readClaimReply,
       onFailure: (error) => {
@@ -183,15 +178,10 @@ class RedisStore implements RedisIdempotencyStore {
   }
 
   complete(handle: ClaimHandle, completion: Completion): Promise<StepResult> {
-    return this.#step(completeScript, handle.id, [
-      bytes(handle.token),
-      bytes(handle.fingerprint),
-      handle.attempt,
-      handle.fence,
-      stateBytes[completion.omitted ? 'tombstone' : 'completed'],
-      completion.retentionMs,
-      bytes(completion.payload),
-    ])
+    const { omitted, payload, retentionMs } = completion
+    const state = stateBytes[omitted ? 'tombstone' : 'completed']
+    const args = [owner(handle, state), String(retentionMs), bytes(payload)]
+    return this.#step(completeScript, handle.id, args)
   }
 
   release(handle: Pick<ClaimHandle, 'id' | 'token'>): Promise<StepResult> {

@@ -1,3 +1,4 @@
+import { luaPrelude } from './layout.ts'
 import { defineScript } from './script.ts'
 import type { ScriptForms } from './script.ts'
 
@@ -12,7 +13,7 @@ import type { ScriptForms } from './script.ts'
 export const checkpointScript: ScriptForms = defineScript(
   'checkpoint',
   true,
-  `
+  `${luaPrelude}
 local r = readHeader(redis.call('GETRANGE', KEYS[1], 0, HEADER - 1))
 if not r or not r.running or r.token ~= ARGV[1] then return 0 end
 local leaseMs = tonumber(ARGV[2])

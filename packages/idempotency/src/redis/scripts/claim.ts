@@ -1,3 +1,4 @@
+import { layoutVersion, luaNow, luaPrelude } from './layout.ts'
 import { defineScript } from './script.ts'
 import type { ScriptForms } from './script.ts'
 
@@ -31,52 +32,59 @@ export const claimReply = {
  * - A key's age counts only when there is no record, and by this clock: what is still known is
  *   answered, however old its key is.
  *
- * ARGV: token, fingerprint, lease ms, grace ms, first state, 'reject', 'execute' or 'recover', and the
- * Unix ms from which a record that is not there is no longer new, or ''.
+ * The first request of a key, which most are, is answered by one SET NX and the bare fence, before
+ * what the others need is even defined. A server that is full refuses that SET, and must still answer
+ * for a record that is there.
+ *
+ * ARGV: claimant (token, fingerprint, first state, 'j' reject, 'e' execute or 'c' recover), life of
+ * the key in ms, lease in ms, and for a key with a date the Unix ms from which a record that is not
+ * there is no longer new.
+ * Answer: the fence of a first owner; else a list that begins with a number of `claimReply`.
  */
 export const claimScript: ScriptForms = defineScript(
   'claim',
   false,
-  `
+  `${luaNow}
+local isOld, refusal = ARGV[4] and tonumber(ARGV[4]) <= nowMs, nil
+if not isOld then
+  local record = struct.pack('>Bc1I4I8I8I8c48', ${layoutVersion}, string.sub(ARGV[1], 49, 49), 1,
+    nowUs, nowMs + ARGV[3], nowMs, ARGV[1])
+  local set = redis.pcall('SET', KEYS[1], record, 'PX', ARGV[2], 'NX')
+  if set and set.ok then return nowUs end
+  refusal = set
+end
+${luaPrelude}
+local stored = redis.call('GET', KEYS[1])
+if not stored then return isOld and {${claimReply.expired}} or refusal end
+
 local ACQUIRED, IN_PROGRESS = ${claimReply.acquired}, ${claimReply.inProgress}
 local DONE = ${claimReply.completed}
 local MISMATCH, UNKNOWN = ${claimReply.mismatch}, ${claimReply.indeterminate}
-local EXPIRED = ${claimReply.expired}
-local leaseMs, graceMs = tonumber(ARGV[3]), tonumber(ARGV[4])
-local nowMs, nowUs = now()
-local mine = {
-  state = tonumber(ARGV[5]), attempt = 1, fence = nowUs, leaseUntil = nowMs + leaseMs,
-  created = nowMs, token = ARGV[1], fingerprint = ARGV[2],
-}
-
-local stored = redis.call('GET', KEYS[1])
-if stored then
-  local r = readHeader(stored)
-  if not r then return {UNKNOWN, 3} end
-  if r.fingerprint ~= mine.fingerprint then return {MISMATCH} end
-  if r.finished then
-    return {DONE, r.state == TOMBSTONE and 1 or 0, string.sub(stored, HEADER + 1)}
-  end
-  if r.running and r.token == mine.token then
-    local recovering = r.state == RECOVERING and 1 or 0
-    return {ACQUIRED, r.fence, r.attempt, recovering, string.sub(stored, HEADER + 1)}
-  end
-
-  local rejects = ARGV[6] == 'reject'
-  if r.running and r.leaseUntil > nowMs then return {IN_PROGRESS, r.leaseUntil - nowMs} end
-  if rejects and r.state == INDETERMINATE then return {UNKNOWN, 2} end
-  if rejects and r.state ~= STARTED then return {UNKNOWN, 1} end
-
-  mine.attempt, mine.created = r.attempt + 1, r.created
-  mine.fence = math.max(r.fence + 1, nowUs)
-  if ARGV[6] == 'recover' and r.state ~= STARTED then mine.state = RECOVERING end
-  local recovering = mine.state == RECOVERING and 1 or 0
-  local checkpoint = string.sub(stored, HEADER + 1)
-  redis.call('SET', KEYS[1], pack(mine) .. checkpoint, 'PX', leaseMs + graceMs)
-  return {ACQUIRED, mine.fence, mine.attempt, recovering, checkpoint}
+local r = readHeader(stored)
+if not r then return {UNKNOWN, 3} end
+local token, fingerprint = string.sub(ARGV[1], 1, 16), string.sub(ARGV[1], 17, 48)
+if r.fingerprint ~= fingerprint then return {MISMATCH} end
+if r.finished then
+  return {DONE, r.state == TOMBSTONE and 1 or 0, string.sub(stored, HEADER + 1)}
 end
-if ARGV[7] ~= '' and tonumber(ARGV[7]) <= nowMs then return {EXPIRED} end
-redis.call('SET', KEYS[1], pack(mine), 'PX', leaseMs + graceMs)
-return {ACQUIRED, mine.fence, mine.attempt}
+if r.running and r.token == token then
+  local recovering = r.state == RECOVERING and 1 or 0
+  return {ACQUIRED, r.fence, r.attempt, recovering, string.sub(stored, HEADER + 1)}
+end
+
+local mode = string.sub(ARGV[1], 50, 50)
+if r.running and r.leaseUntil > nowMs then return {IN_PROGRESS, r.leaseUntil - nowMs} end
+if mode == 'j' and r.state == INDETERMINATE then return {UNKNOWN, 2} end
+if mode == 'j' and r.state ~= STARTED then return {UNKNOWN, 1} end
+
+local state = string.byte(ARGV[1], 49)
+if mode == 'c' and r.state ~= STARTED then state = RECOVERING end
+local mine = {
+  state = state, attempt = r.attempt + 1, fence = math.max(r.fence + 1, nowUs),
+  leaseUntil = nowMs + ARGV[3], created = r.created, token = token, fingerprint = fingerprint,
+}
+local checkpoint = string.sub(stored, HEADER + 1)
+redis.call('SET', KEYS[1], pack(mine) .. checkpoint, 'PX', ARGV[2])
+return {ACQUIRED, mine.fence, mine.attempt, state == RECOVERING and 1 or 0, checkpoint}
 `,
 )

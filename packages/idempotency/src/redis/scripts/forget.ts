@@ -1,3 +1,4 @@
+import { luaPrelude } from './layout.ts'
 import { defineScript } from './script.ts'
 import type { ScriptForms } from './script.ts'
 import { luaStanding } from './standing.ts'
@@ -13,7 +14,7 @@ import { luaStanding } from './standing.ts'
 export const forgetScript: ScriptForms = defineScript(
   'forget',
   true,
-  `${luaStanding}
+  `${luaPrelude}${luaStanding}
 local header = redis.call('GETRANGE', KEYS[1], 0, HEADER - 1)
 if header == '' then return {ABSENT} end
 local r = readHeader(header)

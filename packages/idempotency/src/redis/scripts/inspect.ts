@@ -1,3 +1,4 @@
+import { luaPrelude } from './layout.ts'
 import { defineScript } from './script.ts'
 import type { ScriptForms } from './script.ts'
 
@@ -10,7 +11,7 @@ import type { ScriptForms } from './script.ts'
 export const inspectScript: ScriptForms = defineScript(
   'inspect',
   false,
-  `
+  `${luaPrelude}
 local nowMs = now()
 return {redis.call('GET', KEYS[1]), nowMs, redis.call('PTTL', KEYS[1])}
 `,

@@ -1,3 +1,5 @@
+import type { RecordState } from '../../store.ts'
+
 /*
  * A record is one packed string, because a hash of the same fields takes nearly twice the memory as
  * soon as one of them is longer than 64 bytes. All numbers are big-endian.
@@ -21,8 +23,25 @@ export const layoutVersion = 1
 /** Length of everything before the payload. */
 export const headerBytes = 78
 
+/** State byte of each state, as the scripts write it. */
+export const stateBytes: Readonly<Record<RecordState, number>> = {
+  started: 1,
+  committed: 2,
+  completed: 3,
+  indeterminate: 4,
+  tombstone: 5,
+  recovering: 6,
+}
+
+/** Gives a script `nowMs` and `nowUs`, by the server's clock. */
+export const luaNow: string = `
+local time = redis.call('TIME')
+local nowUs = time[1] * 1000000 + time[2]
+local nowMs = math.floor(nowUs / 1000)
+`
+
 /**
- * What every script begins with. Lua's numbers are doubles: microseconds since 1970 stay exact
+ * What scripts begin with, unless they take a record apart themselves. Lua's numbers are doubles: microseconds since 1970 stay exact
  * until the year 2255. `readHeader` gives nil for a record that this version cannot read.
  */
 export const luaPrelude: string = `

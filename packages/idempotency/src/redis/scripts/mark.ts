@@ -1,3 +1,4 @@
+import { luaPrelude } from './layout.ts'
 import { defineScript } from './script.ts'
 import type { ScriptForms } from './script.ts'
 
@@ -14,7 +15,7 @@ import type { ScriptForms } from './script.ts'
 export const markScript: ScriptForms = defineScript(
   'mark',
   true,
-  `
+  `${luaPrelude}
 local r = readHeader(redis.call('GETRANGE', KEYS[1], 0, HEADER - 1))
 if not r or r.finished or r.token ~= ARGV[1] then return 0 end
 local state = tonumber(ARGV[2])

@@ -1,3 +1,4 @@
+import { luaPrelude } from './layout.ts'
 import { defineScript } from './script.ts'
 import type { ScriptForms } from './script.ts'
 
@@ -18,7 +19,7 @@ import type { ScriptForms } from './script.ts'
 export const releaseScript: ScriptForms = defineScript(
   'release',
   true,
-  `
+  `${luaPrelude}
 local NOBODY = string.rep('\\0', 16)
 local header = redis.call('GETRANGE', KEYS[1], 0, HEADER - 1)
 if header == '' then return 1 end

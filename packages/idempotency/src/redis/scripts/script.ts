@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { luaPrelude } from './layout.ts'
 
 /** A Lua script that touches exactly one key. */
 export interface Script {
@@ -21,8 +20,8 @@ export interface ScriptForms {
  * always be recorded, or a payment that was made looks as if it never was. Only the claim goes
  * without: it is the one step that may be refused, because nothing has happened yet.
  */
-export function defineScript(name: string, mayWriteWhenFull: boolean, body: string): ScriptForms {
-  const plain = withSha(name, luaPrelude + body)
+export function defineScript(name: string, mayWriteWhenFull: boolean, lua: string): ScriptForms {
+  const plain = withSha(name, lua)
   return { plain, flagged: mayWriteWhenFull ? withSha(name, allowOom + plain.lua) : plain }
 }
 

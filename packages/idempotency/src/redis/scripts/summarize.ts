@@ -1,3 +1,4 @@
+import { luaPrelude } from './layout.ts'
 import { defineScript } from './script.ts'
 import type { ScriptForms } from './script.ts'
 import { luaStanding } from './standing.ts'
@@ -11,7 +12,7 @@ import { luaStanding } from './standing.ts'
 export const summarizeScript: ScriptForms = defineScript(
   'summarize',
   false,
-  `${luaStanding}
+  `${luaPrelude}${luaStanding}
 local header = redis.call('GETRANGE', KEYS[1], 0, HEADER - 1)
 local nowMs = now()
 if header == '' or standingOf(readHeader(header), nowMs) ~= UNKNOWN then return false end
