@@ -1,6 +1,6 @@
-import type { Kysely } from 'kysely'
 // #region main
 import { sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import { z } from 'zod'
 import { deadLetter, defineMessage } from '@payflow/queue'
 import type { Bus } from '@payflow/queue'

@@ -1,6 +1,6 @@
-import type { Kysely } from 'kysely'
 // #region main
 import { readFile } from 'node:fs/promises'
+import type { Kysely } from 'kysely'
 import { createBus } from '@payflow/queue'
 import type { Bus } from '@payflow/queue'
 
