@@ -35,7 +35,7 @@ async function expectDoneOnce(effects: readonly string[]): Promise<void> {
     { timeoutMs: 30_000 },
   )
   expect((await world.effects()).toSorted()).toEqual(effects)
-  const attempts = await sql`select 1 from queue.attempt where message_id <> 'deadly'`
+  const attempts = sql`select 1 from queue.attempt where message_id <> 'deadly'`
   expect((await attempts.execute(world.db)).rows).toEqual([])
 }
 
