@@ -328,6 +328,7 @@ class RabbitBus<DB> implements Bus<DB> {
         db: this.#db,
         routes,
         maxAttempts: options.attempts,
+        isolation: options.isolation,
         encode: this.#encode,
         reporter: this.#reporter,
       },

@@ -41,6 +41,7 @@ export type {
   BusOptions,
   Connect,
   ConsumerOptions,
+  IsolationLevel,
   Logger,
   Probe,
   QueueBinding,

@@ -208,6 +208,9 @@ export interface BatchOptions {
   readonly waitMs?: number | undefined
 }
 
+/** Isolation levels of a handler's transaction. */
+export type IsolationLevel = 'read committed' | 'repeatable read' | 'serializable'
+
 /** Options of `bus.consumer`. */
 export interface ConsumerOptions {
   /** Owner of the inbox rows, stable across deployments: it and the message id decide "seen". */
@@ -240,6 +243,14 @@ export interface ConsumerOptions {
    */
   readonly prefetch?: number | undefined
   readonly retry?: RetryOptions | undefined
+  /**
+   * Isolation of the handlers' transactions. Above `read committed` PostgreSQL may end one with a
+   * serialization failure (40001); the handler is then run again at once, up to three times, before
+   * that counts as a failed attempt.
+   *
+   * @defaultValue 'read committed'
+   */
+  readonly isolation?: IsolationLevel | undefined
   /**
    * Queue for what can't be handled, with the reason in its headers.
    *

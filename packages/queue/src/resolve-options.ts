@@ -1,6 +1,6 @@
 import { defaultParkingQueue } from './broker/topology.ts'
 import { QueueError } from './errors.ts'
-import type { BatchOptions, ConsumerOptions } from './options.ts'
+import type { BatchOptions, ConsumerOptions, IsolationLevel } from './options.ts'
 import type { ResolvedRelayOptions } from './outbox/relay.ts'
 import type { RelayOptions } from './outbox/types.ts'
 
@@ -13,6 +13,7 @@ export interface ResolvedConsumerOptions {
   readonly batch: { readonly size: number; readonly waitMs: number } | undefined
   readonly prefetch: number
   readonly order: 'key' | 'none'
+  readonly isolation: IsolationLevel
   readonly deadlineMs: number
   readonly parkingQueue: string
   readonly attempts: number
@@ -42,6 +43,7 @@ export function resolveConsumerOptions(options: ConsumerOptions): ResolvedConsum
     batch,
     prefetch: resolvePrefetch(options.prefetch, order, concurrency, batch?.size ?? 1),
     order,
+    isolation: requireIsolation(options.isolation),
     deadlineMs,
     parkingQueue,
     attempts,
@@ -82,6 +84,18 @@ const DEFAULT_DELAYS_MS = {
 export function requireOrder(name: string, order: unknown = 'none'): 'key' | 'none' {
   if (order === 'key' || order === 'none') return order
   throw invalidOption(name, "'key' or 'none'")
+}
+
+const ISOLATION_LEVELS: readonly IsolationLevel[] = [
+  'read committed',
+  'repeatable read',
+  'serializable',
+]
+
+/** Becomes part of a statement, so nothing but these three may pass. */
+function requireIsolation(isolation: IsolationLevel = 'read committed'): IsolationLevel {
+  if (ISOLATION_LEVELS.includes(isolation)) return isolation
+  throw invalidOption('isolation', `one of ${ISOLATION_LEVELS.join(', ')}`)
 }
 
 function requireDelays(delaysMs: readonly number[]): readonly number[] {

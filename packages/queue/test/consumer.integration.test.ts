@@ -219,11 +219,11 @@ describe('consumer', () => {
         })
         await new Promise(() => {})
       },
-      { deadlineMs: 100 },
+      { deadlineMs: 1_000 },
     )
     await bus.publish(NoteWritten, note('x'))
     const parked = await world.take(`${world.queue}.parked`)
-    expect(parked.properties.headers?.['payflow-error']).toContain('longer than 100 ms')
+    expect(parked.properties.headers?.['payflow-error']).toContain('longer than 1000 ms')
     expect(reasons).toEqual(['QUEUE_HANDLER_DEADLINE'])
     await waitFor(() => consumer.health().counts.parked === 1)
   })

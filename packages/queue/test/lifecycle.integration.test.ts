@@ -85,38 +85,6 @@ describe('consumer', () => {
     expect(counts.delivered).toBe(settled)
   })
 
-  it('QUEUE-04 finds a commit whose answer was lost, and does not do the work again', async () => {
-    await using wire = await Proxy.to(world.database.url)
-    const pool = new pg.Pool({ connectionString: wire.url, max: 4 })
-    pool.on('error', () => {})
-    pool.on('connect', (client) => client.on('error', () => {}))
-    const db = new Kysely<any>({ dialect: new PostgresDialect({ pool }) })
-    let runs = 0
-    const bus = world.bus({ db })
-    const consumer = bus
-      .consumer({ name: 'notes', queue: world.queue, messages: [NoteWritten] })
-      .handle(NoteWritten, async (message, { trx }) => {
-        runs += 1
-        await leaveEffect(trx, message.id, message.id)
-      })
-    await consumer.start()
-    await bus.topology.apply()
-    // With the zero that ends a statement, for "read committed" is said before.
-    wire.loseAnswersAfter('commit\0')
-    await publishMany(bus, 1)
-    // Committed, as another connection sees; the worker waits for an answer that never comes.
-    await world.waitForEffects(1)
-    expect(consumer.health().counts).toMatchObject({ inFlight: 1, committed: 0 })
-    wire.cut()
-    await waitFor(() => consumer.health().counts.duplicate === 1)
-    expect(runs).toBe(1)
-    expect(await world.effects()).toEqual(['m-000'])
-    expect(consumer.health().counts).toMatchObject({ released: 1, retried: 0, parked: 0 })
-    await bus.drain()
-    expect(await world.ready()).toBe(0)
-    await db.destroy()
-  })
-
   it('QUEUE-16 a pool too small for its concurrency burns no attempt', async () => {
     const pool = new pg.Pool({
       connectionString: world.database.url,

@@ -5,6 +5,7 @@ import { QueueError } from '../errors.ts'
 import type { ParkReason } from '../events.ts'
 import type { BatchHandler, DeliveryContext, OneStepHandler, TwoStepHandler } from '../handler.ts'
 import type { MessageDefinition, ReceivedMessage } from '../message.ts'
+import type { IsolationLevel } from '../options.ts'
 import { BufferedOutbox } from '../outbox/buffered-outbox.ts'
 import { beginAttempt } from '../postgres/begin-attempt.ts'
 import { clearAttempt } from '../postgres/clear-attempt.ts'
@@ -20,6 +21,7 @@ import { DuplicateReceipt } from './proof.ts'
 import type { CommitReceipt } from './proof.ts'
 import { retryInPlace } from './retry-in-place.ts'
 import { DatabaseTrouble, runTransaction } from './run-transaction.ts'
+import { wasCommitted } from './was-committed.ts'
 import { untilAborted } from './until-aborted.ts'
 
 /** A message with what handles it. */
@@ -38,6 +40,7 @@ export interface AttemptContext<DB> {
   readonly schema: string
   readonly routes: ReadonlyMap<string, ReadonlyMap<number, Route<DB>>>
   readonly maxAttempts: number
+  readonly isolation: IsolationLevel
   readonly encode: EncodeContext
   readonly reporter: Reporter
 }
@@ -224,6 +227,8 @@ class Run<DB> {
         const seen = await insertInbox(query, schema, consumer, message.id, hash)
         return seen === 'new' ? undefined : seen
       },
+      isolation: this.#context.isolation,
+      wasCommitted: () => wasCommitted(db, { schema, consumer, messageId: message.id, hash }),
       work: async (guard) => {
         const buffer = new BufferedOutbox(guard.query, schema, this.#context.encode)
         outbox = buffer

@@ -16,6 +16,7 @@ import { DuplicateReceipt } from './proof.ts'
 import { DatabaseTrouble, ours, runTransaction } from './run-transaction.ts'
 import type { TransactionScope } from './run-transaction.ts'
 import { untilAborted } from './until-aborted.ts'
+import { wasCommitted } from './was-committed.ts'
 
 /** A message of a batch. Its id differs from those of the others. */
 export interface BatchMember<DB> extends OpenedDelivery<DB> {
@@ -64,6 +65,8 @@ export class BatchTransaction<DB> {
       work: (guard, scope) =>
         together === undefined ? this.#oneByOne(scope) : this.#together(guard, together),
       finish: (query) => this.#finish(query),
+      isolation: this.#context.isolation,
+      wasCommitted: () => this.#wasCommitted(),
     })
     if (result.outcome === 'ended-early') return this.#verdicts
     const verdict: Verdict = {
@@ -143,6 +146,14 @@ export class BatchTransaction<DB> {
     if (given.length > 0) await deleteInboxBatch(query, schema, consumer, given.map(idOf))
     if (this.#outgoing.length > 0) await insertOutbox(query, schema, this.#outgoing)
     await reporter.probe('consumer.recorded', this.#done.map(idOf))
+  }
+
+  /** What holds for one of its inbox rows holds for all of them. */
+  async #wasCommitted(): Promise<boolean | undefined> {
+    const { db, schema, consumer } = this.#context
+    const [first] = this.#done
+    if (first === undefined) return true
+    return await wasCommitted(db, { schema, consumer, messageId: idOf(first), hash: first.hash })
   }
 
   #outbox(query: Query): BufferedOutbox {

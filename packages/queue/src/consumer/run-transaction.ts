@@ -1,7 +1,13 @@
 import { CompiledQuery } from 'kysely'
 import type { DatabaseConnection, Kysely } from 'kysely'
+import type { IsolationLevel } from '../options.ts'
 import { CommitRolledBackError, QueueError } from '../errors.ts'
-import { isTransactionAborted, isUnavailable } from '../postgres/pg-errors.ts'
+import {
+  isAnswer,
+  isSerializationFailure,
+  isTransactionAborted,
+  isUnavailable,
+} from '../postgres/pg-errors.ts'
 import { queryOn } from '../postgres/query.ts'
 import type { Query } from '../postgres/query.ts'
 import { GuardedTransaction } from './guarded-transaction.ts'
@@ -16,14 +22,31 @@ export class DatabaseTrouble extends Error {
   }
 }
 
+/** The answer to COMMIT is lost: committed or not, nobody here knows. */
+class CommitUnanswered extends Error {
+  override readonly name = 'CommitUnanswered'
+}
+
+/** The connection is still there, but whether it has left the transaction is not known. */
+class RollbackUnanswered extends Error {
+  override readonly name = 'RollbackUnanswered'
+
+  constructor(cause: unknown) {
+    super('ROLLBACK got no answer', { cause })
+  }
+}
+
 /** The parts of a transaction that {@link runTransaction} does not do itself. */
 export interface TransactionSteps<DB, Early> {
+  readonly isolation: IsolationLevel
   /** Runs first; anything but `undefined` ends the transaction there, rolled back. */
   readonly open: (query: Query) => Promise<Early | undefined>
   /** User code, with a view of the transaction; or `scope`, for user code in parts. */
   readonly work: (guard: GuardedTransaction<DB>, scope: TransactionScope<DB>) => Promise<void>
   /** Runs after user code, when that can't send queries any more. */
   readonly finish: (query: Query) => Promise<void>
+  /** Asked when the answer to COMMIT was lost. `undefined` when nobody can tell. */
+  readonly wasCommitted: () => Promise<boolean | undefined>
 }
 
 /** A transaction in which several pieces of user code have a part each. */
@@ -43,23 +66,39 @@ export type TransactionResult<Early> =
  * Runs one transaction and vouches for its commit with a {@link CommitReceipt}.
  *
  * COMMIT answers ROLLBACK, without an error, when an earlier statement failed and the handler
- * swallowed that. So the last statement before it is ours and raises 25P02 in that case, and the
- * command tag of COMMIT is looked at where the driver tells it.
+ * swallowed that. So COMMIT travels in one message with a statement of ours, which fails then; what
+ * follows a failed statement in its message is not executed.
  */
 export async function runTransaction<DB, Early>(
   db: Kysely<DB>,
   steps: TransactionSteps<DB, Early>,
 ): Promise<TransactionResult<Early>> {
-  let acquired = false
   try {
-    return await db.getExecutor().provideConnection(async (connection) => {
-      acquired = true
-      return await onConnection(db, connection, steps)
-    })
+    return await onSomeConnection(db, steps)
   } catch (error) {
-    if (!acquired) throw new DatabaseTrouble(error)
-    throw error
+    if (!(error instanceof CommitUnanswered)) throw error
+    if ((await steps.wasCommitted()) !== true) throw new DatabaseTrouble(error.cause)
+    return { outcome: 'committed', receipt: new CommitReceipt() }
   }
+}
+
+/** Settles when the transaction has ended, also if its connection can't be given back yet. */
+async function onSomeConnection<DB, Early>(
+  db: Kysely<DB>,
+  steps: TransactionSteps<DB, Early>,
+): Promise<TransactionResult<Early>> {
+  const { promise, resolve, reject } = Promise.withResolvers<TransactionResult<Early>>()
+  db.getExecutor()
+    .provideConnection(async (connection) => {
+      try {
+        resolve(await onConnection(db, connection, steps))
+      } catch (error) {
+        reject(error instanceof RollbackUnanswered ? error.cause : error)
+        if (error instanceof RollbackUnanswered) await leaveTransaction(connection)
+      }
+    })
+    .catch((error: unknown) => reject(new DatabaseTrouble(error)))
+  return await promise
 }
 
 async function onConnection<DB, Early>(
@@ -74,7 +113,7 @@ async function onConnection<DB, Early>(
     part: (work) => partOf(new GuardedTransaction(db, connection), work),
   }
   try {
-    await ours(() => query('begin isolation level read committed'))
+    await ours(() => begin(connection, steps.isolation))
     const early = await ours(() => steps.open(query))
     if (early !== undefined) {
       await ours(() => query('rollback'))
@@ -82,7 +121,6 @@ async function onConnection<DB, Early>(
     }
     await workInside(guard, () => steps.work(guard, scope))
     await steps.finish(query)
-    await query('select 1')
     await commit(connection)
     return { outcome: 'committed', receipt: new CommitReceipt() }
   } catch (error) {
@@ -92,11 +130,45 @@ async function onConnection<DB, Early>(
       () => undefined,
       (failure: unknown) => failure,
     )
-    if (error instanceof DatabaseTrouble) throw error
-    const lost = guard.databaseError ?? (isUnavailable(rollback) ? rollback : undefined)
-    if (lost !== undefined) throw new DatabaseTrouble(lost)
-    if (isTransactionAborted(error)) throw new CommitRolledBackError(error)
-    throw error
+    const reason = reasonFor(error, guard.databaseError ?? rollback)
+    throw rollback === undefined || isUnavailable(rollback)
+      ? reason
+      : new RollbackUnanswered(reason)
+  }
+}
+
+/** What a transaction failed by, seen together with what the database said meanwhile. */
+function reasonFor(error: unknown, databaseError: unknown): unknown {
+  if (error instanceof DatabaseTrouble || error instanceof CommitUnanswered) return error
+  if (isUnavailable(databaseError)) return new DatabaseTrouble(databaseError)
+  return isTransactionAborted(error) ? new CommitRolledBackError(error) : error
+}
+
+/*
+ * A pool whose clients give up on answers (`query_timeout` of pg) may hand out a connection on which
+ * somebody's BEGIN was executed after all. What we then write would be that transaction's. The two
+ * times are equal exactly when this message has begun the transaction. The cast says so in words.
+ */
+const BEGIN_CHECKED = (isolation: IsolationLevel): string => `begin isolation level ${isolation};
+select (case when now() = statement_timestamp() then '1'
+  else 'this connection had a transaction open already' end)::integer`
+
+async function begin(connection: DatabaseConnection, isolation: IsolationLevel): Promise<void> {
+  await connection.executeQuery(CompiledQuery.raw(BEGIN_CHECKED(isolation)))
+}
+
+/**
+ * Makes sure that a connection is given back outside of any transaction: while ROLLBACK gets no
+ * answer, BEGIN may still be on its way, and the next user's writes would become part of it.
+ */
+async function leaveTransaction(connection: DatabaseConnection): Promise<void> {
+  for (;;) {
+    try {
+      await connection.executeQuery(CompiledQuery.raw('rollback'))
+      return
+    } catch (error) {
+      if (isUnavailable(error)) return
+    }
   }
 }
 
@@ -138,20 +210,18 @@ export async function ours<T>(statement: () => Promise<T>): Promise<T> {
   try {
     return await statement()
   } catch (error) {
+    // Run again in place, with a new snapshot.
+    if (isSerializationFailure(error)) throw error
     throw new DatabaseTrouble(error)
   }
 }
 
 async function commit(connection: DatabaseConnection): Promise<void> {
-  let rows: readonly unknown[]
   try {
-    rows = (await connection.executeQuery(CompiledQuery.raw('commit'))).rows
+    await connection.executeQuery(CompiledQuery.raw('select 1; commit'))
   } catch (error) {
-    // The answer is lost: committed or not, nobody here knows. Neither acknowledge nor count a
-    // failure; the redelivery finds the inbox row or does the work.
-    if (isUnavailable(error)) throw new DatabaseTrouble(error)
-    throw error
+    // An error that PostgreSQL itself reported is an answer.
+    if (isAnswer(error)) throw error
+    throw new CommitUnanswered('The answer to COMMIT is lost', { cause: error })
   }
-  const command = (rows[0] as { command?: unknown } | undefined)?.command
-  if (command !== undefined && command !== 'COMMIT') throw new CommitRolledBackError()
 }

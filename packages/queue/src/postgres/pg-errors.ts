@@ -31,10 +31,20 @@ export function isUnavailable(error: unknown): boolean {
   return error instanceof Error && UNAVAILABLE_TEXT.test(error.message)
 }
 
+/** PostgreSQL has refused the statement; anything else leaves open whether it was executed. */
+export function isAnswer(error: unknown): boolean {
+  return /^[0-9A-Z]{5}$/.test(sqlState(error) ?? '') && !isUnavailable(error)
+}
+
 /** Serialization failure or deadlock: the same transaction may work when run again at once. */
 export function isSerializationFailure(error: unknown): boolean {
   const code = sqlState(error)
   return code === '40001' || code === '40P01'
+}
+
+/** A lock was not to be had within `lock_timeout`. */
+export function isLockTimeout(error: unknown): boolean {
+  return sqlState(error) === '55P03'
 }
 
 /** "current transaction is aborted": an earlier statement failed and its error was swallowed. */

@@ -7,6 +7,8 @@ export class Proxy implements AsyncDisposable {
   readonly #server: Server
   readonly #pairs = new Set<readonly [Socket, Socket]>()
   #lastWord: string | undefined
+  #heldWord: string | undefined
+  #held: { far: Socket; bytes: Buffer[] } | undefined
 
   private constructor(server: Server, url: string) {
     this.#server = server
@@ -35,7 +37,7 @@ export class Proxy implements AsyncDisposable {
   /** Keeps every connection open and carries nothing, in either direction. */
   silence(): void {
     for (const [near, far] of this.#pairs) {
-      near.unpipe(far).pause()
+      near.pause()
       far.unpipe(near).pause()
     }
   }
@@ -45,8 +47,37 @@ export class Proxy implements AsyncDisposable {
     this.#lastWord = word
   }
 
+  /** Carries what the client says up to this word, and keeps what it says from then on. */
+  holdFrom(word: string): void {
+    this.#heldWord = word
+  }
+
+  /** Whether something is being held. */
+  get holds(): boolean {
+    return this.#held !== undefined
+  }
+
+  /** The client loses its connection; the server does not notice. */
+  cutHeldClient(): void {
+    for (const [near, far] of this.#pairs) if (far === this.#held?.far) near.destroy()
+  }
+
+  /** Hands the server what was held, and carries again. */
+  letGo(): void {
+    const held = this.#held
+    this.#held = undefined
+    for (const bytes of held?.bytes ?? []) held?.far.write(bytes)
+  }
+
+  /** Forgets what was held; now the server loses its connection, too. */
+  dropHeld(): void {
+    this.#held?.far.destroy()
+    this.#held = undefined
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve))
+    this.dropHeld()
     this.cut()
     await closed
   }
@@ -60,15 +91,30 @@ export class Proxy implements AsyncDisposable {
     ] as const) {
       from.on('error', () => {})
       from.on('close', () => {
+        if (to === this.#held?.far) return
         this.#pairs.delete(pair)
         to.destroy()
       })
     }
     near.on('data', (bytes) => {
+      this.#carry(far, bytes)
       if (this.#lastWord === undefined || !bytes.includes(this.#lastWord)) return
       this.#lastWord = undefined
       far.unpipe(near).pause()
     })
-    near.pipe(far).pipe(near)
+    far.pipe(near)
+  }
+
+  #carry(far: Socket, bytes: Buffer): void {
+    if (
+      this.#held === undefined &&
+      this.#heldWord !== undefined &&
+      bytes.includes(this.#heldWord)
+    ) {
+      this.#heldWord = undefined
+      this.#held = { far, bytes: [] }
+    }
+    if (this.#held?.far === far) this.#held.bytes.push(bytes)
+    else far.write(bytes)
   }
 }
