@@ -173,6 +173,57 @@ describe('telemetry', () => {
     ])
   })
 
+  it('begins a trace of its own for a batch, linked to each of its messages', async () => {
+    const bus = world.bus({
+      telemetry: telemetry({ tracerProvider }),
+      topology: {
+        exchange: world.exchange,
+        bindings: [{ queue: world.queue, types: ['notes.written'] }],
+      },
+    })
+    const batch = { size: 3, waitMs: 1_000 }
+    const desk = bus
+      .consumer({ name: 'desk', queue: world.queue, messages: [NoteWritten], batch, retry })
+      .handleBatch(NoteWritten, () => Promise.resolve())
+    await bus.topology.apply()
+    for (let sent = 0; sent < batch.size; sent += 1) {
+      await inRequest(() => bus.publish(NoteWritten, note))
+    }
+    await startAll(bus, desk)
+    const handled = await one(`process ${world.queue}`)
+    const published = await named(`publish ${world.exchange}:notes.written`, 3)
+    expect(parentId(handled)).toBeUndefined()
+    expect(handled.links.map((link) => link.context.spanId)).toEqual(published.map(spanId))
+    expect(handled.attributes['messaging.batch.message_count']).toBe(3)
+    expect(handled.events.map(({ name }) => name)).toEqual([
+      'queue.committed',
+      'queue.committed',
+      'queue.committed',
+    ])
+  })
+
+  it('says how many keys are blocked behind a message that failed', async () => {
+    const { meterProvider, collect } = metered()
+    const bus = world.bus({ telemetry: telemetry({ tracerProvider, meterProvider }) })
+    const order = 'key'
+    const patient = { attempts: 2, delaysMs: [60_000] }
+    const desk = bus
+      .consumer({
+        name: 'desk',
+        queue: world.queue,
+        messages: [NoteWritten],
+        order,
+        retry: patient,
+      })
+      .handle(NoteWritten, () => Promise.reject(new Error('not yet')))
+    await startAll(bus, desk)
+    await bus.publish(NoteWritten, note)
+    await named(`process ${world.queue}`)
+    expect(await collect('payflow.queue.lanes.blocked')).toEqual([
+      [{ 'messaging.consumer.group.name': 'desk' }, 1],
+    ])
+  })
+
   it('keeps a trace the caller gave, and takes none from whoever opened the connection', async () => {
     const bus = world.bus({ telemetry: telemetry({ tracerProvider }) })
     const desk = bus

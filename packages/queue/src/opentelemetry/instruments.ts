@@ -32,7 +32,10 @@ export class Instruments {
   readonly #sent: Counter
   readonly #consumed: Counter
   readonly #process: Histogram
-  readonly #gauges: Record<'pending' | 'parked' | 'age' | 'inFlight' | 'lag', ObservableGauge>
+  readonly #gauges: Record<
+    'pending' | 'parked' | 'age' | 'inFlight' | 'blockedLanes' | 'lag',
+    ObservableGauge
+  >
 
   constructor(meter: Meter) {
     this.#meter = meter
@@ -60,6 +63,7 @@ export class Instruments {
       parked: gauge('outbox.parked', '{message}', 'Rows the broker refused too often'),
       age: gauge('outbox.age', 's', 'Age of the oldest row that waits'),
       inFlight: gauge('in_flight', '{message}', 'Delivered and not settled yet'),
+      blockedLanes: gauge('lanes.blocked', '{lane}', 'Keys whose messages wait for a failed one'),
       lag: gauge('loop.lag', 's', 'Longest delay of the event loop in the last minute or two'),
     }
   }
@@ -103,11 +107,13 @@ export class Instruments {
   }
 
   async #ask(bus: ObservedBus, result: BatchObservableResult): Promise<void> {
-    const { inFlight, pending, parked, age, lag } = this.#gauges
+    const { inFlight, blockedLanes, pending, parked, age, lag } = this.#gauges
     const { consumers, loop } = bus.health()
     result.observe(lag, loop.maxMs / 1_000)
-    for (const { name, counts } of consumers) {
-      result.observe(inFlight, counts.inFlight, { 'messaging.consumer.group.name': name })
+    for (const { name, counts, lanes } of consumers) {
+      const attributes = { 'messaging.consumer.group.name': name }
+      result.observe(inFlight, counts.inFlight, attributes)
+      if (lanes !== undefined) result.observe(blockedLanes, lanes.blockedCount, attributes)
     }
     // A database that does not answer leaves these three out of this collection.
     const depth = await bus.outboxDepth().catch(() => undefined)

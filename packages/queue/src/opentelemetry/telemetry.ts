@@ -45,7 +45,7 @@ const scope = '@payflow/queue'
  * - `messaging.client.sent.messages`: by `messaging.operation.name` (`publish`, `relay`) and
  *   `error.type`.
  * - `payflow.queue.events`: each event by its type.
- * - `payflow.queue.in_flight` by consumer; `payflow.queue.outbox.pending`, `.parked`, `.age` (s).
+ * - `payflow.queue.in_flight` and `payflow.queue.lanes.blocked` by consumer; `payflow.queue.outbox.pending`, `.parked`, `.age` (s).
  *   `payflow.queue.loop.lag` (s).
  *   The outbox is read at each collection, by every process that has a bus.
  *
