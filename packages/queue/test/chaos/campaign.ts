@@ -16,7 +16,7 @@ import { judge, openBroker } from './verdict.ts'
 import type { Verdict } from './verdict.ts'
 
 export interface Campaign {
-  /** At least so many messages of the writers; nearly each makes a second one. */
+  /** At least so many messages of the outbox: half of the writers, half of handlers. */
   readonly messages: number
   readonly faults: number
   readonly seed: number
@@ -27,9 +27,14 @@ export interface Campaign {
 /** So many messages may wait for an effect before the writers are held up. */
 const BACKLOG = 4_000
 const SETTLE_MS = 180_000
+/** A message of a writer has an effect in three consumers, and makes one that has an effect itself. */
+const EFFECTS = 4
+
+/** So many messages the writers write; those that are parked make none. */
+export const written = (messages: number): number => Math.ceil(messages * 0.52)
 
 /**
- * Messages through the outbox, the broker and two consumers, while everything that takes part is killed
+ * Messages through the outbox, the broker and four consumers, while everything that takes part is killed
  * and frozen, on servers of its own. The seed decides the faults, their order and their times, and
  * what is written; how all that interleaves is the machine's.
  */
@@ -45,6 +50,8 @@ export async function campaign(options: Campaign): Promise<Verdict> {
     exchange: uniqueName('exchange'),
     moves: uniqueName('moves'),
     notes: uniqueName('notes'),
+    tallies: uniqueName('tallies'),
+    line: uniqueName('line'),
     observer: uniqueName('observer'),
   }
   const random = seeded(seed)
@@ -68,12 +75,15 @@ export async function campaign(options: Campaign): Promise<Verdict> {
 
 /** Fault after fault, with a share of the messages between two. */
 async function trouble(victims: Victims, { messages, faults, signal, tally }: Campaign) {
+  const toWrite = written(messages)
   for (const [index, fault] of plan(victims.random, faults).entries()) {
     if (signal.aborted) return
-    const before = Math.floor((messages * index) / faults)
-    victims.fleet.allow(Math.ceil((messages * (index + 1)) / faults))
+    const before = Math.floor((toWrite * index) / faults)
+    victims.fleet.allow(Math.ceil((toWrite * (index + 1)) / faults))
     await waitFor(
-      () => (tally.committed >= before && tally.effects / 2 >= before - BACKLOG) || signal.aborted,
+      () =>
+        (tally.committed >= before && tally.effects / EFFECTS >= before - BACKLOG) ||
+        signal.aborted,
       { timeoutMs: 120_000, message: () => `traffic after ${tally.faultsTotal} faults` },
     )
     await fault(victims)
@@ -90,7 +100,8 @@ async function settled({ messages, tally }: Campaign, signal: AbortSignal): Prom
       if (now !== seen) quietSince = performance.now()
       seen = now
       return (
-        signal.aborted || (tally.committed >= messages && performance.now() - quietSince > 10_000)
+        signal.aborted ||
+        (tally.committed >= written(messages) && performance.now() - quietSince > 10_000)
       )
     },
     { timeoutMs: SETTLE_MS + messages * 5, intervalMs: 500, message: 'the rest to be handled' },

@@ -22,12 +22,14 @@ export interface ChaosSettings {
   readonly exchange: string
   readonly moves: string
   readonly notes: string
+  readonly tallies: string
+  readonly line: string
   /** Gets a copy of every message; nobody consumes it. */
   readonly observer: string
 }
 
 const settings = JSON.parse(process.env['SETTINGS'] ?? '{}') as ChaosSettings
-const { exchange, moves, notes, observer } = settings
+const { exchange, moves, notes, tallies, line, observer } = settings
 const pool = new pg.Pool({
   connectionString: settings.databaseUrl,
   max: 16,
@@ -47,39 +49,89 @@ const bus = createBus<any>({
     bindings: [
       { queue: moves, types: [Moved.type] },
       { queue: notes, types: [Noted.type] },
+      { queue: tallies, types: [Moved.type] },
+      { queue: line, types: [Moved.type], order: 'key' },
       { queue: observer, types: ['chaos.*'] },
     ],
   },
   probe,
 })
 
-function consume(): void {
-  const options = {
-    concurrency: 6,
-    prefetch: 24,
-    deadlineMs: 20_000,
-    retry: { attempts: 12, delaysMs: [20, 50, 200] },
+const retry = { attempts: 12, delaysMs: [20, 50, 200] }
+const deadlineMs = 20_000
+
+/** Leaves the effect, then does what the message's fate is. */
+async function handle(
+  consumer: string,
+  { id, data, attempt }: { id: string; data: Step; attempt: number },
+  trx: Kysely<any>,
+): Promise<void> {
+  await sql`insert into effect (consumer, message_id, key, n)
+    values (${consumer}, ${id}, ${data.key}, ${data.n})`.execute(trx)
+  await probe('handler.worked', id)
+  if (data.fate === 'refused') throw deadLetter('as it should be')
+  if (data.fate === 'hopeless' || (data.fate === 'flaky' && attempt === 1)) {
+    throw new Error(data.fate)
   }
-  const move = bus.consumer({ name: 'move', queue: moves, messages: [Moved], ...options })
-  move.handle(Moved, async (message, { trx, outbox, attempt }) => {
-    const { key, n, fate } = message.data
-    await sql`insert into effect (consumer, message_id, key, n)
-      values ('move', ${message.id}, ${key}, ${n})`.execute(trx)
-    await probe('handler.worked', message.id)
-    if (fate === 'refused') throw deadLetter('as it should be')
-    if (fate === 'hopeless' || (fate === 'flaky' && attempt === 1)) throw new Error(fate)
+}
+
+/** One transaction a message, and a message that follows it. */
+function consumeMoves(): void {
+  const options = { concurrency: 6, prefetch: 24, deadlineMs, retry }
+  const consumer = bus.consumer({ name: 'move', queue: moves, messages: [Moved], ...options })
+  consumer.handle(Moved, async (message, { trx, outbox, attempt }) => {
+    await handle('move', { ...message, attempt }, trx)
     await outbox.publish(Noted, message.data)
   })
-  const note = bus.consumer({ name: 'note', queue: notes, messages: [Noted], ...options })
-  note.handle(Noted, {
+  void consumer.start()
+}
+
+/** Two steps. */
+function consumeNotes(): void {
+  const options = { concurrency: 6, prefetch: 24, deadlineMs, retry }
+  const consumer = bus.consumer({ name: 'note', queue: notes, messages: [Noted], ...options })
+  consumer.handle(Noted, {
     decide: async (message) => message.data.n,
     async record(message, n, { trx }) {
       await sql`insert into effect (consumer, message_id, key, n)
         values ('note', ${message.id}, ${message.data.key}, ${n})`.execute(trx)
     },
   })
-  void move.start()
-  void note.start()
+  void consumer.start()
+}
+
+/** Many messages in a transaction. */
+function consumeTallies(): void {
+  const batch = { size: 20, waitMs: 20 }
+  const options = { batch, deadlineMs, retry }
+  const consumer = bus.consumer({ name: 'tally', queue: tallies, messages: [Moved], ...options })
+  consumer.handleBatch(Moved, async (messages, { trx }) => {
+    await sql`insert into effect (consumer, message_id, key, n)
+      select 'tally', * from unnest(${messages.map(({ id }) => id)}::text[],
+        ${messages.map(({ data }) => data.key)}::text[],
+        ${messages.map(({ data }) => data.n)}::integer[])`.execute(trx)
+    await probe('handler.worked')
+    if (messages.some(({ data }) => data.fate === 'refused')) throw deadLetter('as it should be')
+    if (messages.some(({ data }) => data.fate === 'hopeless')) throw new Error('hopeless')
+  })
+  void consumer.start()
+}
+
+/** One message of a key after the other, in the order of the queue. */
+function consumeLine(): void {
+  const options = { concurrency: 6, order: 'key', deadlineMs, retry } as const
+  const consumer = bus.consumer({ name: 'line', queue: line, messages: [Moved], ...options })
+  consumer.handle(Moved, async (message, { trx, attempt }) => {
+    await handle('line', { ...message, attempt }, trx)
+  })
+  void consumer.start()
+}
+
+function consume(): void {
+  consumeMoves()
+  consumeNotes()
+  consumeTallies()
+  consumeLine()
 }
 
 let target = 0

@@ -30,7 +30,7 @@ export function summary(
   verdict: Verdict,
   end: { readonly seconds: number; readonly seed: number },
 ): string {
-  const { messages, effects, parked, ...wrong } = verdict
+  const { messages, effects, expected, parked, ...wrong } = verdict
   return [
     '',
     ...table('faults', [...tally.faults]),
@@ -38,7 +38,8 @@ export function summary(
     ...table('what must be nothing', Object.entries(wrong)),
     '',
     `${grouped(messages)} messages in ${grouped(end.seconds)} s, ${grouped(tally.faultsTotal)} faults,` +
-      ` seed ${end.seed}: ${grouped(effects)} effects, ${grouped(parked)} parked as meant`,
+      ` seed ${end.seed}: ${grouped(effects)} effects of ${grouped(expected)} expected,` +
+      ` ${grouped(parked)} parked as meant by each of three consumers`,
   ].join('\n')
 }
 
