@@ -1,27 +1,13 @@
 // The published model of the broker, compared with a real RabbitMQ: the same calls, and everything
 // both say.
 import { connect } from 'amqplib'
-import { sharedServers, uniqueName } from '@payflow/testkit'
+import { sharedServers } from '@payflow/testkit'
 import { describe, expect, it } from 'vitest'
 import { memoryBroker } from '../src/testing/index.ts'
-import { Script } from './support/broker-script.ts'
-import type { ScriptBroker } from './support/broker-script.ts'
 import { brokerScripts } from './support/broker-scripts.ts'
-import type { BrokerScript } from './support/broker-scripts.ts'
 import { deathScripts } from './support/death-scripts.ts'
+import { play } from './support/play-script.ts'
 import { Proxy } from './support/proxy.ts'
-
-async function play(broker: ScriptBroker, perform: BrokerScript): Promise<unknown[]> {
-  const script = new Script(broker, uniqueName('model'))
-  let notes: unknown[] = []
-  try {
-    await perform(script)
-    notes = [...script.notes]
-  } finally {
-    await script.end()
-  }
-  return notes
-}
 
 describe('memoryBroker says what RabbitMQ says when it', () => {
   const scripts = Object.entries({ ...brokerScripts, ...deathScripts })

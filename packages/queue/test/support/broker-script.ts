@@ -5,6 +5,8 @@ import { waitFor } from '@payflow/testkit'
 export interface ScriptBroker {
   readonly connect: () => Promise<ChannelModel>
   readonly cut: () => void
+  /** Raises a memory alarm, and ends it; a shared broker has no such thing. */
+  readonly alarm?: (raised: boolean) => Promise<void>
 }
 
 const quorum = { 'x-queue-type': 'quorum' }
@@ -47,6 +49,8 @@ export class Script {
     const model = await this.#broker.connect()
     this.#models.push(model)
     model.on('error', () => this.note('connection error'))
+    model.on('blocked', (reason) => this.note('blocked', reason))
+    model.on('unblocked', () => this.note('unblocked'))
     model.on('close', (error) => this.note('connection close', error !== undefined))
     return model
   }
@@ -125,6 +129,10 @@ export class Script {
   async ready(channel: Channel, queue: string, count: number): Promise<void> {
     await waitFor(async () => (await channel.checkQueue(queue)).messageCount === count)
     this.note('ready', queue, count)
+  }
+
+  async alarm(raised: boolean): Promise<void> {
+    await this.#broker.alarm?.(raised)
   }
 
   /** Cuts every connection. */

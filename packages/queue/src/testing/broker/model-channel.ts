@@ -184,15 +184,19 @@ export class ModelChannel extends EventEmitter {
     const message = { exchange, routingKey, properties, content: copy, returns: 0 }
     const { mandatory } = options
     const pending: Pending = { confirms: confirm === undefined ? [] : [confirm] }
-    this.#send(() => {
+    const arrive = (): void => {
+      if (!this.#connection.blocks(arrive)) take()
+    }
+    const take = this.#guarded(() => {
       const result = this.#broker.publish({ ...message, expiresAt: undefined })
       if (result === 'unroutable' && mandatory === true) this.#return(message)
       if (this.#confirms) {
         const error = result === 'refused' ? new Error('message nacked') : null
         this.#connection.down.send(() => this.#confirmed(pending, error))
       }
-      this.#connection.published()
     })
+    if (this.#ended !== undefined) throw illegalOperation(this.#ended)
+    this.#connection.up.send(arrive)
     if (this.#confirms) this.#unconfirmed.add(pending)
     return true
   }
@@ -271,10 +275,14 @@ export class ModelChannel extends EventEmitter {
     this.#send(() => this.#broker.settle(tag, multiple, fate))
   }
 
-  /** Hands something to the broker, which may close the channel because of it. */
   #send(work: () => void, operation?: string): void {
     if (this.#ended !== undefined) throw illegalOperation(this.#ended)
-    this.#connection.up.send(() => {
+    this.#connection.up.send(this.#guarded(work, operation))
+  }
+
+  /** Work at the broker, which may close the channel because of it. */
+  #guarded(work: () => void, operation?: string): () => void {
+    return () => {
       if (!this.#broker.open) return
       try {
         work()
@@ -287,7 +295,7 @@ export class ModelChannel extends EventEmitter {
           this.toClosed('Channel closed')
         })
       }
-    })
+    }
   }
 
   #deliver(about: { consumerTag: string; deliveryTag: number }, message: StoredMessage): void {

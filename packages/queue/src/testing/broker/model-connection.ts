@@ -77,13 +77,14 @@ export class ModelConnection extends EventEmitter {
     return this.#home.nextConsumerTag()
   }
 
-  /** A message came in. While an alarm is on, nothing more is read from who publishes. */
-  published(): void {
+  /** A message comes in. During an alarm it isn't read, nor is anything after it. */
+  blocks(arrive: () => void): boolean {
     const reason = this.#home.alarm()
-    if (reason === undefined || this.#blocked) return
+    if (reason === undefined) return false
     this.#blocked = true
-    this.up.pause()
+    this.up.hold(arrive)
     this.down.send(() => this.emit('blocked', reason))
+    return true
   }
 
   /** The alarm is over. */

@@ -14,8 +14,10 @@ export class Wire {
     this.#schedule()
   }
 
-  pause(): void {
+  /** Pauses with this before everything else that is on its way. */
+  hold(arrive: () => void): void {
     this.#paused = true
+    this.#inTransit.unshift(arrive)
   }
 
   resume(): void {
