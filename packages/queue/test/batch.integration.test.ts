@@ -73,6 +73,7 @@ describe('a batch of messages, each with its handler', () => {
     await consumer.start()
     expect(await parked(world, 2)).toEqual({ c: 'attempts-exhausted', h: 'attempts-exhausted' })
     expect(await transactions(world)).toEqual(['abdefg'])
+    expect(await world.effects()).toEqual(Array.from('abdefg'))
     expect(await inboxIds(world)).toEqual(Array.from('abdefg'))
     await settledAll(consumer, 12)
     expect(runs.filter((text) => text === 'c')).toHaveLength(3)
