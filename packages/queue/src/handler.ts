@@ -77,8 +77,9 @@ export type BatchContext<DB> = Pick<TransactionContext<DB>, 'trx' | 'outbox' | '
  * again in halves, down to the one that fails by itself: that one's failure is a failed attempt, and
  * `retryAfter()` and `deadLetter()` mean what they always do. A message is in at most
  * ⌈log₂ size⌉ + 1 such runs of a batch, so only the transaction's effects are there once: what it
- * does outside may happen several times. Messages are given in the order of their arrival, each id
- * once, without those that were committed before. There can be a single one.
+ * does outside may happen several times. Messages are given in the order of their keys, for one key in
+ * the order of arrival, each id once, without those that were committed before. There can be a
+ * single one.
  */
 export type BatchHandler<M extends MessageDefinition, DB> = (
   messages: readonly ReceivedMessage<MessageData<M>>[],

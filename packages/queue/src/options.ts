@@ -222,14 +222,21 @@ export interface ConsumerOptions {
   /**
    * Messages handled at the same time, or batches, 1–1000. Keep it below the size of the database pool.
    *
-   * @defaultValue 8; 2 with `batch`, so that one batch runs while another waits for its commit, and
-   * few of them contend for the same rows
+   * @defaultValue 8
    */
   readonly concurrency?: number | undefined
   /**
    * Commits many messages in one transaction; `{}` for the defaults. Every message still has its own
    * inbox row and its own settlement: what fails is tried again, parked or reported alone, and its
    * neighbours commit. What was delivered before runs in a transaction of its own.
+   *
+   * The handlers of a batch run one after another, in the order of their messages' keys and for one
+   * key in the order of arrival: batches that lock the rows their keys name then lock them in one
+   * order, and can't deadlock. They share the transaction: `now()` is the same for all, `set local`
+   * and row locks last to its end. When it can't be committed for a reason that is nobody's, such as
+   * a deferred constraint, it runs again in halves. A batch that outlives `deadlineMs` commits what is
+   * done by then; the rest is given back uncounted and runs alone. With `order: 'key'` a batch holds
+   * the next message of each key and no second one, so nothing overtakes what failed.
    *
    * @defaultValue one transaction a message
    */

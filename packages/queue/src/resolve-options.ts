@@ -27,7 +27,7 @@ export function resolveConsumerOptions(options: ConsumerOptions): ResolvedConsum
   requireQueueName('queue', queue)
   if (messages.length === 0) throw invalidOption('messages', 'at least one message')
   const batch = resolveBatch(options.batch)
-  const concurrency = within('concurrency', options.concurrency ?? (batch ? 2 : 8), 1, 1_000)
+  const concurrency = within('concurrency', options.concurrency ?? 8, 1, 1_000)
   const order = requireOrder('order', options.order)
   const delaysMs = requireDelays(options.retry?.delaysMs ?? DEFAULT_DELAYS_MS[order])
   const attempts = within('retry.attempts', options.retry?.attempts ?? 8, 1, 100)

@@ -204,6 +204,28 @@ describe('a batch and what it depends on', () => {
     expect([...first, ...second].toSorted()).toEqual(letters)
   })
 
+  it('QUEUE-06 runs its members in the order of their keys, so that batches do not deadlock', async () => {
+    await sql`create table account (id text primary key, n int not null default 0)`.execute(
+      world.db,
+    )
+    await sql`insert into account select * from unnest(${letters}::text[])`.execute(world.db)
+    const runs: string[] = []
+    const consumer = batchConsumer(bus, world, { concurrency: 2, prefetch: 16 })
+    consumer.handle(NoteWritten, async ({ data: { subject } }, { trx }) => {
+      runs.push(subject)
+      await sql`update account set n = n + 1 where id = ${subject}`.execute(trx)
+      await sql`select pg_sleep(0.02)`.execute(trx)
+    })
+    for (const subject of [...letters, ...letters.toReversed()]) {
+      await bus.publish(NoteWritten, note(subject, subject))
+    }
+    await consumer.start()
+    await settledAll(consumer, 16)
+    expect(runs).toHaveLength(16)
+    expect(runs.toSorted()).toEqual([...letters, ...letters].toSorted())
+    expect(consumer.health().counts).toMatchObject({ committed: 16 })
+  })
+
   it('sends what its members publish, in order and once, and lets one cancel what another said', async () => {
     await publishAll(bus, letters)
     const consumer = batchConsumer(bus, world)

@@ -41,7 +41,7 @@ export async function prepareBatch<DB>(
     if ('kind' in result) concluded.set(open.delivery, { ...open.about, verdict: result })
     else members.push(result)
   }
-  return { members, concluded, twins }
+  return { members: members.toSorted(byKey), concluded, twins }
 }
 
 /** Before any transaction is open, so that none waits for the network. */
@@ -93,4 +93,12 @@ async function decide<DB>(
     if (isStopped(signal)) return { kind: 'interrupted', error: signal.reason }
     return verdictOn(error, signal)
   }
+}
+
+/**
+ * All batches in one order, for a handler that locks what its message's key names: two of them then
+ * wait for each other in one direction only. Equal keys stay in the order of their arrival.
+ */
+function byKey({ message: a }: BatchMember<any>, { message: b }: BatchMember<any>): number {
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0
 }
