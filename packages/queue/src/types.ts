@@ -93,6 +93,16 @@ export interface Consumer<DB> {
    * Resolves at once, also while the broker is away.
    */
   start(): Promise<void>
+  /**
+   * Takes no more messages until `resume()`, also over reconnects; only this consumer, in this process.
+   * Resolves when what was at work is settled; what was delivered and not begun goes back to the
+   * queue. Meanwhile its state is `paused` and the bus is not `ready`.
+   *
+   * @throws {@link QueueError} `QUEUE_INVALID_OPTIONS` when it was not started.
+   */
+  pause(): Promise<void>
+  /** Goes on after {@link Consumer.pause}; does nothing else. */
+  resume(): Promise<void>
   health(): ConsumerHealth
 }
 

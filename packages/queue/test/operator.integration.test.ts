@@ -6,6 +6,7 @@ import { waitFor } from '@payflow/testkit'
 import { deadLetter } from '../src/index.ts'
 import type { Bus, BusOptions, Consumer, RetryOptions } from '../src/index.ts'
 import { NoteFiled, NoteWritten } from './support/messages.ts'
+import { Proxy } from './support/proxy.ts'
 import { createWorld, inTransaction, leaveEffect } from './support/world.ts'
 import type { World } from './support/world.ts'
 
@@ -142,6 +143,76 @@ describe('bus.reconcile', () => {
       balanced: false,
       differences: [{ kind: 'inbox-missing', consumer: 'notes', expected: 5, found: 3 }],
     })
+  })
+})
+
+describe('consumer.pause', () => {
+  it.each([
+    ['in any order', {}],
+    ['ordered by key', { order: 'key' }],
+  ] as const)(
+    '%s finishes what is at work, and takes nothing until resumed',
+    async (_how, options) => {
+      bus = world.bus()
+      const working = Promise.withResolvers<void>()
+      const finish = Promise.withResolvers<void>()
+      const paused = bus
+        .consumer({
+          name: 'notes',
+          queue: world.queue,
+          messages: [NoteWritten],
+          concurrency: 1,
+          prefetch: 4,
+          ...options,
+        })
+        .handle(NoteWritten, async (message, { trx }) => {
+          working.resolve()
+          await finish.promise
+          await leaveEffect(trx, message.id, message.data.text)
+        })
+      await expect(paused.pause()).rejects.toMatchObject({ code: 'QUEUE_INVALID_OPTIONS' })
+      await paused.start()
+      await bus.topology.apply()
+      for (const text of ['1', '2', '3', '4', '5', '6']) {
+        await bus.publish(NoteWritten, { subject: 'a', text })
+      }
+      await working.promise
+      const pausing = paused.pause()
+      await waitFor(() => paused.health().state === 'paused')
+      finish.resolve()
+      await pausing
+      expect(await world.effects()).toEqual(['1'])
+      await waitFor(async () => (await world.ready()) === 5)
+      expect(bus.health().ready).toBe(false)
+      expect(paused.health().counts.inFlight).toBe(0)
+      await paused.resume()
+      expect((await world.waitForEffects(6)).toSorted()).toEqual(['1', '2', '3', '4', '5', '6'])
+      expect(paused.health().state).toBe('running')
+      const inOrder = (await world.effects()).join('') === '123456'
+      expect(inOrder || !('order' in options)).toBe(true)
+      await bus.drain()
+      await paused.pause()
+    },
+  )
+
+  it('stays paused when its connection comes back', async () => {
+    await using proxy = await Proxy.to(world.rabbitmqUrl)
+    make({ broker: { url: proxy.url } })
+    await consumer.start()
+    await bus.topology.apply()
+    await waitFor(() => consumer.health().state === 'running')
+    await consumer.pause()
+    const before = bus.health().consume.generation
+    proxy.cut()
+    await waitFor(
+      () => bus.health().consume.generation > before && bus.health().consume.state === 'up',
+    )
+    await bus.publish(NoteWritten, { subject: 'a', text: 'kept' })
+    expect(await world.ready()).toBe(1)
+    expect(consumer.health().state).toBe('paused')
+    await consumer.resume()
+    expect(await world.waitForEffects(1)).toEqual(['kept'])
+    await bus.drain()
   })
 })
 

@@ -68,6 +68,15 @@ export class ConsumerBuilder<DB> implements Consumer<DB> {
     }
   }
 
+  async pause(): Promise<void> {
+    if (this.#running === undefined) throw this.#invalid('it was not started')
+    await this.#running.pause()
+  }
+
+  async resume(): Promise<void> {
+    await this.#running?.resume()
+  }
+
   async drain(deadlineMs: number): Promise<DrainResult> {
     return (await this.#running?.drain(deadlineMs)) ?? { finished: 0, released: 0, abandoned: 0 }
   }

@@ -55,6 +55,8 @@ export class RunningConsumer<DB> {
   #lastError: string | undefined
   #subscription: Subscription | undefined
   #pausing: Promise<void> | undefined
+  /** By an operator, until he resumes it. */
+  #held = false
   #loop: Promise<void> | undefined
   #troubles = 0
   #resumedAt = Number.NEGATIVE_INFINITY
@@ -139,13 +141,49 @@ export class RunningConsumer<DB> {
     return { finished: settled(this.#counts) - settled(before), released, abandoned }
   }
 
+  /**
+   * Takes no more until {@link resume}; resolves when what is at work is finished and the rest given
+   * back. Ordered by key it closes the channel, for the reason {@link drain} has.
+   */
+  async pause(): Promise<void> {
+    const { signal } = this.#stop
+    if (this.#held || signal.aborted) return
+    this.#held = true
+    this.#state = 'paused'
+    const { reporter, name } = this.#parts
+    reporter.emit({ type: 'consumer.paused', consumer: name, error: undefined })
+    if (this.#lanes === undefined) {
+      await this.#subscription?.cancel(signal)
+      this.#scheduler.releaseBuffered()
+      await this.#scheduler.whenIdle(signal)
+      return
+    }
+    this.#scheduler.stop()
+    await this.#scheduler.whenIdle(signal)
+    if (signal.aborted) return
+    this.#scheduler.releaseBuffered()
+    await this.#subscription?.close('given-back')
+    this.#scheduler.start()
+  }
+
+  /** Takes messages again. */
+  async resume(): Promise<void> {
+    if (!this.#held) return
+    this.#held = false
+    await this.#resume()
+  }
+
+  get #wanted(): boolean {
+    return this.#pausing === undefined && !this.#held
+  }
+
   async #run(): Promise<void> {
     const { connection, reporter, name } = this.#parts
     const { signal } = this.#stop
     let failures = 0
     while (!signal.aborted) {
       const moving = this.#subscription !== undefined
-      if (this.#pausing === undefined && !moving) this.#state = 'connecting'
+      if (this.#wanted && !moving) this.#state = 'connecting'
       const live = await connection.waitUp(signal)
       if (live === undefined || signal.aborted) return
       const startedAt = performance.now()
@@ -188,7 +226,7 @@ export class RunningConsumer<DB> {
     this.#subscription = subscription
     // A drain that began meanwhile found no channel to close.
     if (this.#stop.signal.aborted) await subscription.close()
-    else if (this.#pausing === undefined) await this.#consume(subscription)
+    else if (this.#wanted) await this.#consume(subscription)
     return subscription
   }
 
@@ -225,7 +263,8 @@ export class RunningConsumer<DB> {
 
   #received(delivery: Delivery): void {
     this.#counts.delivered += 1
-    const unwanted = this.#stop.signal.aborted && this.#lanes === undefined
+    const ending = this.#stop.signal.aborted || this.#held
+    const unwanted = ending && this.#lanes === undefined
     if (unwanted || this.#pausing !== undefined) {
       this.#counts[delivery.release() ? 'released' : 'abandoned'] += 1
     } else this.#scheduler.add(delivery)
@@ -272,7 +311,7 @@ export class RunningConsumer<DB> {
   }
 
   async #resume(): Promise<void> {
-    if (this.#stop.signal.aborted) return
+    if (this.#stop.signal.aborted || !this.#wanted) return
     this.#parts.reporter.emit({ type: 'consumer.resumed', consumer: this.#parts.name })
     const subscription = this.#subscription
     if (subscription === undefined || !subscription.generation.alive) return

@@ -40,8 +40,9 @@ export class Upkeep {
   }
 
   /** Writes the counts down now. */
-  async save(ended = false): Promise<void> {
+  async save(): Promise<void> {
     const { query, schema, consumers } = this.#parts
+    const ended = this.#stop.signal.aborted
     for (const { name, counts } of consumers()) {
       await saveCounts(query, schema, { id: this.#process, consumer: name, ended }, counts)
     }
@@ -54,7 +55,7 @@ export class Upkeep {
     clearInterval(this.#counting)
     clearInterval(this.#sweeping)
     const late = new AbortController()
-    const saved = this.save(true).catch(() => {})
+    const saved = this.save().catch(() => {})
     await Promise.race([saved, pause(LAST_WORD_MS, late.signal)])
     late.abort()
   }
