@@ -48,7 +48,7 @@ export class ModelChannel extends EventEmitter {
   assertQueue(name = '', options: Options.AssertQueue = {}): Promise<object> {
     const { exclusive, autoDelete, durable = true } = options
     if (exclusive === true || autoDelete === true) {
-      throw notModelled('exclusive and auto-deleted queues')
+      return Promise.reject(notModelled('exclusive and auto-deleted queues'))
     }
     const args = queueArguments(options)
     return this.#call('QueueDeclare', () => {
@@ -104,7 +104,7 @@ export class ModelChannel extends EventEmitter {
   }
 
   prefetch(count: number, global = false): Promise<object> {
-    if (global) throw notModelled('a prefetch for a whole channel')
+    if (global) return Promise.reject(notModelled('a prefetch for a whole channel'))
     return this.#call('BasicQos', () => void (this.#broker.prefetch = count))
   }
 
@@ -117,7 +117,7 @@ export class ModelChannel extends EventEmitter {
     onMessage: OnMessage,
     options: Options.Consume = {},
   ): Promise<{ consumerTag: string }> {
-    if (options.exclusive === true) throw notModelled('exclusive consumers')
+    if (options.exclusive === true) return Promise.reject(notModelled('exclusive consumers'))
     const consumerTag = options.consumerTag ?? this.#connection.nextConsumerTag()
     const noAck = options.noAck === true
     return this.#call(
@@ -255,15 +255,30 @@ export class ModelChannel extends EventEmitter {
       if (this.#ended !== undefined) throw illegalOperation(this.#ended)
       const send = (): void =>
         this.#send(() => {
-          const value = work() ?? {}
+          const answer = this.#answer(work, resolve, reject)
           this.#connection.down.send(() => {
-            resolve(value)
+            answer()
             this.#rpcs.next()
           })
           afterwards?.()
         }, operation)
       this.#rpcs.add({ operation, send, reject })
     })
+  }
+
+  /** What a call says when it is back; what closes the channel is thrown, what isn't modelled not. */
+  #answer<T>(
+    work: () => T,
+    resolve: (value: T | object) => void,
+    reject: (error: unknown) => void,
+  ): () => void {
+    try {
+      const value = work() ?? {}
+      return () => resolve(value)
+    } catch (error) {
+      if (error instanceof ChannelClosure) throw error
+      return () => reject(error)
+    }
   }
 
   #confirmed(pending: Pending, error: Error | null): void {
