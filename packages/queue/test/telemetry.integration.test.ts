@@ -1,4 +1,5 @@
 // Spans and metrics as a real SDK collects them, of real outboxes, relays and consumers.
+import { execFileSync } from 'node:child_process'
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import {
@@ -307,5 +308,34 @@ describe('telemetry', () => {
     stop()
     await collect('payflow.queue.in_flight')
     expect(asked).toBe(1)
+  })
+})
+
+describe('the package', () => {
+  /** Imports an entry point in a process where OpenTelemetry is not installed. */
+  function importWithoutOpenTelemetry(entry: string): void {
+    const hooks = `import { registerHooks } from 'node:module'
+      registerHooks({ resolve(name, context, next) {
+        if (name.startsWith('@opentelemetry')) throw new Error('not installed: ' + name)
+        return next(name, context)
+      } })`
+    const file = new URL(`../src/${entry}`, import.meta.url).href
+    const { NODE_OPTIONS: _, ...env } = process.env
+    execFileSync(
+      process.execPath,
+      [
+        '--conditions=@payflow/source',
+        `--import=data:text/javascript,${encodeURIComponent(hooks)}`,
+        '--input-type=module',
+        `--eval=await import('${file}')`,
+      ],
+      { env, stdio: 'pipe' },
+    )
+  }
+
+  it('needs OpenTelemetry for nothing but its own entry point', () => {
+    importWithoutOpenTelemetry('index.ts')
+    importWithoutOpenTelemetry('testing/index.ts')
+    expect(() => importWithoutOpenTelemetry('opentelemetry/index.ts')).toThrow('not installed')
   })
 })

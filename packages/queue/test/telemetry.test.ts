@@ -1,5 +1,4 @@
 // The parts of telemetry that need no server.
-import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import type { Channel, ConsumeMessage } from 'amqplib'
 import { ChannelGeneration, Delivery } from '../src/consumer/delivery.ts'
@@ -70,34 +69,5 @@ describe('ObservedRunner', () => {
     const unit = { deliveries: [delivery], controller: new AbortController() }
     expect(await observed.run(unit)).toEqual(['committed'])
     expect(runs).toBe(1)
-  })
-})
-
-describe('the package', () => {
-  /** Imports an entry point in a process where OpenTelemetry is not installed. */
-  function importWithoutOpenTelemetry(entry: string): void {
-    const hooks = `import { registerHooks } from 'node:module'
-      registerHooks({ resolve(name, context, next) {
-        if (name.startsWith('@opentelemetry')) throw new Error('not installed: ' + name)
-        return next(name, context)
-      } })`
-    const file = new URL(`../src/${entry}`, import.meta.url).href
-    const { NODE_OPTIONS: _, ...env } = process.env
-    execFileSync(
-      process.execPath,
-      [
-        '--conditions=@payflow/source',
-        `--import=data:text/javascript,${encodeURIComponent(hooks)}`,
-        '--input-type=module',
-        `--eval=await import('${file}')`,
-      ],
-      { env, stdio: 'pipe' },
-    )
-  }
-
-  it('needs OpenTelemetry for nothing but its own entry point', () => {
-    importWithoutOpenTelemetry('index.ts')
-    importWithoutOpenTelemetry('testing/index.ts')
-    expect(() => importWithoutOpenTelemetry('opentelemetry/index.ts')).toThrow('not installed')
   })
 })
