@@ -1,5 +1,5 @@
-import type { ClaimHandle, ClaimRequest } from '../store.ts'
-import { stateBytes } from './scripts/layout.ts'
+import type { ClaimHandle, ClaimRequest, Completion } from '../store.ts'
+import { headerBytes, layoutVersion, stateBytes } from './scripts/layout.ts'
 
 /*
  * What the two scripts of every first request are told, in one piece each: an argument of its own
@@ -18,17 +18,26 @@ export function claimant({ token, fingerprint, state, onIndeterminate }: ClaimRe
   return packed
 }
 
-/** New state, and the owner as its record begins and ends: attempt, fence, token, fingerprint. */
-export function owner(
+/** The record of a finished operation, as it is stored unless an earlier owner began it. */
+export function finishedRecord(
   { attempt, fence, token, fingerprint }: ClaimHandle,
-  stateByte: number,
+  { omitted, payload }: Completion,
 ): Buffer {
-  const packed = Buffer.allocUnsafe(61)
-  packed[0] = stateByte
-  packed.writeUInt32BE(attempt, 1)
-  packed.writeUInt32BE(Math.floor(fence / 0x1_0000_0000), 5)
-  packed.writeUInt32BE(fence % 0x1_0000_0000, 9)
-  packed.set(token, 13)
-  packed.set(fingerprint, 29)
-  return packed
+  const record = Buffer.allocUnsafe(headerBytes + payload.byteLength)
+  record[0] = layoutVersion
+  record[1] = stateBytes[omitted ? 'tombstone' : 'completed']
+  record.writeUInt32BE(attempt, 2)
+  writeUInt64(record, fence, 6)
+  writeUInt64(record, 0, 14)
+  // Of a first owner, the fence is the server's clock when it claimed.
+  writeUInt64(record, Math.floor(fence / 1_000), 22)
+  record.set(token, 30)
+  record.set(fingerprint, 46)
+  record.set(payload, headerBytes)
+  return record
+}
+
+function writeUInt64(bytes: Buffer, value: number, at: number): void {
+  bytes.writeUInt32BE(Math.floor(value / 0x1_0000_0000), at)
+  bytes.writeUInt32BE(value % 0x1_0000_0000, at + 4)
 }

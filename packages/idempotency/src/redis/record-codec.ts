@@ -16,7 +16,8 @@ export function decodeRecord(
   if (record.length < headerBytes || record.readUInt8(0) !== layoutVersion) return undefined
   const state = statesByByte.get(record.readUInt8(1))
   if (state === undefined) return undefined
-  const leaseRemainingMs = Number(record.readBigUInt64BE(14)) - nowMs
+  const isFinished = state === 'completed' || state === 'tombstone'
+  const leaseRemainingMs = isFinished ? 0 : Number(record.readBigUInt64BE(14)) - nowMs
   return {
     id,
     state,

@@ -18,7 +18,7 @@ import type {
   Resolution,
   StepResult,
 } from '../store.ts'
-import { claimant, owner } from './arguments.ts'
+import { claimant, finishedRecord } from './arguments.ts'
 import { CircuitBreaker } from './breaker.ts'
 import { readClaimReply } from './claim-reply.ts'
 import { DurableConnection } from './durability.ts'
@@ -178,9 +178,7 @@ class RedisStore implements RedisIdempotencyStore {
   }
 
   complete(handle: ClaimHandle, completion: Completion): Promise<StepResult> {
-    const { omitted, payload, retentionMs } = completion
-    const state = stateBytes[omitted ? 'tombstone' : 'completed']
-    const args = [owner(handle, state), String(retentionMs), bytes(payload)]
+    const args = [finishedRecord(handle, completion), String(completion.retentionMs)]
     return this.#step(completeScript, handle.id, args)
   }
 

@@ -15,7 +15,7 @@ export const forgetScript: ScriptForms = defineScript(
   'forget',
   true,
   `${luaPrelude}${luaStanding}
-local header = redis.call('GETRANGE', KEYS[1], 0, HEADER - 1)
+local header = redis.call('GETRANGE', KEYS[1], '0', HEADER_END)
 if header == '' then return {ABSENT} end
 local r = readHeader(header)
 local standing, fence = standingOf(r, (now())), r and r.fence or 0

@@ -10,7 +10,7 @@ import type { RecordState } from '../../store.ts'
  *                  6 recovering
  *        2      4  attempt
  *        6      8  fence, microseconds
- *       14      8  end of the lease (of a finished record: when it was finished), Unix milliseconds
+ *       14      8  end of the lease, Unix milliseconds; 0 if its owner finished it
  *       22      8  first claimed, Unix milliseconds
  *       30     16  token of the owner; zeros if it has given the claim up
  *       46     32  fingerprint
@@ -46,6 +46,7 @@ local nowMs = math.floor(nowUs / 1000)
  */
 export const luaPrelude: string = `
 local VERSION, HEADER, FORMAT = ${layoutVersion}, ${headerBytes}, '>BBI4I8I8I8c16c32'
+local HEADER_END = '${headerBytes - 1}'
 local STARTED, COMMITTED, COMPLETED, INDETERMINATE, TOMBSTONE, RECOVERING = 1, 2, 3, 4, 5, 6
 
 local function pack(r)

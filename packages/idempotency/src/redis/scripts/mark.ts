@@ -16,7 +16,7 @@ export const markScript: ScriptForms = defineScript(
   'mark',
   true,
   `${luaPrelude}
-local r = readHeader(redis.call('GETRANGE', KEYS[1], 0, HEADER - 1))
+local r = readHeader(redis.call('GETRANGE', KEYS[1], '0', HEADER_END))
 if not r or r.finished or r.token ~= ARGV[1] then return 0 end
 local state = tonumber(ARGV[2])
 if state ~= INDETERMINATE and not r.running then return 0 end

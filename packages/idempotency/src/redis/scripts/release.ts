@@ -21,7 +21,7 @@ export const releaseScript: ScriptForms = defineScript(
   true,
   `${luaPrelude}
 local NOBODY = string.rep('\\0', 16)
-local header = redis.call('GETRANGE', KEYS[1], 0, HEADER - 1)
+local header = redis.call('GETRANGE', KEYS[1], '0', HEADER_END)
 if header == '' then return 1 end
 local r = readHeader(header)
 if r and r.token == NOBODY then return 1 end

@@ -13,7 +13,7 @@ export const renewScript: ScriptForms = defineScript(
   'renew',
   true,
   `${luaPrelude}
-local r = readHeader(redis.call('GETRANGE', KEYS[1], 0, HEADER - 1))
+local r = readHeader(redis.call('GETRANGE', KEYS[1], '0', HEADER_END))
 if not r or not r.running or r.token ~= ARGV[1] then return 0 end
 local leaseMs = tonumber(ARGV[2])
 redis.call('SETRANGE', KEYS[1], 14, struct.pack('>I8', now() + leaseMs))

@@ -16,7 +16,7 @@ export const resolveScript: ScriptForms = defineScript(
   'resolve',
   true,
   `${luaPrelude}${luaStanding}
-local header = redis.call('GETRANGE', KEYS[1], 0, HEADER - 1)
+local header = redis.call('GETRANGE', KEYS[1], '0', HEADER_END)
 if header == '' then return {ABSENT} end
 local r = readHeader(header)
 if not r then return {REFUSED, UNREADABLE, 0} end

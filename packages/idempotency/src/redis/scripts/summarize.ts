@@ -13,7 +13,7 @@ export const summarizeScript: ScriptForms = defineScript(
   'summarize',
   false,
   `${luaPrelude}${luaStanding}
-local header = redis.call('GETRANGE', KEYS[1], 0, HEADER - 1)
+local header = redis.call('GETRANGE', KEYS[1], '0', HEADER_END)
 local nowMs = now()
 if header == '' or standingOf(readHeader(header), nowMs) ~= UNKNOWN then return false end
 return {header, nowMs, redis.call('PTTL', KEYS[1])}
