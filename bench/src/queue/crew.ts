@@ -47,14 +47,18 @@ export class Crew implements AsyncDisposable {
   async slice(order: WorkOrder): Promise<Pace> {
     this.#slices += 1
     await this.contender.fill(this.place, messages(`s${this.#slices}`, order.count))
-    const child = await this.#worker()
-    child.send({ work: order })
-    const timeoutMs = WORK_TIMEOUT_MS
-    const { pace } = await child.message<{ pace: Pace }>((m) => m.pace !== undefined, { timeoutMs })
-    await this.rest()
-    this.faults.push(...(await this.#wrongIn(order.count)))
-    await this.clear()
+    const child = await this.work(order)
+    const isPace = (message: { pace?: Pace }): boolean => message.pace !== undefined
+    const { pace } = await child.message<{ pace: Pace }>(isPace, { timeoutMs: WORK_TIMEOUT_MS })
+    await this.finish(order.count)
     return pace
+  }
+
+  /** Ends a piece of work, looks at what it did, and clears it away. */
+  async finish(count: number): Promise<void> {
+    await this.rest()
+    this.faults.push(...(await this.#wrongIn(count)))
+    await this.clear()
   }
 
   async #wrongIn(count: number): Promise<string[]> {

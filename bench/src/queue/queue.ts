@@ -1,4 +1,6 @@
 import { startRabbitmq, startRedis } from '@payflow/testkit'
+import { batches } from './batches.ts'
+import { latency } from './latency.ts'
 import type { Bench } from '../lib/context.ts'
 import { openPostgres } from '../lib/postgres.ts'
 import type { Claim, Section } from '../lib/result.ts'
@@ -7,7 +9,13 @@ import { peers } from './peers.ts'
 import type { Part } from './part.ts'
 import { relay } from './relay.ts'
 
-const parts: Readonly<Record<string, Part>> = { 'one-by-one': oneByOne, relay, peers }
+const parts: Readonly<Record<string, Part>> = {
+  'one-by-one': oneByOne,
+  batches,
+  relay,
+  latency,
+  peers,
+}
 
 /** The claims of the queue, measured. */
 export const queue: Bench = {

@@ -11,7 +11,7 @@ export interface WorkerSettings {
 
 /** Asks it to work: until `count` messages are committed, or for as long as it lives. */
 export interface WorkOrder extends WorkOptions {
-  /** Also tells how long each took since it was sent. */
+  /** Also tells of each how long it took since it was sent. */
   readonly timed?: boolean
 }
 
@@ -20,7 +20,6 @@ export interface Pace {
   readonly perSecond: number
   /** Processor time of this process a message. */
   readonly cpuMicros: number
-  readonly latenciesMs: readonly number[]
 }
 
 const { contender, place } = JSON.parse(process.env['SETTINGS'] ?? '{}') as WorkerSettings
@@ -29,12 +28,11 @@ let working: Work | undefined
 
 async function begin(order: WorkOrder): Promise<void> {
   const first = Math.floor(order.count / 10)
-  const latenciesMs: number[] = []
   let done = 0
   let startedAt: { ms: number; cpu: NodeJS.CpuUsage; done: number } | undefined
   const note = (body: Body | undefined): void => {
     if (order.timed !== true || body === undefined) return
-    latenciesMs.push(Number(process.hrtime.bigint() - BigInt(body.sentAtNs)) / 1e6)
+    process.send?.({ tookMs: Number(process.hrtime.bigint() - BigInt(body.sentAtNs)) / 1e6 })
   }
   working = await work(place, order, (messages, body) => {
     const before = done
@@ -47,11 +45,7 @@ async function begin(order: WorkOrder): Promise<void> {
     const seconds = (performance.now() - startedAt.ms) / 1_000
     const { user, system } = process.cpuUsage(startedAt.cpu)
     const counted = done - startedAt.done
-    const pace: Pace = {
-      perSecond: counted / seconds,
-      cpuMicros: (user + system) / counted,
-      latenciesMs,
-    }
+    const pace: Pace = { perSecond: counted / seconds, cpuMicros: (user + system) / counted }
     process.send?.({ pace })
   })
   process.send?.({ working: true })

@@ -4,7 +4,7 @@ import { cloudamqp } from './cloudamqp.ts'
 import { connectionManager } from './connection-manager.ts'
 import type { Contender } from './contender.ts'
 import { graphileWorker } from './graphile-worker.ts'
-import { payflow } from './payflow.ts'
+import { payflow, payflowBatch, payflowSets } from './payflow.ts'
 import { pgBoss } from './pg-boss.ts'
 import { rabbitmqClient } from './rabbitmq-client.ts'
 import { rascal } from './rascal.ts'
@@ -22,7 +22,16 @@ export const peers: readonly Contender[] = [
   bullmq,
 ]
 
-const all: readonly Contender[] = [payflow, byHand, relay, relayByHand, rawPublish, ...peers]
+const all: readonly Contender[] = [
+  payflow,
+  payflowBatch,
+  payflowSets,
+  byHand,
+  relay,
+  relayByHand,
+  rawPublish,
+  ...peers,
+]
 
 export function contenderOf(name: string): Contender {
   const found = all.find((contender) => contender.name === name)

@@ -46,6 +46,58 @@ export const payflow: Contender = {
   },
 }
 
+/** Ours, many messages in a transaction, each with a handler and a subtransaction of its own. */
+export const payflowBatch: Contender = {
+  ...payflow,
+  name: 'payflow, batches',
+  about: 'bus.consumer with batch: {}, one handler for each message',
+  async work(place, { concurrency, prefetch, batchSize }, committed) {
+    const bodies = new Map<string, Body>()
+    const { bus, close } = open(place, concurrency + 1, counting(bodies, committed))
+    const consumer = bus.consumer({
+      name: 'bench',
+      queue: place.queue,
+      messages: [Posted],
+      concurrency,
+      prefetch,
+      batch: { size: batchSize },
+    })
+    consumer.handle(Posted, async ({ id, data }, { trx }) => {
+      await sql`insert into effect (message_id, account, amount_minor)
+        values (${id}, ${data.account}, ${data.amountMinor})`.execute(trx)
+    })
+    await consumer.start()
+    return { stop: close }
+  },
+}
+
+/** Ours, many messages in a transaction and all effects in one statement. */
+export const payflowSets: Contender = {
+  ...payflow,
+  name: 'payflow, handleBatch',
+  about: 'bus.consumer with batch, handleBatch with one statement for all of them',
+  async work(place, { concurrency, prefetch, batchSize }, committed) {
+    const bodies = new Map<string, Body>()
+    const { bus, close } = open(place, concurrency + 1, counting(bodies, committed))
+    const consumer = bus.consumer({
+      name: 'bench',
+      queue: place.queue,
+      messages: [Posted],
+      concurrency,
+      prefetch,
+      batch: { size: batchSize },
+    })
+    consumer.handleBatch(Posted, async (messages, { trx }) => {
+      await sql`insert into effect (message_id, account, amount_minor)
+        select * from unnest(${messages.map(({ id }) => id)}::text[],
+          ${messages.map(({ data }) => data.account)}::text[],
+          ${messages.map(({ data }) => data.amountMinor)}::bigint[])`.execute(trx)
+    })
+    await consumer.start()
+    return { stop: close }
+  },
+}
+
 const counting =
   (bodies: Map<string, Body>, committed: Committed) =>
   (event: BusEvent): void => {
