@@ -3,6 +3,7 @@ import { idempotency } from './idempotency/speed/speed.ts'
 import { ledgerGrowth } from './ledger/growth.ts'
 import { idempotencyScoreboard } from './idempotency/scoreboard/scoreboard.ts'
 import { ledger } from './ledger/ledger.ts'
+import { queueBacklog } from './queue/backlog.ts'
 import { queue } from './queue/queue.ts'
 
 /** What `npm run bench -- NAME` knows. */
@@ -12,4 +13,5 @@ export const benches: Readonly<Record<string, Bench>> = {
   'idempotency-scoreboard': idempotencyScoreboard,
   'ledger-growth': ledgerGrowth,
   queue,
+  'queue-backlog': queueBacklog,
 }
