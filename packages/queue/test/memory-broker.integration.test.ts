@@ -111,6 +111,26 @@ describe('a bus on a broker in memory', () => {
     expect(JSON.parse(String(parked?.body))).toEqual(note)
   })
 
+  it('keeps the order of keys, and commits batches', async () => {
+    const ordered = bus
+      .consumer({ ...notes(), order: 'key', concurrency: 4 })
+      .handle(NoteWritten, ({ id, data }, { trx }) => leaveEffect(trx, id, data.text))
+    const filed = { ...notes(), name: 'filed', queue: 'filed', messages: [NoteFiled] }
+    const batched = bus
+      .consumer({ ...filed, batch: { size: 3, waitMs: 1_000 } })
+      .handleBatch(NoteFiled, async (messages, { trx }) => {
+        await leaveEffect(trx, 'batch', messages.map(({ data }) => data.text).join(''))
+      })
+    await bus.topology.apply()
+    for (const text of ['a', 'b', 'c']) await bus.publish(NoteWritten, { subject: 'tea', text })
+    await ordered.start()
+    expect(await world.waitForEffects(3)).toEqual(['a', 'b', 'c'])
+    for (const text of ['d', 'e', 'f']) await bus.publish(NoteFiled, { subject: 'tea', text })
+    await batched.start()
+    expect((await world.waitForEffects(4)).slice(3)).toEqual(['def'])
+    await waitFor(() => broker.inHand('filed') === 0)
+  })
+
   it('rejects publishing while the broker has an alarm, or nowhere to put the message', async () => {
     await bus.topology.apply()
     await expect(bus.publish(NoteWritten, note)).rejects.toMatchObject({ code: 'QUEUE_UNROUTABLE' })
