@@ -2,10 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { freePort, spawnChild, startRabbitmq, temporaryFolder, waitFor } from '@payflow/testkit'
 import type { Server } from '@payflow/testkit'
+import { consumeOrders } from '../examples/consume.ts'
 import { countViews, PageViewed } from '../examples/count-in-batches.ts'
 import { AccountMoved, stuckAccounts, writeStatements } from '../examples/keep-order.ts'
 import { notifyMany, OrderShipped } from '../examples/notify-many.ts'
@@ -240,15 +242,40 @@ describe('count-in-batches', () => {
   })
 })
 
-describe('test-your-own', () => {
-  it('kills the worker at each point under the test runner of Node, and passes', async () => {
-    await sql`create table orders (id uuid primary key, parcels int)`.execute(world.db)
-    await using child = await spawnChild(new URL('../examples/test-your-own.ts', import.meta.url), {
-      env: { DATABASE_URL: world.database.url, RABBITMQ_URL: broker.url },
+describe('queue.config', () => {
+  it('is enough for the commands of the README', async () => {
+    const consuming = await consumeOrders(world.db, broker.url)
+    await consuming.topology.apply()
+    await world.send('shipping', '{}', {
+      messageId: 'no-order',
+      type: 'orders.paid',
+      contentType: 'application/json',
     })
-    expect(await child.exited).toMatchObject({ code: 0 })
-    expect(child.stdout()).toMatch(/^(ℹ|#) fail 0$/m)
-    expect(child.stdout()).toMatch(/^(ℹ|#) pass 5$/m)
+    await waitFor(async () => (await world.ready('shipping.parked')) === 1)
+    await consuming.drain()
+    const page = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+    const commands = [...page.matchAll(/^npx payflow-queue (.+)$/gm)].map(([, args = '']) => args)
+    const config = fileURLToPath(new URL('../examples/queue.config.ts', import.meta.url))
+    const outputs: string[] = []
+    for (const command of commands) {
+      const args = command
+        .replace('queue.config.ts', config)
+        .match(/'[^']*'|\S+/g)
+        ?.map((word) => word.replaceAll("'", ''))
+      await using child = await spawnChild(new URL('../src/bin.ts', import.meta.url), {
+        args: [...(args ?? []), '--text', ...(command.includes('redrive') ? ['--yes'] : [])],
+        env: { DATABASE_URL: world.database.url, RABBITMQ_URL: broker.url },
+      })
+      expect(await child.exited, child.stderr()).toMatchObject({ code: 0 })
+      outputs.push(child.stdout())
+    }
+    await (await world.channel()).purgeQueue('shipping')
+    expect(outputs).toEqual([
+      expect.stringMatching(/^shipping\.parked +1 +0$/m),
+      expect.stringMatching(/^no-order +orders\.paid +schema-invalid /m),
+      expect.stringMatching(/^1 sent back \(schema-invalid 1\)$/m),
+      expect.stringMatching(/balanced$/m),
+    ])
   })
 })
 
