@@ -8,6 +8,7 @@ import type { MessageDefinition, ReceivedMessage } from '../message.ts'
 import type { IsolationLevel } from '../options.ts'
 import { BufferedOutbox } from '../outbox/buffered-outbox.ts'
 import { beginAttempt } from '../postgres/begin-attempt.ts'
+import { claimInbox, isClaimed } from '../postgres/claim-inbox.ts'
 import { clearAttempt } from '../postgres/clear-attempt.ts'
 import { findInbox } from '../postgres/find-inbox.ts'
 import { insertInbox } from '../postgres/insert-inbox.ts'
@@ -215,15 +216,28 @@ class Run<DB> {
   }
 
   async #transact(work: (trx: any, outbox: BufferedOutbox) => Promise<void>): Promise<Verdict> {
-    return await retryInPlace(() => this.#transactOnce(work))
+    return await retryInPlace(async () => {
+      if (this.#input.counted) return await this.#transactOnce(work, false)
+      try {
+        return await this.#transactOnce(work, true)
+      } catch (error) {
+        if (!(error instanceof DatabaseTrouble) || !isClaimed(error.cause)) throw error
+        return await this.#transactOnce(work, false)
+      }
+    })
   }
 
-  async #transactOnce(work: (trx: any, outbox: BufferedOutbox) => Promise<void>): Promise<Verdict> {
+  async #transactOnce(
+    work: (trx: any, outbox: BufferedOutbox) => Promise<void>,
+    presumedNew: boolean,
+  ): Promise<Verdict> {
     const { db, schema, consumer, reporter } = this.#context
     const { message, hash, counted, delivery } = this.#input
     let outbox: BufferedOutbox | undefined
     const result = await runTransaction<DB, Exclude<InboxVerdict, 'new'>>(db, {
+      first: presumedNew ? claimInbox(schema, consumer, message.id, hash) : undefined,
       open: async (query) => {
+        if (presumedNew) return undefined
         const seen = await insertInbox(query, schema, consumer, message.id, hash)
         return seen === 'new' ? undefined : seen
       },

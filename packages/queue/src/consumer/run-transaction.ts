@@ -39,6 +39,8 @@ class RollbackUnanswered extends Error {
 /** The parts of a transaction that {@link runTransaction} does not do itself. */
 export interface TransactionSteps<DB, Early> {
   readonly isolation: IsolationLevel
+  /** A statement that goes with BEGIN. Its rows are not seen; it can only fail. */
+  readonly first?: string | undefined
   /** Runs first; anything but `undefined` ends the transaction there, rolled back. */
   readonly open: (query: Query) => Promise<Early | undefined>
   /** User code, with a view of the transaction; or `scope`, for user code in parts. */
@@ -113,7 +115,7 @@ async function onConnection<DB, Early>(
     part: (work) => partOf(new GuardedTransaction(db, connection), work),
   }
   try {
-    await ours(() => begin(connection, steps.isolation))
+    await ours(() => query(beginWith(steps)))
     const early = await ours(() => steps.open(query))
     if (early !== undefined) {
       await ours(() => query('rollback'))
@@ -149,12 +151,12 @@ function reasonFor(error: unknown, databaseError: unknown): unknown {
  * somebody's BEGIN was executed after all. What we then write would be that transaction's. The two
  * times are equal exactly when this message has begun the transaction. The cast says so in words.
  */
-const BEGIN_CHECKED = (isolation: IsolationLevel): string => `begin isolation level ${isolation};
-select (case when now() = statement_timestamp() then '1'
+const CHECK_FRESH = `select (case when now() = statement_timestamp() then '1'
   else 'this connection had a transaction open already' end)::integer`
 
-async function begin(connection: DatabaseConnection, isolation: IsolationLevel): Promise<void> {
-  await connection.executeQuery(CompiledQuery.raw(BEGIN_CHECKED(isolation)))
+function beginWith({ isolation, first }: TransactionSteps<any, unknown>): string {
+  const begin = `begin isolation level ${isolation}; ${CHECK_FRESH}`
+  return first === undefined ? begin : `${begin}; ${first}`
 }
 
 /**
