@@ -166,6 +166,8 @@ function isOurs(name: string): boolean {
   return name.startsWith(CE) || name.startsWith(OWN_HEADER) || name.startsWith('x-')
 }
 
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
+
 /** Reads a delivery, or says why that can't be done. Never throws. */
 export function decode(message: ConsumeMessage, maxBytes: number): Decoded | Undecodable {
   const { properties, content } = message
@@ -186,7 +188,7 @@ export function decode(message: ConsumeMessage, maxBytes: number): Decoded | Und
   }
   let data: unknown
   try {
-    data = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(content))
+    data = JSON.parse(strictUtf8.decode(content))
   } catch (error) {
     return undecodable(`its body is not JSON (${(error as Error).name})`)
   }

@@ -13,12 +13,18 @@ import { controlsTransaction } from './transaction-control.ts'
  */
 export class GuardedTransaction<DB> {
   readonly trx: HandlerTransaction<DB>
-  /** Our own statements in the handler's name; refused like the handler's own once it is over. */
-  readonly query: Query
   #open = true
   #running = 0
   #idle: (() => void) | undefined
   #databaseError: unknown
+  #query: Query | undefined
+
+  /** Our own statements in the handler's name; refused like the handler's own once it is over. */
+  readonly query: Query = (text, parameters) => {
+    // Made when it is first needed: most handlers need none.
+    this.#query ??= queryThrough(this.trx)
+    return this.#query(text, parameters)
+  }
 
   constructor(db: Kysely<DB>, connection: DatabaseConnection) {
     const guarded = this.#guard(connection)
@@ -37,7 +43,6 @@ export class GuardedTransaction<DB> {
       },
     })
     this.trx = asTransaction<DB>(executor)
-    this.query = queryThrough(this.trx)
   }
 
   /** Set once a statement failed because PostgreSQL is away, whatever the handler made of it. */
