@@ -202,12 +202,16 @@ describe('consumer.pause', () => {
     await bus.topology.apply()
     await waitFor(() => consumer.health().state === 'running')
     await consumer.pause()
-    const before = bus.health().consume.generation
-    proxy.cut()
-    await waitFor(
-      () => bus.health().consume.generation > before && bus.health().consume.state === 'up',
-    )
+    const channel = await world.channel()
+    const reconnected = async (): Promise<void> => {
+      // Its subscription declares what it needs; so this queue is there again once it is open.
+      await channel.deleteQueue(`${world.queue}.wait.50`)
+      proxy.cut()
+      await waitFor(async () => (await bus.queueDepth(`${world.queue}.wait.50`)).ready === 0)
+    }
+    await reconnected()
     await bus.publish(NoteWritten, { subject: 'a', text: 'kept' })
+    await reconnected()
     expect(await world.ready()).toBe(1)
     expect(consumer.health().state).toBe('paused')
     await consumer.resume()

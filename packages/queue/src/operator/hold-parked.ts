@@ -6,8 +6,6 @@ import { errorText } from '../reporter.ts'
 
 /** How much of a parking queue to take in hand. */
 export interface HoldOptions {
-  /** The most messages to take. */
-  readonly max: number
   /** Whether the message is kept with its body; the others are only counted. */
   readonly wants: (message: ConsumeMessage) => boolean
   /** The most messages to keep. */
@@ -30,16 +28,20 @@ export interface Hold {
 const SILENCE_MS = 2_000
 /** What is kept in memory at once. */
 const KEPT_BYTES_MAX = 67_108_864
+/** The most messages in hand; always so many, see {@link holdParked}. */
+const HOLD_MAX = 10_000
 const SEEN_AGAIN_MS = 1_000
 const SEEN_AGAIN_POLL_MS = 5
 
 /**
- * Takes messages in hand, oldest first, calls `work`, and gives back what was not acknowledged.
+ * Takes the first 10000 messages in hand, calls `work`, and gives back what was not acknowledged.
  *
  * By basic.consume and by closing the channel, and not by basic.get and nack, because only so does a
  * quorum queue put many messages back where they were: it returns those of a consumer that went away
- * sorted by delivery, at its head. (Measured on 3.10 with 5000 messages; nacks put them at its end, and
- * each get counts as a consumer of its own, whose messages come back in any order.)
+ * sorted by delivery, before all that was never delivered. (Measured on 3.10 with 5000 messages; nacks
+ * put them at its end, and each get counts as a consumer of its own, whose messages come back in any
+ * order.) But behind others that were returned before: so every look takes at least as many as any
+ * earlier one, however few it wants.
  */
 export async function holdParked<T>(
   model: ChannelModel,
@@ -115,7 +117,7 @@ class Reader {
   async read(): Promise<Hold> {
     const ready = await this.#count()
     this.#ready = ready
-    this.#aim = Math.min(ready, this.#options.max)
+    this.#aim = Math.min(ready, HOLD_MAX)
     if (this.#aim > 0) await this.#take()
     if (this.closed !== undefined) throw this.closed
     return {
@@ -159,7 +161,6 @@ class Reader {
       this.#kept.push(message)
       this.#keptBytes += message.content.length
     }
-    const full = this.#kept.length >= keepMax || this.#keptBytes >= KEPT_BYTES_MAX
-    if (full || this.#examined >= this.#aim) this.#full.resolve()
+    if (this.#examined >= this.#aim) this.#full.resolve()
   }
 }

@@ -7,7 +7,7 @@ import { holdParked } from './hold-parked.ts'
 import { matches, readParked, readParkedDetail } from './read-parked.ts'
 import { Redrive } from './redrive.ts'
 import type { RedriveContext } from './redrive.ts'
-import { checkedFilter, resolveExamineMax, resolveRedriveOptions } from './redrive-options.ts'
+import { checkedFilter, resolveRedriveOptions } from './redrive-options.ts'
 import type {
   ListParkedOptions,
   ParkedMessage,
@@ -25,7 +25,7 @@ interface ParkedQueueParts extends Omit<RedriveContext, 'live'> {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
-const HOLD_MAX = 10_000
+const LIST_MAX = 10_000
 
 /** See {@link ParkedMessages} for what it promises. */
 export class ParkedQueue implements ParkedMessages {
@@ -40,17 +40,14 @@ export class ParkedQueue implements ParkedMessages {
   }
 
   async list(options: ListParkedOptions = {}): Promise<ParkedPage> {
-    const limit = within('limit', options.limit ?? 100, 1, HOLD_MAX)
-    const examineMax = resolveExamineMax(options.examineMax)
+    const limit = within('limit', options.limit ?? 100, 1, LIST_MAX)
     const where = checkedFilter(options.where ?? {})
-    const plain = Object.values(where).every((value) => value === undefined)
     const { query, schema } = this.#parts
     const { nowMs } = await readMemory(query, schema)
     const live = await this.#connect()
     const messages: ParkedMessage[] = []
     const hold = {
-      max: plain ? Math.min(limit, examineMax) : examineMax,
-      keepMax: HOLD_MAX,
+      keepMax: 1,
       wants: (message: Parameters<typeof readParked>[0]) => {
         const parked = readParked(message)
         if (messages.length < limit && matches(parked, where, nowMs)) messages.push(parked)
@@ -67,7 +64,6 @@ export class ParkedQueue implements ParkedMessages {
   async inspect(id: string): Promise<ParkedMessageDetail | undefined> {
     const live = await this.#connect()
     const hold = {
-      max: HOLD_MAX,
       keepMax: 1,
       wants: (message: Parameters<typeof readParked>[0]) => readParked(message).id === id,
     }

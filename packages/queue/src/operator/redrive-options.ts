@@ -4,11 +4,8 @@ import type { ParkedFilter, RedriveOptions } from './types.ts'
 /** {@link RedriveOptions} with every default filled in. */
 export interface ResolvedRedriveOptions {
   readonly where: ParkedFilter
-  /** Nothing is filtered, so no more need be taken in hand than is sent back. */
-  readonly plain: boolean
   readonly limit: number
   readonly ratePerS: number
-  readonly examineMax: number
   readonly dryRun: boolean
   readonly force: boolean
   readonly reason: string
@@ -26,10 +23,8 @@ export function resolveRedriveOptions(options: RedriveOptions): ResolvedRedriveO
   const where = options.where ?? {}
   return {
     where: checkedFilter(where),
-    plain: Object.values(where).every((value) => value === undefined),
     limit: within('limit', options.limit ?? 100, 1, 100_000),
     ratePerS: within('ratePerS', options.ratePerS ?? 50, 1, 1_000),
-    examineMax: resolveExamineMax(options.examineMax),
     dryRun,
     force: options.force ?? false,
     ...signature(options, dryRun),
@@ -50,11 +45,6 @@ export function signature(
     requireText('actor', actor, 200)
   }
   return { reason, actor }
-}
-
-/** The most messages held at once. */
-export function resolveExamineMax(examineMax: number | undefined): number {
-  return within('examineMax', examineMax ?? 10_000, 1, 10_000)
 }
 
 /** Ages in range. */

@@ -51,12 +51,10 @@ export class Redrive {
   #refused = 0
   #grown = 0
   #budget = Infinity
-  #wide: boolean
 
   constructor(context: RedriveContext, options: ResolvedRedriveOptions) {
     this.#context = context
     this.#options = options
-    this.#wide = options.dryRun || !options.plain
   }
 
   async run(): Promise<RedriveResult> {
@@ -85,10 +83,7 @@ export class Redrive {
       const before = this.#moved
       const stopped = await this.#round()
       if (stopped !== undefined) return stopped
-      if (dryRun || this.#moved >= limit) return 'done'
-      if (this.#moved === before && this.#wide) return 'done'
-      // The first ones are for others or refused: look behind them.
-      this.#wide ||= this.#moved === before
+      if (dryRun || this.#moved === before || this.#moved >= limit) return 'done'
       // What was parked again lies behind what was there at first; it is not sent back twice.
       if (this.#moved >= this.#budget) return 'done'
     }
@@ -96,7 +91,7 @@ export class Redrive {
 
   async #round(): Promise<Outcome | undefined> {
     const { query, schema, live, parkingQueue } = this.#context
-    const { dryRun, limit, ratePerS, examineMax } = this.#options
+    const { dryRun, limit, ratePerS } = this.#options
     const memory = await readMemory(query, schema)
     const perRound = Math.ceil((ratePerS * ROUND_MS) / 1_000)
     const most = dryRun ? limit : Math.min(limit - this.#moved, ROUND_MESSAGES_MAX, perRound)
@@ -108,8 +103,7 @@ export class Redrive {
       if (verdict === 'move' && dryRun) this.#count(message)
       return verdict === 'move' && !dryRun
     }
-    const max = this.#wide ? examineMax : Math.min(examineMax, most)
-    const hold = { max, keepMax: most, wants }
+    const hold = { keepMax: most, wants }
     return await holdParked(live.model, parkingQueue, hold, async (held) => {
       this.#examined = movedBefore + held.examined
       this.#refused = refused

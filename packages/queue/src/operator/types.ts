@@ -50,8 +50,6 @@ export interface ListParkedOptions {
   readonly where?: ParkedFilter | undefined
   /** The most messages to return, 1–10000. @defaultValue 100 */
   readonly limit?: number | undefined
-  /** The most messages to look at, 1–10000. @defaultValue 10000 */
-  readonly examineMax?: number | undefined
 }
 
 /** Parked messages, oldest first. */
@@ -70,8 +68,6 @@ export interface RedriveOptions {
   readonly limit?: number | undefined
   /** Messages a second, 1–1000. @defaultValue 50 */
   readonly ratePerS?: number | undefined
-  /** The most messages to look at in one go, 1–10000. @defaultValue 10000 */
-  readonly examineMax?: number | undefined
   /** Only counts what would be sent back; changes nothing and leaves no audit row. */
   readonly dryRun?: boolean | undefined
   /** Why, for the audit: 1–1000 characters. Needed unless `dryRun`. */
@@ -124,10 +120,12 @@ export interface RedriveResult extends RedriveProgress {
 /**
  * What lies in the parking queue of a work queue. Made by `bus.parked(queue)`.
  *
- * RabbitMQ has no way to look without taking: all three take messages in hand on a channel of their
- * own and give them back by closing it, which a quorum queue does in their old order. Meanwhile,
- * a moment for `list` and `inspect`, and up to a minute at a time for `redrive`, others don't see
- * them, and `queueDepth` doesn't count them. A process killed in between gives them back as well.
+ * RabbitMQ has no way to look without taking: all three take the oldest 10000 messages in hand, on a
+ * channel of their own, and give them back by closing it, which a quorum queue does in their old
+ * order; what lies behind those is not seen. Meanwhile, a moment for `list` and `inspect`, and up to
+ * a minute at a time for `redrive`, others don't see them, and `queueDepth` doesn't count them. A
+ * process killed in between gives them back as well. Two looks at once share the messages out: each
+ * sees a part, and their order may suffer.
  */
 export interface ParkedMessages {
   /** The work queue they come from and go back to. */
