@@ -52,7 +52,8 @@ export type OneStepHandler<M extends MessageDefinition, DB> = (
 export interface TwoStepHandler<M extends MessageDefinition, DB, Decision> {
   /**
    * Gets the answer. Runs again on every redelivery, also after a success whose record was lost, so
-   * the call it makes must be idempotent by the message's id or by an id inside it.
+   * the call it makes must be idempotent by the message's id or by an id inside it. A batch makes all
+   * its decisions at the same time: as many calls as it has messages.
    */
   readonly decide: (
     message: ReceivedMessage<MessageData<M>>,

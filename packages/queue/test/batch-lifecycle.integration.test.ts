@@ -187,6 +187,29 @@ describe('a batch and what it depends on', () => {
     await waitFor(async () => (await world.ready()) === 0)
   })
 
+  it('QUEUE-10 acknowledges no delivery below its own that is still in hand', async () => {
+    const begun = Promise.withResolvers<void>()
+    const batch = { size: letters.length, waitMs: 50 }
+    const consumer = batchConsumer(bus, world, { concurrency: 2, batch })
+    consumer.handle(NoteWritten, async (message, context) => {
+      if (message.data.text === 'slow') {
+        begun.resolve()
+        await new Promise(() => {})
+      }
+      await works(message, context)
+    })
+    const sender = world.bus()
+    await consumer.start()
+    await publishAll(sender, ['slow'])
+    await begun.promise
+    await publishAll(sender, letters)
+    await waitFor(() => consumer.health().counts.committed === 8)
+    expect(await bus.drain({ deadlineMs: 100 })).toMatchObject({ released: 1 })
+    expect((await world.take(world.queue)).properties.messageId).toBe('slow')
+    expect(await world.ready()).toBe(0)
+    expect(await sorted()).toEqual(letters)
+  })
+
   it('claims inbox rows in one order, so two processes with common messages never deadlock', async () => {
     // Slow enough that two statements in opposite orders would meet in the middle.
     await sql`create function slow() returns trigger language plpgsql as
