@@ -34,6 +34,13 @@ afterEach(async () => {
 
 const sorted = async (): Promise<string[]> => (await world.effects()).toSorted()
 
+/** Hangs as long as it may. */
+async function untilAborted(signal: AbortSignal): Promise<never> {
+  return await new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error))
+  })
+}
+
 async function attempts(): Promise<unknown[]> {
   return (await sql`select * from queue.attempt`.execute(world.db)).rows
 }
@@ -46,9 +53,7 @@ describe('a batch whose time runs out', () => {
       async (message, context) => {
         await works(message, context)
         if (message.data.text !== 'd') return
-        await new Promise((_, reject) => {
-          context.signal.addEventListener('abort', () => reject(context.signal.reason as Error))
-        })
+        await untilAborted(context.signal)
       },
     )
     await consumer.start()
@@ -194,7 +199,7 @@ describe('a batch and what it depends on', () => {
     consumer.handle(NoteWritten, async (message, context) => {
       if (message.data.text === 'slow') {
         begun.resolve()
-        await new Promise(() => {})
+        await untilAborted(context.signal)
       }
       await works(message, context)
     })
