@@ -16,7 +16,7 @@ export const peers: Part = async (context, ground) => {
   const { sections, faults } = await rates(context, ground)
   const rows: Row[] = []
   const wrong: string[] = []
-  for (const contender of context.quick ? [payflow, byHand] : [payflow, byHand, ...all]) {
+  for (const contender of context.quick ? [payflow] : [payflow, byHand, ...all]) {
     const { name, missing, doubled } = await killed(context, ground, contender)
     const isRight = missing === 0 && doubled === 0
     const text = isRight ? 'one effect each' : `✗ ${missing} missing, ${doubled} doubled`

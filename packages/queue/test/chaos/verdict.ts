@@ -41,7 +41,13 @@ export interface Evidence {
 }
 
 /** Whether nothing is wrong. */
-export function isRight({ messages, effects, expected, parked, ...wrong }: Verdict): boolean {
+export function isRight({
+  messages,
+  effects,
+  expected,
+  parked: _parked,
+  ...wrong
+}: Verdict): boolean {
   return messages > 0 && effects === expected && Object.values(wrong).every((n) => n === 0)
 }
 
