@@ -68,6 +68,12 @@ function selected(): Step[] {
   return steps.filter((step) => names.includes(step.name))
 }
 
+if (process.argv.includes('--help')) {
+  console.log('npm run check [-- --quick] [-- --only STEP,STEP]\n')
+  for (const { name, what } of steps) console.log(`  ${name.padEnd(10)} ${what}`)
+  process.exit(0)
+}
+
 const outcomes: { name: string; ok: boolean; seconds: string }[] = []
 for (const step of selected()) {
   console.log(styleText(['bold', 'cyan'], `\n▸ ${step.name}`) + styleText('dim', `  ${step.what}`))

@@ -41,9 +41,17 @@ export function unpackHttpRecord(payload: Uint8Array): HttpRecord | undefined {
   const bodyAt = fixedBytes + bytes.readUInt32BE(3)
   if (bodyAt > bytes.length || status < 200 || status > 999) return undefined
   try {
-    const headers = JSON.parse(bytes.toString('utf8', fixedBytes, bodyAt)) as StoredHeader[]
+    const headers: unknown = JSON.parse(bytes.toString('utf8', fixedBytes, bodyAt))
+    if (!Array.isArray(headers) || !headers.every(isStoredHeader)) return undefined
     return { status, headers, body: bytes.subarray(bodyAt) }
   } catch {
     return undefined
   }
+}
+
+function isStoredHeader(header: unknown): header is StoredHeader {
+  if (!Array.isArray(header) || header.length !== 2) return false
+  const [name, value] = header as unknown[]
+  const values: unknown[] = Array.isArray(value) ? value : [value]
+  return typeof name === 'string' && values.every((each) => typeof each === 'string')
 }

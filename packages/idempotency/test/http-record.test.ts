@@ -32,3 +32,15 @@ it('IDEM-38 gives nothing, rather than half a response, for bytes that are cut o
     }),
   )
 })
+
+it.each([
+  ['no list', '{"a":"b"}'],
+  ['no pairs', '["a","b"]'],
+  ['a pair of three', '[["a","b","c"]]'],
+  ['a name that is no text', '[[1,"b"]]'],
+  ['a value that is no text', '[["a",null]]'],
+  ['values that are no texts', '[["a",["b",2]]]'],
+])('IDEM-38 gives nothing for headers that are %s', (_case, headers) => {
+  const fixed = Buffer.from([1, 0, 201, 0, 0, 0, headers.length])
+  expect(unpackHttpRecord(Buffer.concat([fixed, Buffer.from(headers)]))).toBeUndefined()
+})

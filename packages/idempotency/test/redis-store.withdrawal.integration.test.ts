@@ -3,6 +3,7 @@
 import { startRedis, uniqueName, waitFor } from '@payflow/testkit'
 import { describe, expect, it } from 'vitest'
 import { redisStore } from '../src/redis/index.ts'
+import type { RedisPort } from '../src/redis/index.ts'
 import { claimRequest } from '../src/testing/index.ts'
 import { connect } from './support/redis.ts'
 
@@ -48,4 +49,37 @@ describe('a claim without an answer', () => {
     })
     await waitFor(async () => (await admin.dbsize()) === 1)
   })
+
+  it('IDEM-11 is taken back again when the client of a Cluster let its withdrawal pass by', async () => {
+    await using server = await startRedis({ name: 'held-back' })
+    const admin = connect(server.url)
+    const real = connect(server.url)
+    const held: (() => void)[] = []
+    const client: RedisPort = {
+      nodes: () => [],
+      // Holds the first claim back, as a client does that looks for its node meanwhile.
+      callBuffer(command, ...args) {
+        const isFirstClaim = command === 'EVALSHA' && args[1] === 1 && args.length === 6
+        if (!isFirstClaim || held.length > 0) return real.callBuffer(command, ...args)
+        const { promise, resolve } = Promise.withResolvers<void>()
+        held.push(resolve)
+        return promise.then(() => real.callBuffer(command, ...args))
+      },
+    }
+    const prefix = uniqueName('idem')
+    await redisStore({ client: real, prefix }).claim(claimRequest()) // the server knows the script
+    const store = redisStore({ client, prefix, deadlineMs: 200 })
+    await expect(store.claim(claimRequest())).rejects.toMatchObject(unavailable)
+    await waitFor(async () =>
+      /calls=1,/.test(callsOf('getrange', await admin.info('commandstats'))),
+    )
+    held[0]!()
+    await waitFor(async () =>
+      /calls=2,/.test(callsOf('getrange', await admin.info('commandstats'))),
+    )
+    expect(await admin.dbsize()).toBe(1)
+  })
 })
+
+const callsOf = (command: string, stats: string): string =>
+  new RegExp(`cmdstat_${command}:.*`).exec(stats)?.[0] ?? ''

@@ -8,7 +8,7 @@ import { resolvePolicy } from '../options.ts'
 import type { PolicyOptions, ResolvedPolicy } from '../options.ts'
 import { readKeyHeader } from './key-header.ts'
 import { sendProblem } from './problem.ts'
-import { replayResponse } from './replay.ts'
+import { isSendable, replayResponse } from './replay.ts'
 import { requestPayload } from './request-payload.ts'
 import { captureResponse } from './response-capture.ts'
 import type { CapturedResponse } from './response-capture.ts'
@@ -202,7 +202,9 @@ function refuse(res: Response, refusal: Refusal): void {
   switch (refusal.decision) {
     case 'replay': {
       const record = unpackHttpRecord(refusal.payload)
-      if (record !== undefined) return replayResponse(res, record, refusal.omitted)
+      if (record !== undefined && isSendable(record)) {
+        return replayResponse(res, record, refusal.omitted)
+      }
       return sendProblem(res, 'idempotency_indeterminate', details.indeterminate)
     }
     case 'in_progress':

@@ -1,6 +1,21 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
 import type { Request, Response } from 'express'
 import type { HttpRecord, StoredHeader } from '../http-record.ts'
+
+/** False for a record that was changed since: Node refuses to send its headers. */
+export function isSendable({ headers }: HttpRecord): boolean {
+  try {
+    for (const [name, value] of headers) {
+      validateHeaderName(name)
+      for (const each of typeof value === 'string' ? [value] : value)
+        validateHeaderValue(name, each)
+    }
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** Sends a stored response again, and says that it is one. */
 export function replayResponse(res: Response, record: HttpRecord, omitted: boolean): void {

@@ -154,6 +154,12 @@ class RedisStore implements RedisIdempotencyStore {
       onFailure: (error) => {
         if (!isServerReply(causeOf(error))) this.#withdraw(request)
       },
+      onLateReply: this.#durable.isCluster
+        ? (reply) => {
+            // A Cluster's client may hold a claim back and let its withdrawal pass by.
+            if (readClaimReply(reply).verdict === 'acquired') this.#withdraw(request)
+          }
+        : undefined,
     })
   }
 

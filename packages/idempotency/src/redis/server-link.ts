@@ -23,9 +23,9 @@ export interface CallHandling<T> {
   /** Makes the result of it. What it throws, the caller gets. */
   readonly read: (reply: unknown) => T
   /** Told before the caller is. The command may have run, or may still run. */
-  readonly onFailure?: (error: unknown) => void
+  readonly onFailure?: ((error: unknown) => void) | undefined
   /** Told of an answer that came when the caller had been told of a failure. */
-  readonly onLateReply?: (reply: unknown) => void
+  readonly onLateReply?: ((reply: unknown) => void) | undefined
 }
 
 /** One way to the server: every call settles within the deadline, with an answer or one error. */
