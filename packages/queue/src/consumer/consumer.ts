@@ -152,17 +152,12 @@ export class RunningConsumer<DB> {
     this.#state = 'paused'
     const { reporter, name } = this.#parts
     reporter.emit({ type: 'consumer.paused', consumer: name, error: undefined })
-    if (this.#lanes === undefined) {
-      await this.#subscription?.cancel(signal)
-      this.#scheduler.releaseBuffered()
-      await this.#scheduler.whenIdle(signal)
-      return
-    }
     this.#scheduler.stop()
+    if (this.#lanes === undefined) await this.#subscription?.cancel(signal)
     await this.#scheduler.whenIdle(signal)
     if (signal.aborted) return
     this.#scheduler.releaseBuffered()
-    await this.#subscription?.close('given-back')
+    if (this.#lanes !== undefined) await this.#subscription?.close('given-back')
     this.#scheduler.start()
   }
 
