@@ -3,7 +3,7 @@ import type { Outgoing } from '../envelope.ts'
 import type { BatchHandler, OneStepHandler } from '../handler.ts'
 import { BufferedOutbox } from '../outbox/buffered-outbox.ts'
 import { deleteInboxBatch } from '../postgres/delete-inbox-batch.ts'
-import { insertInboxBatch } from '../postgres/insert-inbox-batch.ts'
+import { findInboxBatch, insertInboxBatch } from '../postgres/insert-inbox-batch.ts'
 import type { InboxVerdict } from '../postgres/insert-inbox.ts'
 import { insertOutbox } from '../postgres/insert-outbox.ts'
 import { isSerializationFailure, isTransactionAborted } from '../postgres/pg-errors.ts'
@@ -149,11 +149,19 @@ export class BatchTransaction<DB> {
   }
 
   /** What holds for one of its inbox rows holds for all of them. */
+  /**
+   * The first one's row tells when the transaction is over. That row may be a twin's, which took the
+   * place of ours after a rollback, so the rows of all must be there before anything is acknowledged.
+   */
   async #wasCommitted(): Promise<boolean | undefined> {
-    const { db, schema, consumer } = this.#context
+    const { db, query, schema, consumer } = this.#context
     const [first] = this.#done
     if (first === undefined) return true
-    return await wasCommitted(db, { schema, consumer, messageId: idOf(first), hash: first.hash })
+    const key = { schema, consumer, messageId: idOf(first), hash: first.hash }
+    if ((await wasCommitted(db, key)) !== true) return undefined
+    const entries = this.#done.map(({ message: { id }, hash }) => ({ id, hash }))
+    const seen = await findInboxBatch(query, schema, consumer, entries).catch(() => undefined)
+    return seen !== undefined && [...seen.values()].every((verdict) => verdict === 'duplicate')
   }
 
   #outbox(query: Query): BufferedOutbox {
