@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { pause } from './backoff.ts'
 import { BrokerConnection, CONNECT_MS, DRAIN_MS } from './broker/connection.ts'
 import type { LiveConnection } from './broker/connection.ts'
 import { Publisher } from './broker/publisher.ts'
@@ -56,6 +57,8 @@ import type {
   QueueDepth,
   Topology,
 } from './types.ts'
+
+const APPLY_AGAIN_MS = 100
 
 /**
  * A bus: RabbitMQ for transport, PostgreSQL for the truth.
@@ -275,9 +278,10 @@ class RabbitBus<DB> implements Bus<DB> {
 
   #publishHealth(): ConnectionHealth {
     const health = this.#publish.health()
-    return health.state === 'up' && this.#publisher.stalled
-      ? { ...health, state: 'stalled' }
-      : health
+    if (health.state !== 'up') return health
+    if (this.#publisher.stalled) return { ...health, state: 'stalled' }
+    // Its queues are being declared, which takes long where a queue has no leader.
+    return this.#publisher.ready ? health : { ...health, state: 'connecting' }
   }
 
   async #drain(deadlineMs: number): Promise<DrainResult> {
@@ -359,11 +363,20 @@ class RabbitBus<DB> implements Bus<DB> {
   }
 
   async #applyTopology(timeoutMs = 30_000): Promise<void> {
-    const live = await this.#publish.waitUp(AbortSignal.timeout(timeoutMs))
-    if (live === undefined) {
-      throw new BrokerUnavailableError(`There was no connection to the broker in ${timeoutMs} ms`)
+    const deadline = AbortSignal.timeout(timeoutMs)
+    for (;;) {
+      const live = await this.#publish.waitUp(deadline)
+      if (live === undefined) {
+        throw new BrokerUnavailableError(`There was no connection to the broker in ${timeoutMs} ms`)
+      }
+      try {
+        return await this.#declare(live, this.#wanted().queues)
+      } catch (error) {
+        // Lost in the middle: there is time left for another connection.
+        if (!(error instanceof BrokerUnavailableError) || deadline.aborted) throw error
+        await pause(APPLY_AGAIN_MS, deadline)
+      }
     }
-    await this.#declare(live, this.#wanted().queues)
   }
 
   /** Everything this bus needs at the broker. */

@@ -70,6 +70,7 @@ export type {
   RequeueOptions,
   SweepOptions,
   SweepResult,
+  RetryPlan,
   TopologyPlan,
 } from './operator/types.ts'
 export type {

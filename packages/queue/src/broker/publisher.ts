@@ -110,7 +110,10 @@ export class Publisher {
         return await this.#send(channel, outgoing, Math.max(1, confirmTimeoutMs - usedMs))
       }
       const leftMs = confirmTimeoutMs - (performance.now() - startedAt)
-      if (leftMs <= 0) throw unavailable(outgoing, connection)
+      if (leftMs <= 0) {
+        this.#stallGoesOn()
+        throw unavailable(outgoing, connection)
+      }
       connection.start()
       const late = AbortSignal.timeout(Math.ceil(leftMs))
       await this.#changed(AbortSignal.any([this.#stop.signal, late]))
@@ -162,10 +165,10 @@ export class Publisher {
 
   #confirmed(pending: Pending, channel: ConfirmChannel, error: Error | null): void {
     const { outgoing, returned } = pending
-    if (error === null || error.message === 'message nacked') {
+    if (error === null) {
       this.#confirms += 1
       this.#stalledAt = undefined
-    }
+    } else this.#stallGoesOn()
     if (error === null && returned === undefined) return pending.settle()
     if (error === null) {
       return pending.settle(
@@ -197,6 +200,11 @@ export class Publisher {
     if (live === undefined) return
     if (begins) reporter.emit({ type: 'connection.stalled', node: live.node, unconfirmedMs })
     connection.distrust(live, new Error(`${live.node} confirmed nothing in ${unconfirmedMs} ms`))
+  }
+
+  /** Tried again without a confirm: a queue that has lost its majority may also refuse. */
+  #stallGoesOn(): void {
+    if (this.#stalledAt !== undefined) this.#stalledAt = performance.now()
   }
 
   /** Holds one confirm channel open for as long as this connection lives. */

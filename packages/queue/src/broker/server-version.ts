@@ -16,3 +16,13 @@ export function readServer(model: ChannelModel): BrokerServer {
   }
   return { product: text('product'), version: text('version') }
 }
+
+/**
+ * Whether this is RabbitMQ of at least that version. Release candidates count as their release. Any
+ * other product is not: LavinMQ, for one, has features of the same name that work differently.
+ */
+export function isRabbitmqSince(server: BrokerServer, major: number, minor: number): boolean {
+  const [, ours = '', theirs = ''] = /^(\d+)\.(\d+)/.exec(server.version) ?? []
+  if (server.product !== 'RabbitMQ' || ours === '') return false
+  return Number(ours) > major || (Number(ours) === major && Number(theirs) >= minor)
+}

@@ -1,6 +1,7 @@
 import type { Channel, ChannelModel } from 'amqplib'
 import { closeChannel, declare, listDeclarations, openChannel } from '../broker/topology.ts'
 import type { Declaration, TopologySpec } from '../broker/topology.ts'
+import { isRabbitmqSince, readServer } from '../broker/server-version.ts'
 import { errorText } from '../reporter.ts'
 import { brokerVersion } from './broker-version.ts'
 import type { PlanStep, RecommendedPolicy, TopologyPlan } from './types.ts'
@@ -19,6 +20,7 @@ export async function planTopology(
     steps,
     applicable: steps.every(({ state }) => state !== 'mismatch' && state !== 'refused'),
     policies: recommendPolicies(declarations, version),
+    retry: { mechanism: 'wait-queues', brokerCanDelay: isRabbitmqSince(readServer(model), 4, 3) },
   }
 }
 

@@ -304,4 +304,13 @@ export interface TopologyPlan {
   /** `apply` would succeed. */
   readonly applicable: boolean
   readonly policies: readonly RecommendedPolicy[]
+  readonly retry: RetryPlan
+}
+
+/** Where failed messages wait for their next attempt. */
+export interface RetryPlan {
+  /** Wait queues on every broker; see docs/decisions/0019. */
+  readonly mechanism: 'wait-queues'
+  /** The broker's quorum queues could delay a retry themselves: RabbitMQ from 4.3 on. */
+  readonly brokerCanDelay: boolean
 }

@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
 import { backoffMs } from '../backoff.ts'
+import type { QueueErrorCode } from '../errors.ts'
 import type { ClaimedRow } from '../postgres/claim-batch.ts'
 import { fencePartitions } from '../postgres/fence-partitions.ts'
 import type { Lease } from '../postgres/lease-partitions.ts'
@@ -25,9 +26,17 @@ interface RecordContext {
 const REFUSED_AGAIN = { baseMs: 1_000, maxMs: 60_000 }
 const DEADLOCK_RETRIES = 5
 
-/** Whether this refusal was the last the row is given. */
-export function exhausted(row: ClaimedRow, error: { retryable: boolean }, max: number): boolean {
-  return !error.retryable || row.attempts + 1 >= max
+/**
+ * Whether this refusal was the last the row is given. A negative confirm never is: so does a queue answer
+ * that is full or has lost the majority of its nodes, for as long as that lasts, and no row is to blame.
+ */
+export function exhausted(
+  row: Pick<ClaimedRow, 'attempts'>,
+  error: { readonly retryable: boolean; readonly code: QueueErrorCode },
+  max: number,
+): boolean {
+  if (!error.retryable) return true
+  return error.code !== 'QUEUE_NACKED' && row.attempts + 1 >= max
 }
 
 /** Writes down what became of a batch. Rows with an unknown outcome stay pending, as they are. */

@@ -92,8 +92,9 @@ export interface RelayOptions {
    */
   readonly leaseMs?: number | undefined
   /**
-   * Refusals (unroutable, nacked) after which a row is parked with the state `parked`, 1–1000.
-   * Being without a broker never counts.
+   * Refusals as unroutable after which a row is parked with the state `parked`, 1–1000. Being without a
+   * broker never counts, nor does a queue that takes nothing (`QUEUE_NACKED`): it may be full, or
+   * without the majority of its nodes.
    *
    * @defaultValue 10
    */

@@ -57,10 +57,11 @@ export interface RabbitCluster extends AsyncDisposable {
   /** The node on which the leader of a quorum queue is now; waits for an election. */
   leaderOf(queue: string): Promise<RabbitNode>
   /**
-   * Resolves when every node has written down that it has a member of the queue. RabbitMQ 3.10 does so
-   * seconds after the declaration, and a node killed before that never starts its member again.
+   * Resolves when every node has written down that it has a member of each of these quorum queues.
+   * RabbitMQ 3.10 does so seconds after the declaration, and a node killed before that never starts its
+   * member again.
    */
-  registered(queue: string): Promise<void>
+  registered(...queues: readonly string[]): Promise<void>
   /** Resolves when every node that runs sees all others that run. */
   whole(): Promise<void>
   /** Ends all nodes and removes their data. */
@@ -199,15 +200,17 @@ class ProcessCluster implements RabbitCluster {
     )
   }
 
-  async registered(queue: string): Promise<void> {
+  async registered(...queues: readonly string[]): Promise<void> {
     // The registry is a table that Erlang writes to disk half a second after its last change, or now.
-    const known = `ra_directory:uid_of(quorum_queues, '%2F_${queue}') =/= undefined`
-    const flush = `${known} andalso dets:sync(ra_directory_reverse) =:= ok.`
+    const known = queues.map(
+      (queue) => `ra_directory:uid_of(quorum_queues, '%2F_${queue}') =/= undefined andalso`,
+    )
+    const flush = `${known.join(' ')} dets:sync(ra_directory_reverse) =:= ok.`
     await Promise.all(
       this.#running().map((node) =>
         waitFor(async () => (await node.ctl('eval', flush)).includes('true'), {
           timeoutMs: 60_000,
-          message: `${node.name} to register ${queue}`,
+          message: `${node.name} to register ${queues.join(', ')}`,
         }),
       ),
     )
