@@ -1,6 +1,7 @@
 // What a batch does when its time runs out, when the database or the channel goes away under it, and
 // when another process holds some of its messages: effects once, and no try burnt that was nobody's.
-import { sql } from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '@payflow/testkit'
 import { insertInboxBatch } from '../src/postgres/insert-inbox-batch.ts'
@@ -143,8 +144,6 @@ describe('a batch and what it depends on', () => {
 
   it('QUEUE-04 does nothing twice when the answer to its COMMIT is lost', async () => {
     await using wire = await Proxy.to(world.database.url)
-    const { Kysely, PostgresDialect } = await import('kysely')
-    const { default: pg } = await import('pg')
     const pool = new pg.Pool({ connectionString: wire.url, max: 4 })
     pool.on('error', () => {})
     pool.on('connect', (client) => client.on('error', () => {}))
@@ -164,6 +163,47 @@ describe('a batch and what it depends on', () => {
     expect(await transactions(world)).toEqual(['abcdefgh'])
     // Asked on another connection, the database says that it was committed.
     expect(consumer.health().counts).toMatchObject({ delivered: 8, committed: 8, released: 0 })
+    await other.drain()
+    await pool.end()
+  })
+
+  it.each([
+    ['the first SAVEPOINT', 'savepoint payflow_message'],
+    ['RELEASE', 'release savepoint'],
+    ['ROLLBACK TO', 'rollback to savepoint'],
+    ['DELETE of a claim', 'delete from "queue".inbox'],
+  ])('QUEUE-41 commits nothing when %s is executed after its time-out', async (_, word) => {
+    await using wire = await Proxy.to(world.database.url)
+    const pool = new pg.Pool({ connectionString: wire.url, max: 4, query_timeout: 2_000 })
+    pool.on('error', () => {})
+    const unanswered: string[] = []
+    const db = new Kysely<any>({
+      dialect: new PostgresDialect({ pool }),
+      log: ({ level, query }) => {
+        if (level !== 'error' || !wire.holds) return
+        // The driver has given up on the answer; only now does the server get the statement.
+        unanswered.push(query.sql)
+        wire.letGo()
+      },
+    })
+    const other = world.bus({ db })
+    await publishAll(bus, letters)
+    let failed = false
+    const consumer = batchConsumer(other, world, { retry: { attempts: 3, delaysMs: [20] } })
+    consumer.handle(NoteWritten, async (message, context) => {
+      await works(message, context)
+      if (message.data.text !== 'c' || failed) return
+      failed = true
+      throw new Error('once')
+    })
+    wire.holdFrom(word)
+    await consumer.start()
+    await waitFor(() => consumer.health().counts.committed >= 8, { timeoutMs: 20_000 })
+    expect(unanswered).toEqual([expect.stringContaining(word)])
+    expect(await sorted()).toEqual(letters)
+    expect(world.eventsOf('consumer.paused')).toHaveLength(1)
+    expect(consumer.health().counts).toMatchObject({ committed: 8, released: 8, parked: 0 })
+    expect(await attempts()).toEqual([])
     await other.drain()
     await pool.end()
   })

@@ -85,6 +85,48 @@ describe('consumer', () => {
     expect(counts.delivered).toBe(settled)
   })
 
+  it.each([
+    ['commits', 1, { committed: 1, duplicate: 1 }],
+    ['fails', 2, { committed: 1, duplicate: 0 }],
+  ] as const)(
+    'QUEUE-11 an outage uses up no attempt while a handler that %s is at work',
+    async (ending, runs, counts) => {
+      const { pass, open } = gate()
+      const attempts: number[] = []
+      const bus = world.bus({ broker: { url: proxy.url, heartbeatS: 1 } })
+      const retry = { attempts: 2, delaysMs: [50] }
+      const consumer = bus
+        .consumer({ name: 'notes', queue: world.queue, messages: [NoteWritten], retry })
+        .handle(NoteWritten, async (message, { trx, attempt }) => {
+          attempts.push(attempt)
+          if (attempts.length === 1) await pass
+          if (attempts.length === 1 && ending === 'fails') throw new Error('no')
+          await leaveEffect(trx, message.id, message.id)
+        })
+      await consumer.start()
+      await bus.topology.apply()
+      await publishMany(bus, 1)
+      try {
+        for (let delivered = 1; delivered <= 4; delivered += 1) {
+          await waitFor(() => consumer.health().counts.delivered === delivered, {
+            timeoutMs: 20_000,
+          })
+          if (delivered < 4) proxy.cut()
+        }
+        // The last one waits as well, for what the first one is still about to do.
+        await waitFor(() => consumer.health().counts.inFlight === 2, { timeoutMs: 10_000 })
+      } finally {
+        open()
+      }
+      await waitFor(() => consumer.health().counts.inFlight === 0, { timeoutMs: 10_000 })
+      expect(attempts).toEqual([1, 2].slice(0, runs))
+      expect(await world.effects()).toEqual(['m-000'])
+      expect(consumer.health().counts).toMatchObject({ ...counts, retried: 0, parked: 0 })
+      expect(await world.ready(`${world.queue}.parked`)).toBe(0)
+      expect((await sql`select * from queue.attempt`.execute(world.db)).rows).toEqual([])
+    },
+  )
+
   it('QUEUE-16 a pool too small for its concurrency burns no attempt', async () => {
     const pool = new pg.Pool({
       connectionString: world.database.url,

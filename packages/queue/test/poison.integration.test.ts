@@ -173,6 +173,28 @@ describe('consumer', () => {
     expect(runs.length).toBeLessThanOrEqual(5)
   })
 
+  it('QUEUE-27 parks no copy of a message whose handler is at work, whatever was counted', async () => {
+    const { promise: held, resolve: goOn } = Promise.withResolvers<void>()
+    await start(() => held)
+    await world.send(world.queue, good, json)
+    await waitFor(() => runs.length === 1)
+    const deaths = sql`insert into queue.attempt (consumer, message_id, started)
+      values ('notes', 'm-1', 3)`
+    await deaths.execute(world.db)
+    await world.send(world.queue, good, { ...json, headers: { 'payflow-attempt': 1 } })
+    // Counted, and now it asks for the lock that the first one holds.
+    const waiting = sql`select 1 from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`
+    await waitFor(async () => {
+      const { parked } = consumer.health().counts
+      return parked > 0 || (await waiting.execute(world.db)).rows.length > 0
+    }).finally(goOn)
+    await waitFor(() => consumer.health().counts.inFlight === 0)
+    expect(consumer.health().counts).toMatchObject({ committed: 1, duplicate: 1, parked: 0 })
+    expect(await world.effects()).toEqual(['fine'])
+    expect((await sql`select 1 from queue.attempt`.execute(world.db)).rows).toEqual([])
+  })
+
   it('refuses to start with a message nobody handles', async () => {
     const idle = world.bus().consumer({
       name: 'idle',

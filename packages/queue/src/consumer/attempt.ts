@@ -17,6 +17,7 @@ import type { Query } from '../postgres/query.ts'
 import type { Reporter } from '../reporter.ts'
 import { validate } from '../standard-schema.ts'
 import type { Delivery } from './delivery.ts'
+import { awaitTwin } from './await-twin.ts'
 import { isDeadLetter, isRetryAfter } from './outcome.ts'
 import { DuplicateReceipt } from './proof.ts'
 import type { CommitReceipt } from './proof.ts'
@@ -115,18 +116,54 @@ export async function attemptDelivery<DB>(
   try {
     // Somebody moved it out of the parking queue: its tries start from the first.
     if (putBack) await clearAttempt(query, schema, consumer, message.id)
+    const elsewhere = redelivered ? await verdictOfTwin(context, opened, signal) : undefined
+    if (elsewhere !== undefined) return { ...about, verdict: elsewhere }
     if (counted) begun = await beginAttempt(query, schema, consumer, message.id)
   } catch (error) {
-    return { ...about, verdict: { kind: 'trouble', error } }
+    return { ...about, verdict: { kind: 'trouble', error: causeOf(error) } }
   }
   // A first try leaves no record if its process dies; that there was one, only the broker knows.
   const attempt = Math.max(begun, redelivered ? 2 : 1)
   const result = { ...about, attempt, counted }
-  if (begun > maxAttempts) {
-    return { ...result, verdict: park('attempts-exhausted', new Error('The process died at it')) }
-  }
+  if (begun > maxAttempts) return { ...result, verdict: await exhausted(context, opened, signal) }
   const known = { message, hash, counted, delivery: { signal, attempt, redelivered } }
   return { ...result, verdict: await runHandler(context, route, known) }
+}
+
+/** What became of the message elsewhere, waiting for it; `undefined` when it is still to be handled. */
+async function verdictOfTwin<DB>(
+  { db, query, schema, consumer }: AttemptContext<DB>,
+  { message: { id }, hash }: OpenedDelivery<DB>,
+  signal: AbortSignal,
+): Promise<Verdict | undefined> {
+  const seen = await awaitTwin(db, { schema, consumer, messageId: id, hash }, signal)
+  if (seen === 'new') return undefined
+  if (seen === undefined) return { kind: 'interrupted', error: signal.reason }
+  if (seen === 'id-reuse') return parkReused()
+  await clearAttempt(query, schema, consumer, id).catch(() => {})
+  return { kind: 'duplicate', receipt: new DuplicateReceipt() }
+}
+
+/** Its tries are used up, unless one of them is still at work or has committed. */
+async function exhausted<DB>(
+  context: AttemptContext<DB>,
+  opened: OpenedDelivery<DB>,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  try {
+    const elsewhere = await verdictOfTwin(context, opened, signal)
+    return elsewhere ?? park('attempts-exhausted', new Error('The process died at it'))
+  } catch (error) {
+    return { kind: 'trouble', error: causeOf(error) }
+  }
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof DatabaseTrouble ? error.cause : error
+}
+
+function parkReused(): Verdict {
+  return park('id-reuse', new Error('this id was committed before with another body'))
 }
 
 /** Finds what handles a message and lets its schema judge it. */
@@ -260,9 +297,7 @@ class Run<DB> {
 
   async #conclude(seen: Exclude<InboxVerdict, 'new'>): Promise<Verdict> {
     const { query, schema, consumer } = this.#context
-    if (seen === 'id-reuse') {
-      return park('id-reuse', new Error('this id was committed before with another body'))
-    }
+    if (seen === 'id-reuse') return parkReused()
     if (this.#input.counted) {
       await clearAttempt(query, schema, consumer, this.#input.message.id).catch(() => {})
     }

@@ -13,7 +13,7 @@ import type { AttemptContext, OpenedDelivery, Verdict } from './attempt.ts'
 import type { Delivery } from './delivery.ts'
 import type { GuardedTransaction } from './guarded-transaction.ts'
 import { DuplicateReceipt } from './proof.ts'
-import { DatabaseTrouble, ours, runTransaction } from './run-transaction.ts'
+import { DatabaseTrouble, answered, ours, runTransaction } from './run-transaction.ts'
 import type { TransactionScope } from './run-transaction.ts'
 import { untilAborted } from './until-aborted.ts'
 import { wasCommitted } from './was-committed.ts'
@@ -28,9 +28,13 @@ export interface BatchMember<DB> extends OpenedDelivery<DB> {
 /** What became of the members of a transaction. */
 export type BatchVerdicts<DB> = Map<BatchMember<DB>, Verdict>
 
-const SAVEPOINT = 'savepoint payflow_message'
-const RELEASE = 'release savepoint payflow_message'
-const ROLL_BACK = 'rollback to savepoint payflow_message'
+/*
+ * A name for each member: whatever was executed without our knowing, ROLLBACK TO goes back to before
+ * its member's work, or fails.
+ */
+const savepoint = (index: number): string => `savepoint payflow_message_${index}`
+const release = (index: number): string => `release ${savepoint(index)}`
+const rollBackTo = (index: number): string => `rollback to ${savepoint(index)}`
 
 /** One transaction for several messages: their inbox rows, their handlers, their outbox rows. */
 export class BatchTransaction<DB> {
@@ -91,19 +95,20 @@ export class BatchTransaction<DB> {
 
   /** Each under its own savepoint: a failure takes back that one's work and nobody else's. */
   async #oneByOne(scope: TransactionScope<DB>): Promise<void> {
-    await ours(() => scope.query(SAVEPOINT))
+    await ours(() => scope.query(savepoint(0)))
     for (const [index, member] of this.#claimed.entries()) {
       if (isStopped(this.#signal)) return this.#interruptFrom(index)
-      const next = index + 1 < this.#claimed.length ? `${RELEASE}; ${SAVEPOINT}` : RELEASE
+      const isLast = index + 1 === this.#claimed.length
+      const next = isLast ? release(index) : `${release(index)}; ${savepoint(index + 1)}`
       try {
         const outgoing = await this.#workOn(member, scope)
         // Fails if the handler swallowed an SQL error: what it did is lost, so it has failed.
-        await scope.query(next)
+        await answered(() => scope.query(next))
         this.#done.push(member)
         this.#outgoing = outgoing
       } catch (error) {
         if (error instanceof DatabaseTrouble || isSerializationFailure(error)) throw error
-        await ours(() => scope.query(ROLL_BACK))
+        await ours(() => scope.query(`${rollBackTo(index)}; ${next}`))
         if (isStopped(this.#signal)) return this.#interruptFrom(index)
         const failure = isTransactionAborted(error) ? new CommitRolledBackError(error) : error
         this.#verdicts.set(member, verdictOn(failure, this.#signal))
@@ -143,12 +148,13 @@ export class BatchTransaction<DB> {
     const { schema, consumer, reporter } = this.#context
     const done = new Set(this.#done)
     const given = this.#claimed.filter((member) => !done.has(member))
-    if (given.length > 0) await deleteInboxBatch(query, schema, consumer, given.map(idOf))
+    if (given.length > 0) {
+      await ours(() => deleteInboxBatch(query, schema, consumer, given.map(idOf)))
+    }
     if (this.#outgoing.length > 0) await insertOutbox(query, schema, this.#outgoing)
     await reporter.probe('consumer.recorded', this.#done.map(idOf))
   }
 
-  /** What holds for one of its inbox rows holds for all of them. */
   /**
    * The first one's row tells when the transaction is over. That row may be a twin's, which took the
    * place of ours after a rollback, so the rows of all must be there before anything is acknowledged.

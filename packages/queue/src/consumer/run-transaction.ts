@@ -218,6 +218,19 @@ export async function ours<T>(statement: () => Promise<T>): Promise<T> {
   }
 }
 
+/**
+ * A statement of ours that fails by what a message's handler did. Without an answer nobody knows what
+ * it has done, and then nothing of the transaction may stand.
+ */
+export async function answered<T>(statement: () => Promise<T>): Promise<T> {
+  try {
+    return await statement()
+  } catch (error) {
+    if (isAnswer(error)) throw error
+    throw new DatabaseTrouble(error)
+  }
+}
+
 async function commit(connection: DatabaseConnection): Promise<void> {
   try {
     await connection.executeQuery(CompiledQuery.raw('select 1; commit'))

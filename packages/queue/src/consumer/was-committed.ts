@@ -6,7 +6,7 @@ import { isLockTimeout } from '../postgres/pg-errors.ts'
 import { DatabaseTrouble, runTransaction } from './run-transaction.ts'
 
 /** The inbox row by which a transaction is known. */
-interface InboxKey {
+export interface InboxKey {
   readonly schema: string
   readonly consumer: string
   readonly messageId: string
@@ -50,7 +50,8 @@ export async function wasCommitted<DB>(
   }
 }
 
-async function insertAndForget<DB>(
+/** Asks what the inbox has, once no transaction in progress can change it; throws after that time. */
+export async function insertAndForget<DB>(
   db: Kysely<DB>,
   { schema, consumer, messageId, hash }: InboxKey,
   lockTimeoutMs: number,
