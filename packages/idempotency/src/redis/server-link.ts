@@ -3,10 +3,10 @@ import { TimerQueue, Waiting } from '../timer-queue.ts'
 import type { CircuitBreaker } from './breaker.ts'
 import { clusterSlot } from './cluster-slot.ts'
 import { withinDeadline } from './deadline.ts'
-import { Outbox } from './outbox.ts'
 import type { RedisArgument, RedisPort } from './redis-port.ts'
 import { isServerReply, isUnknownScript, ScriptRunner } from './script-runner.ts'
 import type { ScriptForms } from './scripts/script.ts'
+import { TurnWriter } from './turn-writer.ts'
 
 /** A client is told at most this often to connect anew. */
 const reconnectPauseMs = 1_000
@@ -34,7 +34,7 @@ export class ServerLink {
   readonly #parts: ServerLinkParts
   readonly #scripts: ScriptRunner
   readonly #deadlines: TimerQueue
-  readonly #outbox: Outbox
+  readonly #turnWriter: TurnWriter
   #reconnectedAt = -Infinity
 
   constructor(parts: ServerLinkParts) {
@@ -42,7 +42,7 @@ export class ServerLink {
     this.#parts = parts
     this.#scripts = new ScriptRunner(client)
     this.#deadlines = new TimerQueue(deadlineMs, true)
-    this.#outbox = new Outbox(client, this.#deadlines)
+    this.#turnWriter = new TurnWriter(client, this.#deadlines)
     this.isCluster = client.nodes !== undefined
   }
 
@@ -67,7 +67,7 @@ export class ServerLink {
     return new Promise((resolve, reject) => {
       const call = new Call(this, this.#laneOf(key), script.plain.name, handling, resolve, reject)
       // Who asks alone is not kept waiting for others.
-      if (!this.#deadlines.isEmpty) this.#outbox.gather()
+      if (!this.#deadlines.isEmpty) this.#turnWriter.gather()
       this.#deadlines.add(call)
       const answered = (reply: unknown): void => call.answered(reply)
       const failed = (cause: unknown): void => call.failed(cause)

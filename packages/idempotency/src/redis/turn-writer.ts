@@ -11,7 +11,7 @@ const promptMs = 5
  * processor time, here and in Redis, than all else that is done about a command. Where the client
  * does not show its connection, or gathers commands itself, they leave one by one.
  */
-export class Outbox {
+export class TurnWriter {
   readonly #client: RedisPort
   readonly #deadlines: TimerQueue
   readonly #isInUse: boolean
