@@ -331,4 +331,20 @@ describe('bus.relay', () => {
     await waitFor(async () => Object.keys(await states()).length === 0)
     expect(await states()).toEqual({})
   })
+
+  it('deletes them also while it always finds rows to send', async () => {
+    await inTransaction(bus, world.db, async (trx) => {
+      for (let text = 0; text < 1_000; text += 1) {
+        await bus.outbox(trx).publish(NoteWritten, { subject: 'a', text: `${text}` })
+      }
+      const { id } = await bus.outbox(trx).publish(NoteWritten, { subject: 'b', text: 'cancelled' })
+      await bus.outbox(trx).cancel(id)
+    })
+    bus.relay({ retentionMs: 0, batchSize: 1, pollMs: 10 }).start()
+    const left = await waitFor(async () => {
+      const counts = await states()
+      return (counts['cancelled'] ?? 0) === 0 && counts
+    })
+    expect(left).toMatchObject({ pending: expect.any(Number) })
+  })
 })

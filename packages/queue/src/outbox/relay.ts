@@ -39,6 +39,7 @@ interface RelayParts {
 
 const TROUBLE = { baseMs: 100, maxMs: 5_000 }
 const CLEANUP_EVERY_MS = 60_000
+/** So many rows a statement, and as long a rest after each: sending has at least half of the time. */
 const CLEANUP_ROWS = 1_000
 
 /** Sends what the outbox holds; see {@link Relay} for what it promises. */
@@ -52,7 +53,6 @@ export class OutboxRelay implements Relay {
   #leased = 0
   /** By the monotonic clock, from before the lease was asked for: ours is never the longer one. */
   #leasedUntil = 0
-  #cleanedAt = Number.NEGATIVE_INFINITY
   #confirmed = 0
   #refused = 0
   #parked = 0
@@ -94,6 +94,7 @@ export class OutboxRelay implements Relay {
   async #run(signal: AbortSignal): Promise<void> {
     const { publisher, query, schema, reporter } = this.#parts
     const { leaseMs } = this.#parts.options
+    const cleaning = this.#cleanUp(signal)
     // The lease is renewed beside the loop, which may wait long for confirms.
     const renewal = setInterval(() => void this.#lease().catch(() => {}), leaseMs / 3)
     let failures = 0
@@ -113,6 +114,7 @@ export class OutboxRelay implements Relay {
       }
     }
     clearInterval(renewal)
+    await cleaning
     await releasePartitions(query, schema, this.#owner).catch(() => {})
     this.#leasedUntil = 0
   }
@@ -216,25 +218,31 @@ export class OutboxRelay implements Relay {
     }
   }
 
-  /** Waits for a wake-up or the next poll; an idle relay also looks after old rows and new leases. */
+  /** Waits for a wake-up or the next poll. */
   async #rest(signal: AbortSignal): Promise<void> {
-    const { query, schema, options } = this.#parts
-    const now = performance.now()
-    if (now - this.#cleanedAt > CLEANUP_EVERY_MS) {
-      this.#cleanedAt = now
-      while (
-        !signal.aborted &&
-        !this.#woken &&
-        (await deleteSettled(query, schema, options.retentionMs, CLEANUP_ROWS)) === CLEANUP_ROWS
-      );
-    }
     if (!this.#woken && !signal.aborted) {
       const sleeping = new AbortController()
       this.#wakeSleeper = () => sleeping.abort()
-      await pause(options.pollMs, sleeping.signal)
+      await pause(this.#parts.options.pollMs, sleeping.signal)
       this.#wakeSleeper = undefined
     }
     this.#woken = false
+  }
+
+  /** Deletes what is past its retention, beside the loop: one that is always busy must not keep it. */
+  async #cleanUp(signal: AbortSignal): Promise<void> {
+    const { query, schema, reporter, options } = this.#parts
+    while (!signal.aborted) {
+      let restMs = CLEANUP_EVERY_MS
+      try {
+        const startedAt = performance.now()
+        const deleted = await deleteSettled(query, schema, options.retentionMs, CLEANUP_ROWS)
+        if (deleted === CLEANUP_ROWS) restMs = performance.now() - startedAt
+      } catch (error) {
+        reporter.emit({ type: 'relay.failed', error })
+      }
+      await pause(restMs, signal)
+    }
   }
 }
 
