@@ -1,11 +1,17 @@
 // The promise of publish: it resolves for what is in a queue, and rejects, saying why, for all else.
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '@payflow/testkit'
 import { createBus, defineMessage } from '../src/index.ts'
 import type { Bus } from '../src/index.ts'
 import { noteSchema, NoteFiled, NoteWritten } from './support/messages.ts'
+import { Proxy } from './support/proxy.ts'
 import { createWorld } from './support/world.ts'
 import type { World } from './support/world.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 let world: World
 let bus: Bus
@@ -136,6 +142,56 @@ describe('bus.publish', () => {
     })
     await channel.deleteQueue(`${world.queue}.other`)
     await channel.deleteQueue(`${world.queue}.other.parked`)
+  })
+})
+
+describe('a broker that takes messages and confirms none', () => {
+  const LAST_WORD = 'the last word'
+  /** How a client asks for confirms: class 85, method 10. */
+  const CONFIRM_SELECT = '\0\u0055\0\u000a'
+
+  async function stalled(wire: Proxy): Promise<Bus> {
+    const impatient = world.bus({ broker: { url: wire.url }, confirmTimeoutMs: 1_000 })
+    wire.loseAnswersAfter(LAST_WORD)
+    await expect(
+      impatient.publish(NoteWritten, { subject: 'a', text: LAST_WORD }),
+    ).rejects.toMatchObject({ code: 'QUEUE_CONFIRM_TIMEOUT' })
+    return impatient
+  }
+
+  /** Rejected, each, because its time ran out. */
+  async function giveUp(impatient: Bus, count: number, text: string): Promise<void> {
+    const published = Array.from({ length: count }, () =>
+      impatient.publish(NoteWritten, { subject: 'a', text }),
+    )
+    const codes = (await Promise.allSettled(published)).map(
+      (result) => (result as { reason?: { code: string } }).reason?.code,
+    )
+    expect(new Set(codes)).toEqual(new Set(['QUEUE_CONFIRM_TIMEOUT']))
+  }
+
+  it('QUEUE-19 does not make the publisher keep the bodies it has given up', async () => {
+    await using wire = await Proxy.to(world.rabbitmqUrl)
+    const impatient = await stalled(wire)
+    collectGarbage()
+    const before = process.memoryUsage().arrayBuffers
+    await giveUp(impatient, 40, 'x'.repeat(500_000))
+    await waitFor(() => {
+      collectGarbage()
+      return process.memoryUsage().arrayBuffers - before < 4_000_000
+    })
+  })
+
+  it('QUEUE-19 has its channel replaced when too many were given up on it', async () => {
+    await using wire = await Proxy.to(world.rabbitmqUrl)
+    const impatient = await stalled(wire)
+    await giveUp(impatient, 5_000, 'x')
+    wire.holdFrom(CONFIRM_SELECT)
+    wire.answerAgain()
+    await waitFor(() => wire.holds)
+    wire.letGo()
+    await impatient.publish(NoteWritten, { subject: 'a', text: 'taken' })
+    expect(impatient.health().publish).toMatchObject({ state: 'up', generation: 1 })
   })
 })
 

@@ -16,9 +16,12 @@ import type { Reporter } from '../reporter.ts'
 import type { BrokerConnection, LiveConnection } from './connection.ts'
 import { closeChannel, openConfirmChannel } from './topology.ts'
 
+/** What is said about a message when its fate is known. */
+type Target = Pick<Outgoing, 'messageId' | 'exchange' | 'routingKey'>
+
 /** A published message waiting for its confirm. */
 interface Pending {
-  readonly outgoing: Outgoing
+  readonly target: Target
   readonly channel: ConfirmChannel
   /** How many confirms had come when it was handed over. */
   readonly confirmsBefore: number
@@ -39,6 +42,8 @@ interface PublisherOptions {
 const REOPEN = { baseMs: 50, maxMs: 5_000 }
 /** Enough to keep the broker's confirm batches full; beyond it callers wait their turn. */
 const MAX_IN_FLIGHT = 5_000
+/** amqplib remembers each until it is answered or its channel is closed. */
+const GIVEN_UP_MAX = 5_000
 /** In confirm timeouts without a try. */
 const STALE_AFTER = 3
 const LOOK_EVERY_MS = 20
@@ -58,6 +63,9 @@ export class Publisher {
   #channel: ConfirmChannel | undefined
   #confirms = 0
   #stalledAt: number | undefined
+  /** Messages on the channel whose time ran out. */
+  #givenUp = 0
+  #replace: (() => void) | undefined
 
   constructor(options: PublisherOptions) {
     this.#options = options
@@ -130,62 +138,73 @@ export class Publisher {
     this.#notify()
   }
 
-  #send(channel: ConfirmChannel, outgoing: Outgoing, timeoutMs: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        pending.settle(new ConfirmTimeoutError(outgoing.messageId, this.#options.confirmTimeoutMs))
-        if (this.#confirms === pending.confirmsBefore) this.#stall(timeoutMs)
-      }, timeoutMs)
-      const pending: Pending = {
-        outgoing,
-        channel,
-        confirmsBefore: this.#confirms,
-        returned: undefined,
-        settle: (error) => {
-          if (!this.#forget(pending)) return
-          clearTimeout(timer)
-          if (error === undefined) resolve()
-          else reject(error)
-        },
-      }
-      this.#remember(pending)
-      try {
-        channel.publish(
-          outgoing.exchange,
-          outgoing.routingKey,
-          outgoing.body,
-          publishOptions(outgoing, this.#options.source),
-          (error: Error | null) => this.#confirmed(pending, channel, error),
-        )
-      } catch (error) {
-        pending.settle(refusedLocally(outgoing, error))
-      }
-    })
+  async #send(channel: ConfirmChannel, outgoing: Outgoing, timeoutMs: number): Promise<void> {
+    const { messageId, exchange, routingKey, body } = outgoing
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const end = (error?: QueueError): void => (error === undefined ? resolve() : reject(error))
+    const pending = this.#expect({ messageId, exchange, routingKey }, channel, timeoutMs, end)
+    const options = publishOptions(outgoing, this.#options.source)
+    try {
+      channel.publish(exchange, routingKey, body, options, this.#onAnswer(pending))
+    } catch (error) {
+      pending.settle(refusedLocally(outgoing, error))
+    }
+    await promise
   }
 
-  #confirmed(pending: Pending, channel: ConfirmChannel, error: Error | null): void {
-    const { outgoing, returned } = pending
+  /** Knows the message without its body. */
+  #expect(
+    target: Target,
+    channel: ConfirmChannel,
+    timeoutMs: number,
+    end: (error?: QueueError) => void,
+  ): Pending {
+    const timer = setTimeout(() => {
+      pending.settle(new ConfirmTimeoutError(target.messageId, this.#options.confirmTimeoutMs))
+      if (this.#confirms === pending.confirmsBefore) this.#stall(timeoutMs)
+      this.#unanswered(channel)
+    }, timeoutMs)
+    const pending: Pending = {
+      target,
+      channel,
+      confirmsBefore: this.#confirms,
+      returned: undefined,
+      settle: (error) => {
+        if (!this.#forget(pending)) return
+        clearTimeout(timer)
+        end(error)
+      },
+    }
+    this.#remember(pending)
+    return pending
+  }
+
+  /** amqplib keeps this until the broker answers, which may be never: the body is not within reach. */
+  #onAnswer(pending: Pending): (error: Error | null) => void {
+    return (error) => this.#answered(pending, error)
+  }
+
+  #answered(pending: Pending, error: Error | null): void {
+    const { target, channel, returned } = pending
     if (error === null) {
       this.#confirms += 1
       this.#stalledAt = undefined
     } else this.#stallGoesOn()
     if (error === null && returned === undefined) return pending.settle()
     if (error === null) {
-      return pending.settle(
-        new UnroutableError(outgoing.exchange, outgoing.routingKey, returned ?? ''),
-      )
+      return pending.settle(new UnroutableError(target.exchange, target.routingKey, returned ?? ''))
     }
     // amqplib reports a negative confirm and a closed channel by the same callback.
     const cause = closeErrors.get(channel)
     if (cause === undefined && error.message === 'message nacked') {
-      return pending.settle(new NackedError(outgoing.messageId))
+      return pending.settle(new NackedError(target.messageId))
     }
-    if (cause !== undefined && namesMissingExchange(cause, outgoing.exchange)) {
+    if (cause !== undefined && namesMissingExchange(cause, target.exchange)) {
       return pending.settle(
-        new UnroutableError(outgoing.exchange, outgoing.routingKey, 'the exchange is missing'),
+        new UnroutableError(target.exchange, target.routingKey, 'the exchange is missing'),
       )
     }
-    pending.settle(new ConfirmLostError(outgoing.messageId, cause ?? error))
+    pending.settle(new ConfirmLostError(target.messageId, cause ?? error))
   }
 
   /**
@@ -205,6 +224,13 @@ export class Publisher {
   /** Tried again without a confirm: a queue that has lost its majority may also refuse. */
   #stallGoesOn(): void {
     if (this.#stalledAt !== undefined) this.#stalledAt = performance.now()
+  }
+
+  /** A message was given up. So many on one channel, and what amqplib keeps of them goes with it. */
+  #unanswered(channel: ConfirmChannel): void {
+    if (channel !== this.#channel) return
+    this.#givenUp += 1
+    if (this.#givenUp === GIVEN_UP_MAX) this.#replace?.()
   }
 
   /** Holds one confirm channel open for as long as this connection lives. */
@@ -229,13 +255,14 @@ export class Publisher {
     }
   }
 
-  /** The channel of a replaced connection: closed when each message on it has its answer. */
+  /** A channel that was replaced: closed when each message on it has its answer. */
   async #letGo(channel: ConfirmChannel): Promise<void> {
     const waits = (): boolean => [...this.#pending].some((pending) => pending.channel === channel)
     while (waits() && !this.#stop.signal.aborted) await pause(LOOK_EVERY_MS, this.#stop.signal)
     await closeChannel(channel)
   }
 
+  /** Resolves when there must be another. */
   #adopt(channel: ConfirmChannel): Promise<void> {
     return new Promise((resolve) => {
       channel.on('error', (error) => closeErrors.set(channel, error))
@@ -245,6 +272,8 @@ export class Publisher {
         resolve()
       })
       this.#channel = channel
+      this.#givenUp = 0
+      this.#replace = resolve
       this.#notify()
     })
   }
@@ -255,10 +284,8 @@ export class Publisher {
       replyText?: string
     }
     const match = pendings.find(
-      ({ outgoing, returned }) =>
-        returned === undefined &&
-        outgoing.exchange === exchange &&
-        outgoing.routingKey === routingKey,
+      ({ target, returned }) =>
+        returned === undefined && target.exchange === exchange && target.routingKey === routingKey,
     )
     if (match !== undefined) match.returned = replyText ?? 'returned'
   }
@@ -267,14 +294,14 @@ export class Publisher {
   #blockedChanged(reason: string | undefined): void {
     if (reason !== undefined) {
       for (const pending of this.#pending) {
-        pending.settle(new BlockedError(pending.outgoing.messageId, reason, true))
+        pending.settle(new BlockedError(pending.target.messageId, reason, true))
       }
     }
     this.#notify()
   }
 
   #remember(pending: Pending): void {
-    const id = pending.outgoing.messageId
+    const id = pending.target.messageId
     this.#pending.add(pending)
     const same = this.#byMessageId.get(id)
     if (same === undefined) this.#byMessageId.set(id, [pending])
@@ -283,7 +310,7 @@ export class Publisher {
 
   #forget(pending: Pending): boolean {
     if (!this.#pending.delete(pending)) return false
-    const id = pending.outgoing.messageId
+    const id = pending.target.messageId
     const left = (this.#byMessageId.get(id) ?? []).filter((other) => other !== pending)
     if (left.length === 0) this.#byMessageId.delete(id)
     else this.#byMessageId.set(id, left)

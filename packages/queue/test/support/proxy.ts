@@ -47,6 +47,11 @@ export class Proxy implements AsyncDisposable {
     this.#lastWord = word
   }
 
+  /** Carries answers again, also those that came meanwhile. */
+  answerAgain(): void {
+    for (const [near, far] of this.#pairs) far.pipe(near)
+  }
+
   /** Carries what the client says up to this word, and keeps what it says from then on. */
   holdFrom(word: string): void {
     this.#heldWord = word
@@ -67,6 +72,13 @@ export class Proxy implements AsyncDisposable {
     const held = this.#held
     this.#held = undefined
     for (const bytes of held?.bytes ?? []) held?.far.write(bytes)
+  }
+
+  /** The server loses its connection and aborts; the client does not notice. */
+  abortHeld(): void {
+    const far = this.#held?.far
+    for (const [near, other] of this.#pairs) if (other === far) far.unpipe(near)
+    far?.removeAllListeners('close').destroy()
   }
 
   /** Forgets what was held; now the server loses its connection, too. */
