@@ -5,6 +5,7 @@ import type { Kysely } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { freePort, startRabbitCluster, temporaryFolder, waitFor } from '@payflow/testkit'
 import type { RabbitCluster, RabbitNode } from '@payflow/testkit'
+import { deadLetter } from '../src/index.ts'
 import type { BrokerCredentials, BrokerOptions, Bus, BusOptions, Consumer } from '../src/index.ts'
 import { NoteWritten } from './support/messages.ts'
 import { makePrivateCa } from './support/private-ca.ts'
@@ -243,6 +244,42 @@ describe('credentials', () => {
     await waitFor(() => consumer.health().counts.inFlight === 0)
     expect(await world.effects()).toEqual(['slow'])
     expect(await world.ready()).toBe(0)
+  })
+})
+
+describe('a redrive', () => {
+  it.each([
+    ['with time to move over', {}],
+    ['cut off in the middle', { drainMs: 1 }],
+  ])('goes on across rotations, %s', async (_how, rotation) => {
+    const bus = busWith({ url: node.url }, { topology: { exchange: world.exchange } })
+    let broken = true
+    const consumer = await consuming(bus, async () => {
+      if (broken) throw deadLetter('broken')
+    })
+    const texts = Array.from({ length: 60 }, (_, at) => `${at}`)
+    for (const text of texts) await bus.publish(NoteWritten, { subject: 'a', text })
+    await waitFor(() => consumer.health().counts.parked === texts.length, { timeoutMs: 30_000 })
+    broken = false
+    let moved = 0
+    const redriven = bus.parked(world.queue).redrive({
+      reason: 'repaired',
+      actor: 'test',
+      ratePerS: 20,
+      onProgress: (progress) => (moved = progress.moved),
+    })
+    redriven.catch(() => {})
+    for (const after of [10, 20, 30]) {
+      await waitFor(() => moved >= after, { timeoutMs: 30_000 })
+      await bus.rotate(rotation)
+      // The old connections are gone, whoever was still at work on them.
+      expect(moved).toBeLessThan(texts.length)
+    }
+    expect(await redriven).toMatchObject({ outcome: 'done', refused: 0 })
+    expect((await world.waitForEffects(texts.length, 60_000)).toSorted()).toEqual(texts.toSorted())
+    expect(await world.ready(`${world.queue}.parked`)).toBe(0)
+    const { rows } = await sql`select outcome from queue.operator_action`.execute(world.db)
+    expect(rows).toEqual([{ outcome: 'done' }])
   })
 })
 

@@ -18,7 +18,7 @@ import type {
   RedriveResult,
 } from './types.ts'
 
-interface ParkedQueueParts extends Omit<RedriveContext, 'live'> {
+interface ParkedQueueParts extends Omit<RedriveContext, 'connect'> {
   readonly connection: BrokerConnection
   /** The operator says that no policy or default makes the broker drop what is delivered often. */
   readonly deliveryLimitLifted: boolean
@@ -74,8 +74,9 @@ export class ParkedQueue implements ParkedMessages {
 
   async redrive(options: RedriveOptions): Promise<RedriveResult> {
     const resolved = resolveRedriveOptions(options)
-    const live = await this.#connect()
-    return await new Redrive({ ...this.#parts, live }, resolved).run()
+    await this.#connect()
+    const connect = (): Promise<LiveConnection> => this.#connect()
+    return await new Redrive({ ...this.#parts, connect }, resolved).run()
   }
 
   async #connect(): Promise<LiveConnection> {

@@ -22,7 +22,8 @@ import type { RedriveProgress, RedriveResult } from './types.ts'
 export interface RedriveContext {
   readonly queue: string
   readonly parkingQueue: string
-  readonly live: LiveConnection
+  /** The connection of now: credentials may be rotated while a redrive runs. */
+  readonly connect: () => Promise<LiveConnection>
   readonly publisher: Publisher
   readonly query: Query
   readonly schema: string
@@ -81,16 +82,32 @@ export class Redrive {
     for (;;) {
       if (signal?.aborted === true) return 'interrupted'
       const before = this.#moved
-      const stopped = await this.#round()
+      const live = await this.#context.connect()
+      const stopped = await this.#roundOn(live)
       if (stopped !== undefined) return stopped
+      // What it did not come to is there for the connection that took the place of this one.
+      if (!dryRun && live.retired.aborted) continue
       if (dryRun || this.#moved === before || this.#moved >= limit) return 'done'
       // What was parked again lies behind what was there at first; it is not sent back twice.
       if (this.#moved >= this.#budget) return 'done'
     }
   }
 
-  async #round(): Promise<Outcome | undefined> {
-    const { query, schema, live, parkingQueue } = this.#context
+  /**
+   * A round ends early on a connection whose credentials were replaced, and is no failure when that is
+   * closed under it. What was confirmed and not yet acknowledged then is moved once more.
+   */
+  async #roundOn(live: LiveConnection): Promise<Outcome | undefined> {
+    try {
+      return await this.#round(live)
+    } catch (error) {
+      if (this.#options.dryRun || !live.retired.aborted) throw error
+      return undefined
+    }
+  }
+
+  async #round(live: LiveConnection): Promise<Outcome | undefined> {
+    const { query, schema, parkingQueue } = this.#context
     const { dryRun, limit, ratePerS } = this.#options
     const memory = await readMemory(query, schema)
     const perRound = Math.ceil((ratePerS * ROUND_MS) / 1_000)
@@ -108,7 +125,7 @@ export class Redrive {
       this.#examined = movedBefore + held.examined
       this.#refused = refused
       this.#budget = Math.min(this.#budget, movedBefore + held.ready)
-      return await this.#moveAll(held)
+      return await this.#moveAll(held, live.retired)
     })
   }
 
@@ -125,14 +142,15 @@ export class Redrive {
     return 'move'
   }
 
-  async #moveAll(held: Hold): Promise<Outcome | undefined> {
+  async #moveAll(held: Hold, retired: AbortSignal): Promise<Outcome | undefined> {
     const { ratePerS, signal } = this.#options
-    const never = new AbortController().signal
+    const ends = signal === undefined ? retired : AbortSignal.any([signal, retired])
     for (const message of held.kept) {
       const dueMs = (this.#moved * 1_000) / ratePerS
       const waitMs = this.#startedAt + dueMs - performance.now()
-      if (waitMs > 0) await pause(waitMs, signal ?? never)
+      if (waitMs > 0) await pause(waitMs, ends)
       if (signal?.aborted === true) return 'interrupted'
+      if (retired.aborted) break
       await this.#move(held, message)
       if (this.#moved % CHECK_EVERY === 0 && (await this.#tooMuchCameBack(held)))
         return 'parked-again'

@@ -142,6 +142,9 @@ export interface ParkedMessages {
    * both queues is one message to the inbox. Who, why, which and how many is written to
    * `operator_action` before the first one moves.
    *
+   * It moves over to the new connection when credentials are rotated meanwhile; cut off in the middle,
+   * it may count and send a message twice, which again is one message to the inbox.
+   *
    * What the inbox may have forgotten is left where it is and counted as `refused`, unless `force`.
    *
    * @throws {@link QueueError} `QUEUE_INVALID_OPTIONS`; and what stopped it on the way, after that was
