@@ -176,10 +176,12 @@ describe('a broker that takes messages and confirms none', () => {
     collectGarbage()
     const before = process.memoryUsage().arrayBuffers
     await giveUp(impatient, 40, 'x'.repeat(500_000))
-    await waitFor(() => {
+    const kept = await waitFor(() => {
       collectGarbage()
-      return process.memoryUsage().arrayBuffers - before < 4_000_000
+      const bytes = process.memoryUsage().arrayBuffers - before
+      return bytes < 4_000_000 ? { bytes } : undefined
     })
+    expect(kept.bytes).toBeLessThan(4_000_000)
   })
 
   it('QUEUE-19 has its channel replaced when too many were given up on it', async () => {
