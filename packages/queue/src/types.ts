@@ -96,7 +96,8 @@ export interface Consumer<DB> {
   /**
    * Takes no more messages until `resume()`, also over reconnects; only this consumer, in this process.
    * Resolves when what was at work is settled; what was delivered and not begun goes back to the
-   * queue. Meanwhile its state is `paused` and the bus is not `ready`.
+   * queue. Meanwhile its state is `paused` and the bus is not `ready`. Called again while it is paused,
+   * it returns the same promise.
    *
    * @throws {@link QueueError} `QUEUE_INVALID_OPTIONS` when it was not started.
    */

@@ -10,6 +10,9 @@ import { Proxy } from './support/proxy.ts'
 import { createWorld, leaveEffect } from './support/world.ts'
 import type { World } from './support/world.ts'
 
+/** The class and the method of the frame that subscribes: 60 and 20. */
+const BASIC_CONSUME = '\0\u003c\0\u0014'
+
 let world: World
 let proxy: Proxy
 beforeEach(async () => {
@@ -216,6 +219,45 @@ describe('consumer', () => {
       .start()
     await waitFor(() => seen.length > 0)
     expect(seen).toEqual(['m-000', 2, true])
+  })
+
+  it.each(['paused', 'paused, resumed and paused'])(
+    'takes nothing when it is %s before the broker has answered its subscription',
+    async (how) => {
+      proxy.holdFrom(BASIC_CONSUME)
+      const { bus, consumer } = await start(async () => {})
+      await publishMany(bus, 3)
+      await waitFor(() => proxy.holds)
+      const pausing = [consumer.pause()]
+      if (how !== 'paused') {
+        void consumer.resume()
+        pausing.push(consumer.pause())
+      }
+      proxy.letGo()
+      await Promise.all(pausing)
+      const channel = await world.channel()
+      expect(await channel.checkQueue(world.queue)).toMatchObject({ consumerCount: 0 })
+      await waitFor(async () => (await world.ready()) === 3)
+      expect(consumer.health()).toMatchObject({ state: 'paused', counts: { committed: 0 } })
+      expect(consumer.health().counts.delivered).toBeLessThan(100)
+      expect(world.eventsOf('consumer.running')).toEqual([])
+      await consumer.resume()
+      await world.waitForEffects(3)
+      expect(consumer.health().state).toBe('running')
+      expect(await channel.checkQueue(world.queue)).toMatchObject({ consumerCount: 1 })
+    },
+  )
+
+  it('QUEUE-32 a drain that finds its subscription unanswered leaves all to the queue', async () => {
+    proxy.holdFrom(BASIC_CONSUME)
+    const { bus, consumer } = await start(async () => {})
+    await publishMany(bus, 3)
+    await waitFor(() => proxy.holds)
+    const draining = bus.drain({ deadlineMs: 10_000 })
+    proxy.letGo()
+    expect(await draining).toMatchObject({ finished: 0, abandoned: 0 })
+    expect(consumer.health().counts.delivered).toBeLessThan(100)
+    await waitFor(async () => (await world.ready()) === 3)
   })
 
   it('drains at any moment of its start', async () => {

@@ -135,6 +135,57 @@ describe("order: 'key'", () => {
     expect(consumer.health().counts.parked).toBe(0)
   })
 
+  it('QUEUE-08 QUEUE-29 keeps the order when a rotation ends the old channel before the new is open', async () => {
+    const { promise: held, resolve: goOn } = Promise.withResolvers<void>()
+    let firstTry = true
+    const { bus, consumer } = await start(async (text) => {
+      if (text !== 'a00' || !firstTry) return
+      await held
+      firstTry = false
+      throw new Error('once')
+    })
+    await publish(bus, roundRobin('a', 3))
+    await waitFor(() => consumer.health().counts.delivered === 3)
+    // The next connection gets no answer to its first declaration.
+    proxy.holdFrom(world.queue)
+    await bus.rotate({ drainMs: 100 })
+    await waitFor(() => proxy.holds)
+    goOn()
+    await waitFor(() => consumer.health().counts.inFlight === 0)
+    expect(await world.effects()).toEqual([])
+    proxy.letGo()
+    expect(await world.waitForEffects(3)).toEqual(roundRobin('a', 3))
+    expect(consumer.health().counts).toMatchObject({ abandoned: 3, committed: 3 })
+  })
+
+  it('QUEUE-32 a pause and a rotation both end when the work in hand does', async () => {
+    const { promise: held, resolve: goOn } = Promise.withResolvers<void>()
+    let atWork = 0
+    const { bus, consumer } = await start(async () => {
+      atWork += 1
+      await held
+    })
+    await publish(bus, roundRobin('a', 3))
+    await waitFor(() => atWork === 1 && consumer.health().counts.delivered === 3)
+    const finished: string[] = []
+    const first = consumer.pause()
+    expect(consumer.pause()).toBe(first)
+    void first.then(() => finished.push('first'))
+    const rotated = bus.rotate()
+    await waitFor(() => bus.health().consume.generation === 2)
+    await consumer.resume()
+    void consumer.pause().then(() => finished.push('second'))
+    expect(finished).toEqual([])
+    goOn()
+    await waitFor(() => finished.length === 2)
+    await rotated
+    expect(consumer.health().state).toBe('paused')
+    expect(await world.effects()).toEqual(['a00'])
+    await waitFor(async () => (await world.ready()) === 2)
+    await consumer.resume()
+    expect(await world.waitForEffects(3)).toEqual(roundRobin('a', 3))
+  })
+
   it('QUEUE-15 QUEUE-29 keeps the order when its database connections are cut', async () => {
     let cuts = 0
     const { bus, consumer } = await start(async (text, { trx }) => {

@@ -27,6 +27,7 @@ const messageArb: fc.Arbitrary<Message> = fc.record({
 
 /** Runs units as a consumer would: takes its time, fails as often as it is told, then commits. */
 class Bench {
+  readonly begun: number[] = []
   readonly ended: number[] = []
   readonly counts: Record<Settlement, number> = {
     committed: 0,
@@ -64,6 +65,7 @@ class Bench {
   async #run({ deliveries: [delivery] }: Unit): Promise<(Settlement | Held)[]> {
     const index = Number(delivery?.message.properties.messageId)
     const { key, failures, turns } = this.#messages[index] ?? { key: '', failures: 0, turns: 0 }
+    this.begun.push(index)
     this.atWorkMax = Math.max(this.atWorkMax, this.scheduler.working)
     if (this.#atWork.has(key)) this.overlaps += 1
     this.#atWork.add(key)
@@ -135,6 +137,63 @@ describe('Scheduler', () => {
       ),
       { numRuns: 100 },
     )
+  })
+
+  it('QUEUE-08 QUEUE-29 starts no delivery of a dead channel, whoever has noticed that it is dead', async () => {
+    const messages = [30, 0, 0].map((turns) => ({ key: 'a', failures: 0, turns }))
+    const bench = new Bench(messages, 3)
+    const all = [...messages.keys()]
+    for (const index of all) bench.deliver(index)
+    // The first is at work; when it comes back the others are still in hand.
+    bench.generation.kill()
+    await waitFor(() => bench.scheduler.inFlight === 0, { intervalMs: 1 })
+    expect(bench.begun).toEqual([0])
+    expect(bench.counts).toMatchObject({ abandoned: 3, committed: 0 })
+    bench.generation = new ChannelGeneration({} as never)
+    for (const index of all) bench.deliver(index)
+    await waitFor(() => bench.scheduler.inFlight === 0, { intervalMs: 1 })
+    expect(bench.ended).toEqual(all)
+  })
+
+  it('lets go of the deliveries of one channel and keeps those of the next', async () => {
+    const messages = ['a', 'b'].map((key) => ({ key, failures: 0, turns: 0 }))
+    const bench = new Bench(messages, 3)
+    bench.scheduler.stop()
+    bench.deliver(0)
+    const lost = bench.generation
+    bench.generation = new ChannelGeneration({} as never)
+    bench.deliver(0)
+    bench.deliver(1)
+    lost.kill()
+    bench.scheduler.releaseBuffered(lost)
+    expect(bench.counts).toMatchObject({ abandoned: 1 })
+    bench.scheduler.start()
+    await waitFor(() => bench.scheduler.inFlight === 0, { intervalMs: 1 })
+    expect(bench.ended).toEqual([0, 1])
+    expect(bench.lanes.health()).toMatchObject({ active: 0, blockedCount: 0 })
+  })
+
+  it('QUEUE-32 tells everyone who waits that nothing is at work, not only the last', async () => {
+    const bench = new Bench([{ key: 'a', failures: 0, turns: 5 }], 1)
+    bench.deliver(0)
+    const never = new AbortController().signal
+    const waiters = ['a pause', 'a rotation', 'another pause'].map(async (name) => {
+      await bench.scheduler.whenIdle(never)
+      return name
+    })
+    expect(await Promise.all(waiters)).toHaveLength(3)
+  })
+
+  it('begins again only when everyone who stopped it has started it', async () => {
+    const bench = new Bench([{ key: 'a', failures: 0, turns: 0 }], 1)
+    bench.scheduler.stop()
+    bench.scheduler.stop()
+    bench.deliver(0)
+    bench.scheduler.start()
+    expect(bench.scheduler.working).toBe(0)
+    bench.scheduler.start()
+    expect(bench.scheduler.working).toBe(1)
+    await waitFor(() => bench.ended.length === 1, { intervalMs: 1 })
   })
 
   it('QUEUE-29 gives nothing back alone: the first that is given back closes the channel', () => {

@@ -5,6 +5,8 @@ import { backoffMs } from '../src/backoff.ts'
 import { controlsTransaction } from '../src/consumer/transaction-control.ts'
 import { forParking, forRetry } from '../src/consumer/forward.ts'
 import { chooseDelay } from '../src/consumer/settle.ts'
+import { untilAborted } from '../src/consumer/until-aborted.ts'
+import { QueueError } from '../src/errors.ts'
 import { decode, encode, payloadHash } from '../src/envelope.ts'
 import { isNotMigrated, isSerializationFailure, isUnavailable } from '../src/postgres/pg-errors.ts'
 import { untraced } from '../src/telemetry.ts'
@@ -195,5 +197,28 @@ describe('uuidv7', () => {
     )
     const [first, later] = [uuidv7().slice(0, 13), uuidv7().slice(0, 13)]
     expect(first <= later).toBe(true)
+  })
+})
+
+describe('Code whose time is up', () => {
+  const lost = new QueueError('lost', { code: 'QUEUE_DELIVERY_LOST', retryable: true })
+  const closed = new QueueError('closed', { code: 'QUEUE_CLOSED', retryable: true })
+
+  it('QUEUE-08 QUEUE-32 is not begun any more', async () => {
+    let begun = 0
+    const work = async (): Promise<void> => void (begun += 1)
+    for (const reason of [lost, closed]) {
+      await expect(untilAborted(AbortSignal.abort(reason), work)).rejects.toBe(reason)
+    }
+    await expect(untilAborted(AbortSignal.abort(closed), work, 'next')).rejects.toBe(closed)
+    expect(begun).toBe(0)
+  })
+
+  it('QUEUE-08 goes on to its next step when only its channel is gone', async () => {
+    expect(await untilAborted(AbortSignal.abort(lost), async () => 'kept', 'next')).toBe('kept')
+    const controller = new AbortController()
+    const working = untilAborted(controller.signal, async () => 'done')
+    controller.abort(lost)
+    expect(await working).toBe('done')
   })
 })

@@ -216,6 +216,9 @@ export function verdictOn(error: unknown, signal: AbortSignal): Verdict {
   return { kind: 'failed', error }
 }
 
+/** A step of a handler that writes. */
+type Inside = (trx: any, outbox: BufferedOutbox) => Promise<void>
+
 class Run<DB> {
   readonly #context: AttemptContext<DB>
   readonly #route: Route<DB>
@@ -231,13 +234,15 @@ class Run<DB> {
     const { handler } = this.#route
     const { message, delivery } = this.#input
     if (typeof handler === 'function') {
-      return await this.#transact((trx, outbox) => handler(message, { ...delivery, trx, outbox }))
+      return await this.#transact('first', (trx, outbox) =>
+        handler(message, { ...delivery, trx, outbox }),
+      )
     }
     const seen = await this.#lookUp()
     if (seen !== 'new') return await this.#conclude(seen)
     const decision = await untilAborted(delivery.signal, () => handler.decide(message, delivery))
     await this.#context.reporter.probe('consumer.decided', message.id)
-    return await this.#transact((trx, outbox) =>
+    return await this.#transact('next', (trx, outbox) =>
       handler.record(message, decision, { ...delivery, trx, outbox }),
     )
   }
@@ -252,7 +257,9 @@ class Run<DB> {
     }
   }
 
-  async #transact(work: (trx: any, outbox: BufferedOutbox) => Promise<void>): Promise<Verdict> {
+  async #transact(step: 'first' | 'next', inside: Inside): Promise<Verdict> {
+    const { signal } = this.#input.delivery
+    const work: Inside = (trx, outbox) => untilAborted(signal, () => inside(trx, outbox), step)
     return await retryInPlace(async () => {
       if (this.#input.counted) return await this.#transactOnce(work, false)
       try {
@@ -264,12 +271,9 @@ class Run<DB> {
     })
   }
 
-  async #transactOnce(
-    work: (trx: any, outbox: BufferedOutbox) => Promise<void>,
-    presumedNew: boolean,
-  ): Promise<Verdict> {
+  async #transactOnce(work: Inside, presumedNew: boolean): Promise<Verdict> {
     const { db, schema, consumer, reporter } = this.#context
-    const { message, hash, counted, delivery } = this.#input
+    const { message, hash, counted } = this.#input
     let outbox: BufferedOutbox | undefined
     const result = await runTransaction<DB, Exclude<InboxVerdict, 'new'>>(db, {
       first: presumedNew ? claimInbox(schema, consumer, message.id, hash) : undefined,
@@ -283,7 +287,7 @@ class Run<DB> {
       work: async (guard) => {
         const buffer = new BufferedOutbox(guard.query, schema, this.#context.encode)
         outbox = buffer
-        await untilAborted(delivery.signal, () => work(guard.trx, buffer))
+        await work(guard.trx, buffer)
       },
       finish: async (query) => {
         await outbox?.flush(query)

@@ -1,5 +1,6 @@
 import { hasHistory } from './attempt.ts'
-import type { Delivery } from './delivery.ts'
+import { takeOf } from './delivery.ts'
+import type { ChannelGeneration, Delivery } from './delivery.ts'
 import type { UnitRunner } from './unit.ts'
 
 /**
@@ -35,12 +36,16 @@ export class BatchFormer {
     }
   }
 
-  /** Takes what was collected so far. */
-  clear(): Delivery[] {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    this.#due = false
-    return this.#forming.splice(0)
+  /** Takes what was collected so far, of one channel or all of it. */
+  clear(generation?: ChannelGeneration): Delivery[] {
+    const [taken, kept] = takeOf(generation, this.#forming)
+    this.#forming = kept
+    if (kept.length === 0) {
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+      this.#due = false
+    }
+    return taken
   }
 
   #add(delivery: Delivery, waitMs: number): void {

@@ -126,7 +126,8 @@ export class BatchTransaction<DB> {
     await scope.part(async ({ trx, query }) => {
       const outbox = this.#outbox(query)
       const context = { signal, attempt: 1, redelivered: false, trx, outbox }
-      await untilAborted(signal, () => work(message, context))
+      // A batch is begun as a whole: the loss of its channel stops none of it, see `isStopped`.
+      await untilAborted(signal, () => work(message, context), 'next')
       outgoing = outbox.take()
     })
     return outgoing
@@ -139,7 +140,7 @@ export class BatchTransaction<DB> {
     const signal = this.#signal
     const outbox = this.#outbox(query)
     const messages = this.#claimed.map(({ message }) => message)
-    await untilAborted(signal, () => handler(messages, { signal, trx, outbox }))
+    await untilAborted(signal, () => handler(messages, { signal, trx, outbox }), 'next')
     this.#done = this.#claimed
     this.#outgoing = outbox.take()
   }

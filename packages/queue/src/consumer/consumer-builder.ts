@@ -68,9 +68,8 @@ export class ConsumerBuilder<DB> implements Consumer<DB> {
     }
   }
 
-  async pause(): Promise<void> {
-    if (this.#running === undefined) throw this.#invalid('it was not started')
-    await this.#running.pause()
+  pause(): Promise<void> {
+    return this.#running?.pause() ?? Promise.reject(this.#invalid('it was not started'))
   }
 
   async resume(): Promise<void> {

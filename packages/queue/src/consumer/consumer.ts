@@ -1,6 +1,5 @@
 import { aborted, backoffMs, pause } from '../backoff.ts'
 import type { BrokerConnection, LiveConnection } from '../broker/connection.ts'
-import { closeChannel } from '../broker/topology.ts'
 import { QueueError } from '../errors.ts'
 import type { LoopWatch } from '../loop-watch.ts'
 import { errorText } from '../reporter.ts'
@@ -55,8 +54,8 @@ export class RunningConsumer<DB> {
   #lastError: string | undefined
   #subscription: Subscription | undefined
   #pausing: Promise<void> | undefined
-  /** By an operator, until he resumes it. */
-  #held = false
+  /** By an operator, until he resumes it: resolves when nothing is in hand any more. */
+  #holding: Promise<void> | undefined
   #loop: Promise<void> | undefined
   #troubles = 0
   #resumedAt = Number.NEGATIVE_INFINITY
@@ -145,10 +144,17 @@ export class RunningConsumer<DB> {
    * Takes no more until {@link resume}; resolves when what is at work is finished and the rest given
    * back. Ordered by key it closes the channel, for the reason {@link drain} has.
    */
-  async pause(): Promise<void> {
+  pause(): Promise<void> {
+    if (this.#holding !== undefined) return this.#holding
+    if (this.#stop.signal.aborted) return Promise.resolve()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#holding = promise
+    this.#hold().then(resolve, reject)
+    return promise
+  }
+
+  async #hold(): Promise<void> {
     const { signal } = this.#stop
-    if (this.#held || signal.aborted) return
-    this.#held = true
     this.#state = 'paused'
     const { reporter, name } = this.#parts
     reporter.emit({ type: 'consumer.paused', consumer: name, error: undefined })
@@ -163,13 +169,13 @@ export class RunningConsumer<DB> {
 
   /** Takes messages again. */
   async resume(): Promise<void> {
-    if (!this.#held) return
-    this.#held = false
+    if (this.#holding === undefined) return
+    this.#holding = undefined
     await this.#resume()
   }
 
   get #wanted(): boolean {
-    return this.#pausing === undefined && !this.#held
+    return this.#pausing === undefined && this.#holding === undefined
   }
 
   async #run(): Promise<void> {
@@ -188,7 +194,7 @@ export class RunningConsumer<DB> {
         // Another connection is up: the loop moves the subscription over while this one still works.
         if (end === undefined) continue
         const { reason, error } = end
-        this.#loseSubscription(subscription)
+        this.#forget(subscription)
         if (signal.aborted) return
         if (reason !== 'given-back') {
           this.#lastError = errorText(error ?? reason)
@@ -198,7 +204,7 @@ export class RunningConsumer<DB> {
       } catch (error) {
         if (signal.aborted) return
         const former = this.#subscription
-        if (former?.generation.alive === false) this.#loseSubscription(former)
+        if (former?.generation.alive === false) this.#forget(former)
         this.#lastError = errorText(error)
         reporter.emit({ type: 'consumer.interrupted', consumer: name, reason: 'channel', error })
       }
@@ -215,6 +221,7 @@ export class RunningConsumer<DB> {
       prefetch,
       ordered: this.#lanes !== undefined,
       onDelivery: (delivery) => this.#received(delivery),
+      onEnd: (ended) => this.#loseSubscription(ended),
     })
     const former = this.#subscription
     if (former !== undefined) await this.#replace(former)
@@ -239,18 +246,15 @@ export class RunningConsumer<DB> {
       if (this.#stop.signal.aborted) return
       this.#scheduler.releaseBuffered()
       await former.close('given-back')
-      this.#loseSubscription(former)
       this.#scheduler.start()
       return
     }
-    await former.cancel(this.#stop.signal)
-    void former.finish(this.#stop.signal).then((finished) => {
-      if (!finished && !this.#stop.signal.aborted) this.#loseSubscription(former)
-    })
+    await former.retire(this.#stop.signal)
+    void former.finish(this.#stop.signal)
   }
 
   async #consume(subscription: Subscription): Promise<void> {
-    if (!(await subscription.consume()) || this.#stop.signal.aborted) return
+    if (!(await subscription.consume()) || this.#stop.signal.aborted || !this.#wanted) return
     this.#state = 'running'
     this.#lastError = undefined
     this.#parts.reporter.emit({ type: 'consumer.running', consumer: this.#parts.name })
@@ -258,7 +262,7 @@ export class RunningConsumer<DB> {
 
   #received(delivery: Delivery): void {
     this.#counts.delivered += 1
-    const ending = this.#stop.signal.aborted || this.#held
+    const ending = this.#stop.signal.aborted || this.#holding !== undefined
     const unwanted = ending && this.#lanes === undefined
     if (unwanted || this.#pausing !== undefined) {
       this.#counts[delivery.release() ? 'released' : 'abandoned'] += 1
@@ -317,18 +321,22 @@ export class RunningConsumer<DB> {
     }
   }
 
+  /** Must not wait for anything: until its lanes are cleared, a successor could overtake. */
   #loseSubscription(subscription: Subscription): void {
-    void closeChannel(subscription.generation.channel)
-    if (this.#subscription === subscription) {
-      this.#subscription = undefined
-      if (this.#state === 'running') this.#state = 'connecting'
-    }
+    void subscription.close()
+    this.#forget(subscription)
     const lost = new QueueError('The channel that delivered this message is gone', {
       code: 'QUEUE_DELIVERY_LOST',
       retryable: true,
     })
     this.#scheduler.abort(lost, subscription.generation)
     // Of no use: they can't be settled and will be delivered again.
-    this.#scheduler.releaseBuffered()
+    this.#scheduler.releaseBuffered(subscription.generation)
+  }
+
+  #forget(subscription: Subscription): void {
+    if (this.#subscription !== subscription) return
+    this.#subscription = undefined
+    if (this.#state === 'running') this.#state = 'connecting'
   }
 }

@@ -145,6 +145,16 @@ export class Delivery {
   }
 }
 
+/** Parts deliveries into those of one channel, or all of them, and the rest. */
+export function takeOf(
+  generation: ChannelGeneration | undefined,
+  deliveries: readonly Delivery[],
+): [taken: Delivery[], kept: Delivery[]] {
+  if (generation === undefined) return [[...deliveries], []]
+  const taken = deliveries.filter((delivery) => delivery.generation === generation)
+  return [taken, deliveries.filter((delivery) => delivery.generation !== generation)]
+}
+
 function requireProof(proof: Proof): void {
   if (!isProof(proof)) throw new TypeError('An acknowledgement needs proof')
 }

@@ -1,11 +1,12 @@
 import type { LanesHealth } from '../types.ts'
-import type { Delivery } from './delivery.ts'
+import { takeOf } from './delivery.ts'
+import type { ChannelGeneration, Delivery } from './delivery.ts'
 import type { Order } from './order.ts'
 
 /** The messages of one key. */
 interface Lane {
   readonly key: unknown
-  readonly waiting: Delivery[]
+  waiting: Delivery[]
   /** What was taken and is not done with. */
   head: Delivery | undefined
   /** Since when its head is tried again and again, by this process's clock. */
@@ -70,14 +71,20 @@ export class KeyOrder implements Order {
     this.#goOn(delivery, lane?.blockedAt)
   }
 
-  clear(): Delivery[] {
+  clear(generation?: ChannelGeneration): Delivery[] {
     const cleared: Delivery[] = []
     for (const lane of this.#lanes.values()) {
-      cleared.push(...lane.waiting.splice(0))
-      if (lane.head === undefined) this.#lanes.delete(lane.key)
+      const [taken, kept] = takeOf(generation, lane.waiting)
+      cleared.push(...taken)
+      lane.waiting = kept
+      if (lane.head !== undefined || taken.length === 0) continue
+      // What was to be tried again came first, so it is among these.
+      lane.blockedAt = undefined
+      if (kept.length > 0) continue
+      this.#ready.delete(lane)
+      this.#lanes.delete(lane.key)
     }
-    this.#ready.clear()
-    this.#waiting = 0
+    this.#waiting -= cleared.length
     return cleared.toSorted((a, b) => a.message.fields.deliveryTag - b.message.fields.deliveryTag)
   }
 

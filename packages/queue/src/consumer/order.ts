@@ -1,4 +1,5 @@
-import type { Delivery } from './delivery.ts'
+import { takeOf } from './delivery.ts'
+import type { ChannelGeneration, Delivery } from './delivery.ts'
 
 /** Which of the deliveries in hand may run next. */
 export interface Order {
@@ -13,13 +14,13 @@ export interface Order {
   block(delivery: Delivery): void
   /** The time for that has come: it is among those that may run, before what must follow it. */
   retry(delivery: Delivery): void
-  /** Takes all that wait, in the order of their arrival. */
-  clear(): Delivery[]
+  /** Takes all that wait, of one channel or of any, in the order of their arrival. */
+  clear(generation?: ChannelGeneration): Delivery[]
 }
 
 /** First come, first run: nothing waits for anything else. */
 export class ArrivalOrder implements Order {
-  readonly #buffer: Delivery[] = []
+  #buffer: Delivery[] = []
 
   get waiting(): number {
     return this.#buffer.length
@@ -41,7 +42,9 @@ export class ArrivalOrder implements Order {
     this.#buffer.unshift(delivery)
   }
 
-  clear(): Delivery[] {
-    return this.#buffer.splice(0)
+  clear(generation?: ChannelGeneration): Delivery[] {
+    const [taken, kept] = takeOf(generation, this.#buffer)
+    this.#buffer = kept
+    return taken
   }
 }

@@ -1,5 +1,6 @@
 import { aborted } from '../backoff.ts'
 import { BatchFormer } from './batch-former.ts'
+import { takeOf } from './delivery.ts'
 import type { ChannelGeneration, Delivery } from './delivery.ts'
 import type { Order } from './order.ts'
 import type { Held, Settlement } from './settle.ts'
@@ -21,8 +22,9 @@ export class Scheduler {
   readonly #working = new Set<Unit>()
   /** What failed and is tried again once its timer is due. */
   readonly #held = new Map<Delivery, NodeJS.Timeout>()
-  #stopped = false
-  #idle: (() => void) | undefined
+  /** How many of those who stopped it have not started it again. */
+  #stops = 0
+  #idle: PromiseWithResolvers<void> | undefined
 
   constructor(options: SchedulerOptions) {
     this.#options = options
@@ -47,24 +49,26 @@ export class Scheduler {
     this.#pump()
   }
 
-  /** Begins nothing any more, until {@link start}. */
+  /** Begins nothing any more, until {@link start} was called as often. */
   stop(): void {
-    this.#stopped = true
+    this.#stops += 1
   }
 
   start(): void {
-    this.#stopped = false
+    this.#stops -= 1
     this.#pump()
   }
 
-  /** Gives back what is not at work. */
-  releaseBuffered(): void {
+  /** Gives back what is not at work, of one generation or all of it. */
+  releaseBuffered(generation?: ChannelGeneration): void {
     const { order } = this.#options
-    const held = [...this.#held.keys()]
+    const [held] = takeOf(generation, [...this.#held.keys()])
     for (const delivery of held) this.#letGo(delivery)
-    const drawn = [...held, ...this.#former.clear()]
-    for (const delivery of [...drawn, ...order.clear()]) this.#release(delivery)
+    const drawn = [...held, ...this.#former.clear(generation)]
+    for (const delivery of [...drawn, ...order.clear(generation)]) this.#release(delivery)
     for (const delivery of drawn) order.done(delivery)
+    // What another generation has brought may have waited for these.
+    this.#pump()
   }
 
   /** Signals what is at work, of one generation or all of it. */
@@ -78,18 +82,30 @@ export class Scheduler {
   /** Waits until nothing is at work, or for the deadline. */
   async whenIdle(deadline: AbortSignal): Promise<void> {
     if (this.#working.size === 0) return
-    const idle = new Promise<void>((resolve) => {
-      this.#idle = resolve
-    })
-    await Promise.race([idle, aborted(deadline)])
+    this.#idle ??= Promise.withResolvers()
+    await Promise.race([this.#idle.promise, aborted(deadline)])
   }
 
   #pump(): void {
     const { concurrency, order } = this.#options
-    while (!this.#stopped && this.#working.size < concurrency) {
-      const deliveries = this.#former.next(() => order.next())
-      if (deliveries === undefined) return
-      void this.#run({ deliveries, controller: new AbortController() })
+    while (this.#stops === 0 && this.#working.size < concurrency) {
+      const drawn = this.#former.next(() => order.next())
+      if (drawn === undefined) return
+      const deliveries = drawn.filter(({ generation }) => generation.alive)
+      if (deliveries.length > 0) void this.#run({ deliveries, controller: new AbortController() })
+      if (deliveries.length < drawn.length) this.#abandonDead(drawn)
+    }
+  }
+
+  /**
+   * A channel may be dead before anybody has said so. What it delivered comes again, its predecessors
+   * first: run now, it would overtake one that was lost with the channel.
+   */
+  #abandonDead(drawn: readonly Delivery[]): void {
+    for (const delivery of drawn) {
+      if (delivery.generation.alive) continue
+      this.#release(delivery)
+      this.#options.order.done(delivery)
     }
   }
 
@@ -100,7 +116,10 @@ export class Scheduler {
     for (const [index, delivery] of unit.deliveries.entries()) {
       this.#conclude(delivery, outcomes[index] ?? 'abandoned')
     }
-    if (this.#working.size === 0) this.#idle?.()
+    if (this.#working.size === 0) {
+      this.#idle?.resolve()
+      this.#idle = undefined
+    }
     this.#pump()
   }
 

@@ -17,6 +17,8 @@ interface SubscriptionOptions {
   /** Messages are given back all together and in order, by closing the channel. */
   readonly ordered: boolean
   readonly onDelivery: (delivery: Delivery) => void
+  /** Called once and at the moment it is over, before anything else can happen. */
+  readonly onEnd: (subscription: Subscription) => void
 }
 
 const LOOK_EVERY_MS = 20
@@ -28,8 +30,12 @@ export class Subscription {
   readonly ended: Promise<SubscriptionEnd>
   readonly #options: SubscriptionOptions
   readonly #resolve: (end: SubscriptionEnd) => void
-  #consuming = false
-  #tag: string | undefined
+  /** The consumer tag, from the moment deliveries are asked for until they are not wanted. */
+  #asked: Promise<string> | undefined
+  /** Settles when the last cancellation was answered. */
+  #cancelled: Promise<unknown> | undefined
+  #retired = false
+  #over = false
   #closed: Promise<void> | undefined
 
   private constructor(channel: Channel, options: SubscriptionOptions) {
@@ -52,28 +58,36 @@ export class Subscription {
     return subscription
   }
 
-  /** Asks for deliveries; `false` when that was done before. */
+  /**
+   * Asks for deliveries; `false` when that was done before, and when it was cancelled or over by the
+   * time the broker answered.
+   */
   async consume(): Promise<boolean> {
-    if (this.#consuming) return false
-    this.#consuming = true
-    const { consumerTag } = await this.generation.channel.consume(this.#options.queue, (message) =>
-      this.#received(message),
-    )
-    this.#tag = consumerTag
-    return true
+    if (this.#asked !== undefined || this.#retired) return false
+    const asked = this.#ask(this.#cancelled)
+    this.#asked = asked
+    await asked
+    return this.#asked === asked && this.generation.alive
   }
 
-  /** Asks for no more; resolves when the broker agreed, the subscription ended, or by the signal. */
+  /**
+   * Asks for no more; resolves when the broker agreed, the subscription ended, or by the signal. While
+   * the broker has not answered {@link consume} there is no tag to cancel, so this waits for that.
+   */
   async cancel(signal: AbortSignal): Promise<void> {
-    if (this.#tag === undefined || !this.generation.alive) return
-    const tag = this.#tag
-    this.#tag = undefined
-    this.#consuming = false
-    const cancelled = this.generation.channel.cancel(tag).then(
-      () => {},
-      () => {},
-    )
-    await Promise.race([cancelled, this.ended, aborted(signal)])
+    if (!this.generation.alive) return
+    if (this.#asked !== undefined) {
+      this.#cancelled = this.#withdraw(this.#asked).catch(() => {})
+      this.#asked = undefined
+    }
+    if (this.#cancelled === undefined) return
+    await Promise.race([this.#cancelled, this.ended, aborted(signal)])
+  }
+
+  /** Cancels, and never asks again: another subscription takes its place. */
+  async retire(signal: AbortSignal): Promise<void> {
+    this.#retired = true
+    await this.cancel(signal)
   }
 
   /**
@@ -99,8 +113,22 @@ export class Subscription {
   }
 
   end(reason: SubscriptionEnd['reason'], error?: unknown): void {
+    if (this.#over) return
+    this.#over = true
     this.generation.kill()
+    this.#options.onEnd(this)
     this.#resolve({ reason, error })
+  }
+
+  async #ask(after: Promise<unknown> | undefined): Promise<string> {
+    await after
+    const { channel } = this.generation
+    const ok = await channel.consume(this.#options.queue, (message) => this.#received(message))
+    return ok.consumerTag
+  }
+
+  async #withdraw(asked: Promise<string>): Promise<void> {
+    await this.generation.channel.cancel(await asked)
   }
 
   /** `null` is the broker cancelling us: the queue was deleted, or its node went away. */
