@@ -14,7 +14,7 @@ export type PublishResult = 'stored' | 'unroutable' | 'refused'
 
 /** Exchanges, queues and what is bound to what; the part of a broker that outlives connections. */
 export class BrokerState {
-  readonly queues = new Map<string, ModelQueue>()
+  readonly queues: Map<string, ModelQueue> = new Map()
   readonly #exchanges = new Map<string, Exchange>()
   #named = 0
 

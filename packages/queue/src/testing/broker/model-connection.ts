@@ -17,9 +17,9 @@ export interface ConnectionHome {
 export class ModelConnection extends EventEmitter {
   readonly state: BrokerState
   /** Client to broker. */
-  readonly up = new Wire()
+  readonly up: Wire = new Wire()
   /** Broker to client. */
-  readonly down = new Wire()
+  readonly down: Wire = new Wire()
   /** What amqplib shows of the wire. */
   readonly connection: {
     readonly serverProperties: Readonly<Record<string, unknown>>
