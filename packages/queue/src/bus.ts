@@ -313,6 +313,7 @@ class RabbitBus<DB> implements Bus<DB> {
       this.#declare(live, [queueSpec(options)])
     this.#publish.start()
     this.#loop.start()
+    this.#operator.started()
     return new RunningConsumer<DB>({
       name,
       queue,

@@ -109,6 +109,15 @@ describe('bus.reconcile', () => {
     expect(await bus.reconcile()).toEqual(after)
   })
 
+  it('knows what a process counted that was drained and never asked', async () => {
+    await work()
+    await bus.drain()
+    expect(await world.bus().reconcile()).toMatchObject({
+      balanced: true,
+      consumers: [{ consumer: 'notes', delivered: 7, committed: 5, silentProcesses: 0 }],
+    })
+  })
+
   it.each([
     ['a row was deleted before it was sent', 'outbox-lost', sql`delete from queue.outbox`, 1],
     ['the table was emptied', 'outbox-lost', sql`truncate queue.outbox`, 1],
