@@ -132,6 +132,41 @@ describe('a transaction whose COMMIT gets no answer', () => {
   })
 })
 
+describe('bus.reconcile after a COMMIT that got no answer', () => {
+  it('QUEUE-04 may find one commit counted by two, and says that it may be that', async () => {
+    const { bus, consumer } = await start(async () => {})
+    wire.holdFrom(COMMIT)
+    await publish(bus, 'once')
+    await waitFor(() => wire.holds)
+    const paused = consumer.pause()
+    // The copy waits for the transaction in doubt, and commits when the server has given that up.
+    const other = world.bus()
+    const twin = other
+      .consumer({ name: 'notes', queue: world.queue, messages: [NoteWritten] })
+      .handle(NoteWritten, (message, { trx }) => leaveEffect(trx, message.id, message.data.text))
+    await twin.start()
+    await publish(other, 'once')
+    await waitFor(() => twin.health().counts.inFlight === 1)
+    wire.abortHeld()
+    await waitFor(() => twin.health().counts.committed === 1)
+    wire.cut()
+    await waitFor(() => consumer.health().counts.committed === 1)
+    await paused
+    expect(await world.effects()).toEqual(['once'])
+    await Promise.all([bus.drain(), other.drain()])
+    expect(await world.bus().reconcile()).toMatchObject({
+      differences: [
+        {
+          kind: 'inbox-missing',
+          expected: 2,
+          found: 1,
+          meaning: expect.stringContaining('COMMIT'),
+        },
+      ],
+    })
+  })
+})
+
 describe('a transaction on a connection that is not fresh', () => {
   it('QUEUE-41 commits nothing of a transaction that somebody left open', async () => {
     const { bus, consumer } = await start(async () => {}, { max: 1 })

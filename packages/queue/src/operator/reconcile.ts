@@ -51,7 +51,9 @@ function consumerDifferences(account: ConsumerAccount): Difference[] {
     })
   }
   // More rows than counted commits are no fault: a commit whose answer was lost is counted by nobody,
-  // nor is one of a process that was killed before it wrote its counts down.
+  // nor is one of a process that was killed before it wrote its counts down. Fewer rows may be none
+  // either: whoever asks the inbox after its COMMIT got no answer can't tell its own row from that of
+  // a copy, which another process committed after ours was rolled back; both count one commit then.
   const remembered = inboxRows + inboxRemoved
   if (remembered < committed) {
     found.push({
@@ -61,7 +63,9 @@ function consumerDifferences(account: ConsumerAccount): Difference[] {
       found: remembered,
       meaning:
         `${committed} commits were counted, but the inbox ever held only ${remembered}: commits ` +
-        'were lost, by a failover to a server that lacked them or a restored backup',
+        'were lost, by a failover to a server that lacked them or a restored backup; or, where a ' +
+        'COMMIT got no answer, one commit was counted by two, the one whose work was rolled back ' +
+        'and the one that committed a copy of the message (at most one for each such COMMIT)',
     })
   }
   return found
