@@ -112,18 +112,19 @@ export async function attemptDelivery<DB>(
   const again = redelivered || delivery.failed > 0
   const putBack = delivery.message.properties.headers?.[REASON_HEADER] !== undefined && !again
   const counted = hasHistory(delivery)
+  // A first try leaves no record if its process dies; that there was one, only the broker knows.
+  const atLeast = redelivered ? 2 : 1
   let begun = 1
   try {
     // Somebody moved it out of the parking queue: its tries start from the first.
     if (putBack) await clearAttempt(query, schema, consumer, message.id)
     const elsewhere = redelivered ? await verdictOfTwin(context, opened, signal) : undefined
-    if (elsewhere !== undefined) return { ...about, verdict: elsewhere }
+    if (elsewhere !== undefined) return { ...about, attempt: atLeast, verdict: elsewhere }
     if (counted) begun = await beginAttempt(query, schema, consumer, message.id)
   } catch (error) {
     return { ...about, verdict: { kind: 'trouble', error: causeOf(error) } }
   }
-  // A first try leaves no record if its process dies; that there was one, only the broker knows.
-  const attempt = Math.max(begun, redelivered ? 2 : 1)
+  const attempt = Math.max(begun, atLeast)
   const result = { ...about, attempt, counted }
   if (begun > maxAttempts) return { ...result, verdict: await exhausted(context, opened, signal) }
   const known = { message, hash, counted, delivery: { signal, attempt, redelivered } }
