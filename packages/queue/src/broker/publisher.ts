@@ -75,7 +75,8 @@ export class Publisher {
 
   /** A channel is open and the broker takes messages. */
   get ready(): boolean {
-    return this.#channel !== undefined && this.#options.connection.blocked === undefined
+    const { live, blocked } = this.#options.connection
+    return this.#channel !== undefined && live !== undefined && blocked === undefined
   }
 
   /**
@@ -115,7 +116,9 @@ export class Publisher {
       const channel = this.#channel
       if (channel !== undefined && this.#pending.size < MAX_IN_FLIGHT) {
         const usedMs = performance.now() - startedAt
-        return await this.#send(channel, outgoing, Math.max(1, confirmTimeoutMs - usedMs))
+        const leftMs = Math.max(1, confirmTimeoutMs - usedMs)
+        if (await this.#send(channel, outgoing, leftMs)) return
+        continue
       }
       const leftMs = confirmTimeoutMs - (performance.now() - startedAt)
       if (leftMs <= 0) {
@@ -138,7 +141,8 @@ export class Publisher {
     this.#notify()
   }
 
-  async #send(channel: ConfirmChannel, outgoing: Outgoing, timeoutMs: number): Promise<void> {
+  /** `false` when nothing was written, because the channel is closed. */
+  async #send(channel: ConfirmChannel, outgoing: Outgoing, timeoutMs: number): Promise<boolean> {
     const { messageId, exchange, routingKey, body } = outgoing
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const end = (error?: QueueError): void => (error === undefined ? resolve() : reject(error))
@@ -148,8 +152,21 @@ export class Publisher {
       channel.publish(exchange, routingKey, body, options, this.#onAnswer(pending))
     } catch (error) {
       pending.settle(refusedLocally(outgoing, error))
+      if ((error as Error).name === 'IllegalOperationError') {
+        promise.catch(() => {})
+        this.#drop(channel)
+        return false
+      }
     }
     await promise
+    return true
+  }
+
+  /** A channel that was closed in the same read as it was opened has told nobody. */
+  #drop(channel: ConfirmChannel): void {
+    if (channel !== this.#channel) return
+    this.#channel = undefined
+    this.#replace?.()
   }
 
   /** Knows the message without its body. */
