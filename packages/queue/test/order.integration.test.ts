@@ -192,8 +192,8 @@ describe("order: 'key'", () => {
       if (!text.endsWith('2') || cuts >= 3) return
       cuts += 1
       await sql`select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = current_database() and pid <> pg_backend_pid()
-          and state = 'idle in transaction'`.execute(trx)
+        where datname = current_database()
+          and (state = 'idle in transaction' or pid = pg_backend_pid())`.execute(trx)
     })
     await publish(bus, roundRobin('abc', 12))
     inOrder('abc', 12, await world.waitForEffects(36, 40_000))
