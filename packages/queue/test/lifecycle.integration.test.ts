@@ -109,6 +109,8 @@ describe('consumer', () => {
       await consumer.start()
       await bus.topology.apply()
       await publishMany(bus, 1)
+      // What has not begun when its channel is lost begins with the redelivery.
+      await waitFor(() => attempts.length === 1)
       try {
         for (let delivered = 1; delivered <= 4; delivered += 1) {
           await waitFor(() => consumer.health().counts.delivered === delivered, {
