@@ -34,8 +34,12 @@ const stalls = monitorEventLoopDelay({ resolution: 10 })
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
-/** Resident memory says when V8 last felt like collecting; this says what is held. */
+/**
+ * Resident memory says when V8 last felt like collecting; this says what is held. The buffers that one
+ * collection has found are freed beside it, and are gone for certain when the next one begins.
+ */
 function heldMb(): number {
+  collect()
   collect()
   const { heapUsed, external } = process.memoryUsage()
   return (heapUsed + external) / 2 ** 20
