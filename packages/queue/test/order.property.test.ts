@@ -7,6 +7,7 @@ import { ChannelGeneration, Delivery } from '../src/consumer/delivery.ts'
 import { CommitReceipt } from '../src/consumer/proof.ts'
 import { KeyOrder } from '../src/consumer/key-order.ts'
 import { Scheduler } from '../src/consumer/scheduler.ts'
+import { NO_SETTLEMENTS } from '../src/consumer/settle.ts'
 import type { Held, Settlement } from '../src/consumer/settle.ts'
 import type { Unit } from '../src/consumer/unit.ts'
 
@@ -29,14 +30,7 @@ const messageArb: fc.Arbitrary<Message> = fc.record({
 class Bench {
   readonly begun: number[] = []
   readonly ended: number[] = []
-  readonly counts: Record<Settlement, number> = {
-    committed: 0,
-    duplicate: 0,
-    retried: 0,
-    parked: 0,
-    released: 0,
-    abandoned: 0,
-  }
+  readonly counts: Record<Settlement, number> = { ...NO_SETTLEMENTS }
   atWorkMax = 0
   overlaps = 0
   readonly lanes = new KeyOrder(PREFETCH)

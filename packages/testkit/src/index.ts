@@ -12,6 +12,7 @@ export {
 } from './processes/owned-process.ts'
 export { freePort, isPortFree } from './processes/ports.ts'
 export { isAlive, processTree, signalAll } from './processes/process-tree.ts'
+export { between, seeded, shuffled, type Random } from './random.ts'
 export { random, randomInteger, seed } from './seed.ts'
 export { aptFinished } from './servers/apt.ts'
 export { ensureServers, findChromium, lookForServer } from './servers/find.ts'
@@ -41,3 +42,4 @@ export {
 export { sharedServers, type SharedServers } from './shared-servers.ts'
 export { uniqueName } from './unique-name.ts'
 export { pause, waitFor, type WaitForOptions } from './wait-for.ts'
+export { wholeNumber } from './whole-number.ts'

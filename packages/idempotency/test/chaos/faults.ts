@@ -1,9 +1,8 @@
-import { waitFor } from '@payflow/testkit'
+import { between, shuffled, waitFor } from '@payflow/testkit'
+import type { Random } from '@payflow/testkit'
 import { killPoints } from './fleet.ts'
 import type { Fleet } from './fleet.ts'
 import type { Pace } from './pace.ts'
-import { between, shuffled } from './random.ts'
-import type { Random } from './random.ts'
 import type { RedisPair } from './redis-pair.ts'
 import type { Tally } from './tally.ts'
 

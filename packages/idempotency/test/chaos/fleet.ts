@@ -1,7 +1,5 @@
-import { spawnChild, waitFor } from '@payflow/testkit'
-import type { Child } from '@payflow/testkit'
-import { between } from './random.ts'
-import type { Random } from './random.ts'
+import { between, spawnChild, waitFor } from '@payflow/testkit'
+import type { Child, Random } from '@payflow/testkit'
 
 const program = new URL('../support/payment-app.ts', import.meta.url)
 

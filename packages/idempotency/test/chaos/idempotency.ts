@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { createTestDatabase, seed as seedOfRun, startPostgres } from '@payflow/testkit'
+import { createTestDatabase, seed as seedOfRun, startPostgres, wholeNumber } from '@payflow/testkit'
 import { migrateGuard } from '../../src/postgres/index.ts'
 import { createEffects } from '../support/guarded.ts'
 import { campaign } from './campaign.ts'
@@ -57,10 +57,4 @@ export async function chaos(
   const isRight = isGuarded ? isExactlyOnce(verdict) : true
   say(isGuarded ? (isRight ? 'exactly one effect each' : 'FAILED: not one effect each') : '')
   return isWhole && isRight ? 0 : 1
-}
-
-function wholeNumber(name: string, text: string, min = 1): number {
-  const value = Number(text)
-  if (Number.isSafeInteger(value) && value >= min) return value
-  throw new RangeError(`--${name} must be a whole number from ${min}: ${text}`)
 }

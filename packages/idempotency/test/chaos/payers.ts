@@ -1,7 +1,6 @@
-import { pause } from '@payflow/testkit'
+import { between, pause } from '@payflow/testkit'
+import type { Random } from '@payflow/testkit'
 import type { Pace } from './pace.ts'
-import { between } from './random.ts'
-import type { Random } from './random.ts'
 import type { Tally } from './tally.ts'
 
 /** Everything a client needs to pay. */

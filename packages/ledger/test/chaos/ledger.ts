@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { seed as seedOfRun } from '@payflow/testkit'
+import { seed as seedOfRun, wholeNumber } from '@payflow/testkit'
 import { campaign, describeFailure, replay, seedOf } from '../support/world/campaign.ts'
 import { type Arena, openArena } from './arena.ts'
 import { progress, summary } from './report.ts'
@@ -84,10 +84,4 @@ async function replayed(arena: Arena, where: string, say: (line: string) => void
   const failure = await replay(arena.stage, where)
   say(failure === null ? 'it does not fail now' : describeFailure(failure))
   return failure === null ? 0 : 1
-}
-
-function wholeNumber(name: string, text: string, min = 1): number {
-  const value = Number(text)
-  if (Number.isSafeInteger(value) && value >= min) return value
-  throw new RangeError(`--${name} must be a whole number from ${min}: ${text}`)
 }

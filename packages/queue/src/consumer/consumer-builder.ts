@@ -5,6 +5,7 @@ import type { ResolvedConsumerOptions } from '../resolve-options.ts'
 import type { Consumer, ConsumerHealth, DrainResult } from '../types.ts'
 import type { Route } from './attempt.ts'
 import type { RunningConsumer } from './consumer.ts'
+import { NO_SETTLEMENTS } from './settle.ts'
 
 type Routes<DB> = Map<string, Map<number, Route<DB>>>
 
@@ -101,13 +102,4 @@ export class ConsumerBuilder<DB> implements Consumer<DB> {
   }
 }
 
-const NOTHING_YET = Object.freeze({
-  delivered: 0,
-  committed: 0,
-  duplicate: 0,
-  retried: 0,
-  parked: 0,
-  released: 0,
-  abandoned: 0,
-  inFlight: 0,
-})
+const NOTHING_YET = Object.freeze({ delivered: 0, ...NO_SETTLEMENTS, inFlight: 0 })

@@ -12,7 +12,7 @@ import { BatchRunner } from './run-batch.ts'
 import { DeliveryRunner } from './run-delivery.ts'
 import type { RunContext } from './run-delivery.ts'
 import { Scheduler } from './scheduler.ts'
-import { withdrawOwed } from './settle.ts'
+import { NO_SETTLEMENTS, withdrawOwed } from './settle.ts'
 import type { SettleContext, Settlement } from './settle.ts'
 import { Subscription } from './subscription.ts'
 import type { UnitRunner } from './unit.ts'
@@ -83,15 +83,7 @@ export class RunningConsumer<DB> {
       runner: new ObservedRunner(runner, parts),
       onSettled: (settlement) => (this.#counts[settlement] += 1),
     })
-    this.#counts = {
-      delivered: 0,
-      committed: 0,
-      duplicate: 0,
-      retried: 0,
-      parked: 0,
-      released: 0,
-      abandoned: 0,
-    }
+    this.#counts = { delivered: 0, ...NO_SETTLEMENTS }
   }
 
   start(): void {

@@ -16,6 +16,16 @@ import { MovedReceipt } from './proof.ts'
 /** What became of a delivery; the names are those of `ConsumerCounts`. */
 export type Settlement = 'committed' | 'duplicate' | 'retried' | 'parked' | 'released' | 'abandoned'
 
+/** Where counting begins. */
+export const NO_SETTLEMENTS: Readonly<Record<Settlement, number>> = Object.freeze({
+  committed: 0,
+  duplicate: 0,
+  retried: 0,
+  parked: 0,
+  released: 0,
+  abandoned: 0,
+})
+
 /** Not settled: it stays in hand, to be tried again after a while. */
 export interface Held {
   readonly heldForMs: number

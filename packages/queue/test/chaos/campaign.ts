@@ -4,12 +4,12 @@ import {
   createTestDatabase,
   uniqueName,
   waitFor,
+  seeded,
 } from '@payflow/testkit'
 import type { TestDatabase } from '@payflow/testkit'
 import { plan } from './faults.ts'
 import type { Victims } from './faults.ts'
 import { Fleet } from './fleet.ts'
-import { seeded } from './random.ts'
 import { committed, effectsAbout, migrateChaos } from './tables.ts'
 import type { Tally } from './tally.ts'
 import { judge, openBroker } from './verdict.ts'

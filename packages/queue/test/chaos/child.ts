@@ -2,13 +2,12 @@
 // freezes it.
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
-import { pause } from '@payflow/testkit'
+import { between, pause, seeded } from '@payflow/testkit'
+import type { Random } from '@payflow/testkit'
 import { childProbe } from '@payflow/testkit/child-probe'
 import { createBus, deadLetter } from '../../src/index.ts'
 import { Moved, Noted } from './messages.ts'
 import type { Step } from './messages.ts'
-import { between, seeded } from './random.ts'
-import type { Random } from './random.ts'
 import { committed, KEYS } from './tables.ts'
 
 export type Role = 'writer' | 'relay' | 'worker'

@@ -1,9 +1,7 @@
-import { pause, waitFor } from '@payflow/testkit'
-import type { Server } from '@payflow/testkit'
+import { between, pause, shuffled, waitFor } from '@payflow/testkit'
+import type { Random, Server } from '@payflow/testkit'
 import type { Role } from './child.ts'
 import type { Fleet } from './fleet.ts'
-import { between, shuffled } from './random.ts'
-import type { Random } from './random.ts'
 import type { Tally } from './tally.ts'
 
 /** What can be treated badly. */

@@ -1,9 +1,7 @@
-import { spawnChild } from '@payflow/testkit'
-import type { Child } from '@payflow/testkit'
+import { between, spawnChild } from '@payflow/testkit'
+import type { Child, Random } from '@payflow/testkit'
 import type { ConsumerHealth } from '../../src/index.ts'
 import type { ChaosSettings, Role } from './child.ts'
-import { between } from './random.ts'
-import type { Random } from './random.ts'
 
 /** What a process says when it has been ended in order. */
 export interface Ended {

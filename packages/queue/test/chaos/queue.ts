@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { seed as seedOfRun } from '@payflow/testkit'
+import { seed as seedOfRun, wholeNumber } from '@payflow/testkit'
 import { campaign, written } from './campaign.ts'
 import { progress, summary } from './report.ts'
 import { Tally } from './tally.ts'
@@ -41,10 +41,4 @@ export async function chaos(
   if (!isWhole) say(signal.aborted ? 'FAILED: interrupted' : 'FAILED: the time was up')
   say(isRight(verdict) ? 'exactly one effect each' : 'FAILED: not one effect each')
   return isWhole && isRight(verdict) ? 0 : 1
-}
-
-function wholeNumber(name: string, text: string, min = 1): number {
-  const value = Number(text)
-  if (Number.isSafeInteger(value) && value >= min) return value
-  throw new RangeError(`--${name} must be a whole number from ${min}: ${text}`)
 }
