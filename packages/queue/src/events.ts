@@ -56,6 +56,12 @@ export type BusEvent =
       readonly reason: ParkReason
       readonly error?: unknown
     } & DeliveryRef)
+  | ({
+      /** The broker took no copy of it for its wait queue or parking queue; it stays in hand. */
+      readonly type: 'message.held'
+      readonly error: unknown
+      readonly retryInMs: number
+    } & DeliveryRef)
   | ({ readonly type: 'message.released'; readonly error?: unknown } & DeliveryRef)
   | ({ readonly type: 'message.abandoned'; readonly error: unknown } & DeliveryRef)
   | { readonly type: 'relay.confirmed'; readonly rows: number; readonly durationMs: number }

@@ -210,7 +210,8 @@ export interface Bus<DB = any> {
    *
    * @throws {@link UnroutableError} | {@link NackedError} | {@link ConfirmTimeoutError} |
    * {@link ConfirmLostError} | {@link BlockedError} | {@link TooLargeError} |
-   * {@link BrokerUnavailableError} | {@link InvalidMessageError}
+   * {@link BrokerUnavailableError} | {@link InvalidMessageError}; {@link QueueError} with code
+   * `QUEUE_ACCESS_REFUSED`, not retryable, when the broker's user may not write to the exchange.
    */
   publish<M extends MessageDefinition>(
     message: M,

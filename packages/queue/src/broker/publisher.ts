@@ -1,23 +1,12 @@
 import type { ConfirmChannel, Message } from 'amqplib'
 import { backoffMs, pause } from '../backoff.ts'
 import type { Outgoing } from '../envelope.ts'
-import {
-  BlockedError,
-  BrokerUnavailableError,
-  ConfirmLostError,
-  ConfirmTimeoutError,
-  NackedError,
-  QueueError,
-  TooLargeError,
-  UnroutableError,
-} from '../errors.ts'
-import { errorText } from '../reporter.ts'
+import { BlockedError, ConfirmTimeoutError, QueueError, UnroutableError } from '../errors.ts'
 import type { Reporter } from '../reporter.ts'
 import type { BrokerConnection, LiveConnection } from './connection.ts'
+import { refusal, refusedLocally, unavailable } from './publish-errors.ts'
+import type { Target } from './publish-errors.ts'
 import { closeChannel, openConfirmChannel } from './topology.ts'
-
-/** What is said about a message when its fate is known. */
-type Target = Pick<Outgoing, 'messageId' | 'exchange' | 'routingKey'>
 
 /** A published message waiting for its confirm. */
 interface Pending {
@@ -211,17 +200,7 @@ export class Publisher {
     if (error === null) {
       return pending.settle(new UnroutableError(target.exchange, target.routingKey, returned ?? ''))
     }
-    // amqplib reports a negative confirm and a closed channel by the same callback.
-    const cause = closeErrors.get(channel)
-    if (cause === undefined && error.message === 'message nacked') {
-      return pending.settle(new NackedError(target.messageId))
-    }
-    if (cause !== undefined && namesMissingExchange(cause, target.exchange)) {
-      return pending.settle(
-        new UnroutableError(target.exchange, target.routingKey, 'the exchange is missing'),
-      )
-    }
-    pending.settle(new ConfirmLostError(target.messageId, cause ?? error))
+    pending.settle(refusal(target, error, closeErrors.get(channel)))
   }
 
   /**
@@ -356,12 +335,6 @@ export class Publisher {
 /** Why the broker closed a channel; amqplib tells that and the fate of messages separately. */
 const closeErrors = new WeakMap<ConfirmChannel, Error>()
 
-function namesMissingExchange(error: Error, exchange: string): boolean {
-  return (
-    (error as { code?: number }).code === 404 && error.message.includes(`no exchange '${exchange}'`)
-  )
-}
-
 function publishOptions(outgoing: Outgoing, source: string): object {
   return {
     persistent: true,
@@ -373,23 +346,4 @@ function publishOptions(outgoing: Outgoing, source: string): object {
     headers: outgoing.headers,
     ...outgoing.properties,
   }
-}
-
-function refusedLocally(outgoing: Outgoing, error: unknown): QueueError {
-  // amqplib refuses headers that don't fit its frame before it writes anything.
-  if (error instanceof RangeError) {
-    return new TooLargeError('headers', JSON.stringify(outgoing.headers).length, 65_536)
-  }
-  return new BrokerUnavailableError(
-    `Message ${outgoing.messageId} was not sent: ${errorText(error)}`,
-    error,
-  )
-}
-
-function unavailable(outgoing: Outgoing, connection: BrokerConnection): QueueError {
-  const { lastError } = connection.health()
-  return new BrokerUnavailableError(
-    `Message ${outgoing.messageId} was not sent: no connection to the broker` +
-      (lastError === undefined ? '' : ` (${lastError})`),
-  )
 }

@@ -120,7 +120,7 @@ async function retry(
     return { heldForMs: delayMs }
   }
   const outgoing = forRetry(delivery.message, waitQueueName(context.queue, delayMs), failed)
-  const receipt = await move(context, delivery, outgoing)
+  const receipt = await move(context, delivery, outgoing, reference(context, concluded))
   if (receipt === undefined) return await abandon(context, delivery, concluded, error)
   delivery.ack(receipt)
   context.reporter.emit({ ...retried, error })
@@ -147,10 +147,10 @@ async function park(
     attempts: attempt.attempt,
     firstSeenAt,
   })
-  const receipt = await move(context, delivery, outgoing)
+  const about = reference(context, attempt)
+  const receipt = await move(context, delivery, outgoing, about)
   if (receipt === undefined) return await abandon(context, delivery, attempt, error)
   delivery.ack(receipt)
-  const about = reference(context, attempt)
   context.reporter.emit({ type: 'message.parked', ...about, reason, error })
   return 'parked'
 }
@@ -204,6 +204,7 @@ async function move(
   context: SettleContext,
   delivery: Delivery,
   outgoing: Outgoing,
+  about: DeliveryRef,
 ): Promise<MovedReceipt | undefined> {
   for (let failures = 0; ; failures += 1) {
     try {
@@ -214,7 +215,9 @@ async function move(
       if ((error as { code?: string }).code === 'QUEUE_UNROUTABLE') {
         await context.redeclare().catch(() => {})
       }
-      await pause(backoffMs(failures, MOVE_AGAIN), context.stopping)
+      const retryInMs = backoffMs(failures, MOVE_AGAIN)
+      context.reporter.emit({ type: 'message.held', ...about, error, retryInMs })
+      await pause(retryInMs, context.stopping)
       if (!delivery.generation.alive || context.stopping.aborted) return undefined
     }
   }
