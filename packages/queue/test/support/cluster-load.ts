@@ -3,6 +3,8 @@
 import type { RabbitCluster, RabbitNode } from '@payflow/testkit'
 import { waitFor } from '@payflow/testkit'
 import type { Bus, BusEvent, Consumer } from '../../src/index.ts'
+import { describeStandstill } from './cluster-standstill.ts'
+import type { TimedEvent } from './cluster-standstill.ts'
 import { NoteFiled, NoteWritten } from './messages.ts'
 import { inTransaction, leaveEffect } from './world.ts'
 import type { World } from './world.ts'
@@ -33,6 +35,7 @@ export class ClusterLoad {
   readonly #written = new Map<string, string[]>(KEYS.map((key) => [key, []]))
   readonly #name: string
   readonly #commits: number[] = []
+  readonly #events: TimedEvent[] = []
   #wanted = true
   #loops: Promise<unknown> = Promise.resolve()
 
@@ -113,20 +116,49 @@ export class ClusterLoad {
   async settle(cluster: RabbitCluster): Promise<string[]> {
     this.#wanted = false
     await this.#loops
-    const wanted = [...this.confirmed, ...[...this.#written.values()].flat()]
-    await waitFor(async () => {
-      const seen = new Set(await this.#effects())
-      return wanted.every((text) => seen.has(text))
-    }, PATIENCE)
-    for (const consumer of this.consumers) {
-      await waitFor(() => consumer.health().counts.inFlight === 0, PATIENCE)
-    }
-    await waitFor(async () => (await this.#waiting(cluster)) === 0, PATIENCE)
+    await this.#reach(cluster, 'every message to have its effect', async () => {
+      return (await this.#missing()).length === 0
+    })
+    await this.#reach(cluster, 'the consumers to hold nothing', () => {
+      return this.consumers.every((consumer) => consumer.health().counts.inFlight === 0)
+    })
+    await this.#reach(cluster, 'the queues to hold nothing', async () => {
+      return (await this.#waiting(cluster)) === 0
+    })
     const faults = this.#faultsIn(await this.#effects())
     const { pending } = await this.bus.outboxDepth()
     if (pending > 0) faults.push(`${pending} rows pending`)
     await this.bus.drain()
     return faults
+  }
+
+  /** Waits, and if that is in vain tells how things stand: it may not be seen again. */
+  async #reach(
+    cluster: RabbitCluster,
+    what: string,
+    condition: () => boolean | Promise<boolean>,
+  ): Promise<void> {
+    try {
+      await waitFor(condition, { ...PATIENCE, message: what })
+    } catch (error) {
+      const [world, events] = [this.#world, this.#events]
+      const missing = await this.#missing()
+      const standstill = await describeStandstill({
+        bus: this.bus,
+        world,
+        cluster,
+        missing,
+        events,
+      })
+      throw new Error(`${(error as Error).message}\n${standstill}`, { cause: error })
+    }
+  }
+
+  /** Texts that must have had their effect, and have not. */
+  async #missing(): Promise<string[]> {
+    const seen = new Set(await this.#effects())
+    const wanted = [...this.confirmed, ...[...this.#written.values()].flat()]
+    return wanted.filter((text) => !seen.has(text))
   }
 
   #faultsIn(effects: readonly string[]): string[] {
@@ -148,6 +180,7 @@ export class ClusterLoad {
 
   #happened(event: BusEvent): void {
     this.#world.events.push(event)
+    this.#events.push({ at: new Date(), event })
     if (event.type === 'message.committed') this.#commits.push(performance.now())
   }
 
