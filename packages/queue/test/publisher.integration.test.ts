@@ -7,7 +7,8 @@ import { createBus, defineMessage } from '../src/index.ts'
 import type { Bus } from '../src/index.ts'
 import { noteSchema, NoteFiled, NoteWritten } from './support/messages.ts'
 import { Proxy } from './support/proxy.ts'
-import { createWorld } from './support/world.ts'
+import { shortLivedWire } from './support/short-lived-wire.ts'
+import { createWorld, inTransaction } from './support/world.ts'
 import type { World } from './support/world.ts'
 
 setFlagsFromString('--expose-gc')
@@ -194,6 +195,37 @@ describe('a broker that takes messages and confirms none', () => {
     wire.letGo()
     await impatient.publish(NoteWritten, { subject: 'a', text: 'taken' })
     expect(impatient.health().publish).toMatchObject({ state: 'up', generation: 1 })
+  })
+})
+
+describe('a connection that is closed in the same read as its channel is opened', () => {
+  it('is not noticed by a message, which goes over the next one', async () => {
+    await using wire = await shortLivedWire(world.rabbitmqUrl, 'carried')
+    const restarted = world.bus({ broker: { url: wire.url } })
+    const { id } = await restarted.publish(NoteWritten, note)
+    expect((await world.take(world.queue)).properties.messageId).toBe(id)
+    expect(restarted.health().publish).toMatchObject({ generation: 2, state: 'up' })
+  })
+
+  it('does not pass for one: a relay claims nothing, and what waits can be cancelled', async () => {
+    await using wire = await shortLivedWire(world.rabbitmqUrl, 'refused')
+    let claimed = false
+    const cut = world.bus({
+      broker: { url: wire.url },
+      probe: (name) => {
+        claimed ||= name === 'relay.claimed'
+      },
+    })
+    const { id } = await inTransaction(cut, world.db, (trx) =>
+      cut.outbox(trx).publish(NoteWritten, note),
+    )
+    cut.relay({ pollMs: 10 }).start()
+    // The first is the connection that was, the others could not be made.
+    await waitFor(() => world.eventsOf('connection.down').length >= 3)
+    expect(world.eventsOf('connection.up').at(-1)).toMatchObject({ generation: 1 })
+    expect(claimed).toBe(false)
+    const cancelled = await inTransaction(cut, world.db, (trx) => cut.outbox(trx).cancel(id))
+    expect(cancelled).toBe(true)
   })
 })
 
