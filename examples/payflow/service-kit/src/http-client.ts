@@ -1,5 +1,6 @@
 import { problemSchema, type Problem } from '@payflow-app/contracts'
 import type { z } from 'zod'
+import { CallerClock } from './caller-clock.ts'
 import { currentRequestId } from './request-id.ts'
 import { UpstreamError, type UpstreamErrorCode } from './upstream-error.ts'
 
@@ -10,8 +11,11 @@ export interface HttpClientOptions {
   readonly baseUrl: string
   /** How long a call may take from start to last byte. @defaultValue `3_000` */
   readonly timeoutMs?: number
-  /** The bearer token of each call. */
-  readonly token?: () => string | Promise<string>
+  /**
+   * Makes the bearer token of each call. `nowMs` is the time by the clock of the called service, as
+   * far as it is known: what a token says about time is for that clock.
+   */
+  readonly token?: (nowMs: number) => string | Promise<string>
 }
 
 /** One call. */
@@ -64,16 +68,22 @@ export interface HttpClient {
 }
 
 /**
- * Creates the client for one other service. It never repeats a call by itself: whether that is
- * safe is known to the caller alone.
+ * Creates the client for one other service. It never repeats a call by itself, for whether that is
+ * safe is known to the caller alone, but for one: a call whose token was refused (401) by a service
+ * whose clock shows another time. It was not executed, and is sent again with a token of that time.
  */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const { name, baseUrl, timeoutMs = 3_000, token } = options
+  const clock = new CallerClock()
   const send = async (call: HttpCall): Promise<RawAnswer> => {
+    const answer = await sendOnce(call)
+    return token !== undefined && clock.learn(answer) ? await sendOnce(call) : answer
+  }
+  const sendOnce = async (call: HttpCall): Promise<RawAnswer> => {
     const headers = new Headers(call.headers)
     const requestId = currentRequestId()
     if (requestId !== undefined) headers.set('x-request-id', requestId)
-    if (token) headers.set('authorization', `Bearer ${await token()}`)
+    if (token) headers.set('authorization', `Bearer ${await token(clock.nowMs())}`)
     if (call.json !== undefined) headers.set('content-type', 'application/json')
     const deadline = AbortSignal.timeout(call.timeoutMs ?? timeoutMs)
     try {

@@ -7,7 +7,12 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTcpServer, type AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { createHttpClient, UpstreamError, withLogContext } from '../src/index.ts'
+import {
+  createHttpClient,
+  UpstreamError,
+  withLogContext,
+  type HttpClientOptions,
+} from '../src/index.ts'
 
 const servers: Server[] = []
 
@@ -18,12 +23,21 @@ afterEach(async () => {
   }
 })
 
-async function clientOf(listener: RequestListener, timeoutMs = 2_000) {
+async function clientOf(
+  listener: RequestListener,
+  timeoutMs = 2_000,
+  more: Pick<HttpClientOptions, 'token'> = {},
+) {
   const server = createServer(listener)
   servers.push(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  return createHttpClient({ name: 'wallet', baseUrl: `http://127.0.0.1:${port}`, timeoutMs })
+  return createHttpClient({
+    name: 'wallet',
+    baseUrl: `http://127.0.0.1:${port}`,
+    timeoutMs,
+    ...more,
+  })
 }
 
 const call = {
@@ -131,6 +145,26 @@ describe('request', () => {
     const reason = new Error('not needed any more')
     controller.abort(reason)
     expect(await errorOf(pending)).toBe(reason)
+  })
+
+  test.each([
+    ['ten minutes slow', 600_000, 200],
+    ['ten minutes fast', -600_000, 200],
+    ['right, and the token wrong', 0, 401],
+    ['a day off, which nobody believes', 86_400_000, 401],
+  ])('has tokens made for the clock of the other service: %s', async (_, aheadMs, status) => {
+    const theirs = () => Date.now() + aheadMs
+    const asked: number[] = []
+    const listener: RequestListener = (req, res) => {
+      asked.push(Number(req.headers.authorization?.slice('Bearer '.length)))
+      const right = aheadMs !== 0 && Math.abs((asked.at(-1) ?? 0) - theirs()) < 5_000
+      res.writeHead(right ? 200 : 401, { date: new Date(theirs()).toUTCString() }).end('{"b":1}')
+    }
+    const client = await clientOf(listener, 2_000, { token: String })
+    expect(await client.send(call)).toMatchObject({ status })
+    expect(await client.send(call)).toMatchObject({ status })
+    // One refusal is enough to know better; one that a clock does not explain is not repeated.
+    expect(asked).toHaveLength(status === 200 ? 3 : 2)
   })
 
   test('makes each call once', async () => {

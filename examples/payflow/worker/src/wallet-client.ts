@@ -37,7 +37,7 @@ export function createWalletClient({ baseUrl, secret, caller }: WalletClientOpti
   const http = createHttpClient({
     name: 'wallet-service',
     baseUrl,
-    token: () => mintServiceToken({ secret, issuer: caller, audience: 'wallet' }),
+    token: (nowMs) => mintServiceToken({ secret, issuer: caller, audience: 'wallet', nowMs }),
   })
   return {
     post: ({ paymentId, ...rest }, signal) =>

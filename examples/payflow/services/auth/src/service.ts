@@ -36,7 +36,7 @@ export const authService: ServiceDefinition<typeof authVariables> = {
       name: 'wallet-service',
       baseUrl: config.WALLET_URL,
       timeoutMs: OPEN_WALLET_TIMEOUT_MS,
-      token: () => mintServiceToken({ secret, issuer: 'auth', audience: 'wallet' }),
+      token: (nowMs) => mintServiceToken({ secret, issuer: 'auth', audience: 'wallet', nowMs }),
     })
     const intervalMs = config.PROVISIONING_INTERVAL_MS
     const provisioning = createWalletProvisioning({ db, wallet, logger, intervalMs, probe })

@@ -53,7 +53,8 @@ export function createWalletClient({
     name: 'wallet-service',
     baseUrl,
     timeoutMs,
-    token: () => mintServiceToken({ secret, issuer: 'transaction', audience: 'wallet' }),
+    token: (nowMs) =>
+      mintServiceToken({ secret, issuer: 'transaction', audience: 'wallet', nowMs }),
   })
   return {
     async hold(request) {
