@@ -76,6 +76,15 @@ export {
   type NotificationView,
 } from './notifications.ts'
 export {
+  FLOW_ALARM,
+  PAYMENT_FLOWS,
+  paymentFlow,
+  statusView,
+  type FlowFacts,
+  type PaymentFlow,
+  type StatusView,
+} from './payment-flow.ts'
+export {
   isProblemCode,
   PROBLEM_TYPE_BASE,
   PROBLEMS,

@@ -9,6 +9,7 @@ import { paymentIdempotency } from './payment-idempotency.ts'
 import { connectRedis } from './redis.ts'
 import { authRoutes } from './routes/auth.ts'
 import { notificationRoutes } from './routes/notifications.ts'
+import { statusRoutes } from './routes/status.ts'
 import { transactionRoutes } from './routes/transactions.ts'
 import { walletRoutes } from './routes/wallets.ts'
 import { sameOriginOnly } from './same-origin.ts'
@@ -45,6 +46,7 @@ export const gatewayService: ServiceDefinition<typeof gatewayVariables> = {
         authRoutes(app, clientOf('auth', config.AUTH_URL), userTokens)
         walletRoutes(app, clientOf('wallet', config.WALLET_URL), userTokens)
         const transaction = clientOf('transaction', config.TRANSACTION_URL)
+        statusRoutes(app, transaction)
         transactionRoutes(app, { transaction, userTokens, onePerKey })
         notificationRoutes(app, clientOf('notification', config.NOTIFICATION_URL), userTokens)
         app.use('/api', () => {

@@ -392,6 +392,12 @@ describe('other sites', () => {
   })
 })
 
+describe('GET /api/status', () => {
+  test('tells everybody how payments are doing, and nothing else', async () => {
+    expect(await call('/api/status')).toMatchObject({ status: 200, json: { payments: 'normal' } })
+  })
+})
+
 describe('routes', () => {
   test.each([
     ['POST', '/api/wallets'],

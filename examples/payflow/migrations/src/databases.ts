@@ -5,6 +5,7 @@ import { applyScripts } from './app-migrator.ts'
 import { users } from './auth/0001-users.ts'
 import { notifications } from './notification/0001-notifications.ts'
 import { payments } from './transaction/0001-payments.ts'
+import { paymentTally } from './transaction/0002-payment-tally.ts'
 import { wallets } from './wallet/0001-wallets.ts'
 
 /** The services that own a database. */
@@ -33,7 +34,7 @@ export async function migrateWallet(
 /** Brings the queue's tables and those of transaction-service to the newest version. */
 export async function migrateTransaction(db: Kysely<any>): Promise<void> {
   await migrateQueue(db)
-  await applyScripts(db, { '0001-payments': payments })
+  await applyScripts(db, { '0001-payments': payments, '0002-payment-tally': paymentTally })
 }
 
 /** Brings the queue's tables and those of notification-service to the newest version. */
@@ -75,6 +76,7 @@ const grants: Readonly<Record<DatabaseName, readonly string[]>> = {
     ...queueGrants,
     'grant select, insert, update on public.payment_claims to $role',
     'grant select, insert, update on public.payments to $role',
+    'grant select, insert, delete on public.payment_tally to $role',
   ],
   notification: [...queueGrants, 'grant select, insert, update on public.notifications to $role'],
 }

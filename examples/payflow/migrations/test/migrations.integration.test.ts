@@ -3,10 +3,13 @@
  * concurrently the migration runs. Method: the real process against a real PostgreSQL, then each
  * role's own connection.
  */
-import { sharedServers, spawnChild, uniqueName } from '@payflow/testkit'
+import { createTestDatabase, sharedServers, spawnChild, uniqueName } from '@payflow/testkit'
+import { sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { DATABASES, type DatabaseName } from '../src/index.ts'
+import { applyScripts } from '../src/app-migrator.ts'
+import { DATABASES, migrateTransaction, type DatabaseName } from '../src/index.ts'
+import { payments } from '../src/transaction/0001-payments.ts'
 
 const prefix = uniqueName('mig').replaceAll(/[^a-z0-9_]/g, '_')
 const password = 'a password for tests'
@@ -99,6 +102,7 @@ describe('migrations', () => {
     ['auth', 'select * from public.users'],
     ['wallet', 'select * from ledger.trial_balance()'],
     ['transaction', 'select * from queue.outbox'],
+    ['transaction', 'delete from public.payment_tally where false'],
     ['notification', 'select * from queue.inbox'],
   ] as const)('let the role of %s do its work: %s', async (name, statement) => {
     await expect(query(roleUrl(name), statement)).resolves.toBeDefined()
@@ -133,6 +137,40 @@ describe('migrations', () => {
       await expect(release).rejects.toThrow('permission denied for function')
     } finally {
       await query(adminUrl, `drop role ${auditor}`)
+    }
+  })
+
+  test('count the payments that were there before the tally, and each that follows, once', async () => {
+    const before = await createTestDatabase({
+      migrate: (db) => applyScripts(db, { '0001-payments': payments }).then(() => undefined),
+    })
+    const write = (status: string, by: string | null) =>
+      sql`insert into public.payments (id, from_user_id, to_user_id, amount_minor, currency, status,
+          idempotency_key, fingerprint, message_id, failure_code, completed_at, resolved_by)
+        values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'USD', ${status}, 'k', '',
+          gen_random_uuid(), ${status === 'FAILED' ? 'reversed_timeout' : null},
+          ${by === null ? null : sql`now()`}, ${by})`.execute(before.db)
+    try {
+      await write('PENDING', null)
+      for (const by of ['worker', 'reversal']) {
+        await write('COMPLETED', by)
+        await write('FAILED', by)
+      }
+      await migrateTransaction(before.db)
+      await sql`update public.payments set status = 'COMPLETED', completed_at = now(),
+        resolved_by = 'worker' where status = 'PENDING'`.execute(before.db)
+      await sql`update public.payments set dispatched_at = now()`.execute(before.db)
+      const { rows } = await sql`select event, sum(payments)::int as payments
+        from public.payment_tally group by event order by event`.execute(before.db)
+      expect(rows).toEqual([
+        { event: 'completed', payments: 2 },
+        { event: 'created', payments: 5 },
+        { event: 'failed', payments: 1 },
+        { event: 'repaired', payments: 1 },
+        { event: 'reversed', payments: 1 },
+      ])
+    } finally {
+      await before.dispose()
     }
   })
 

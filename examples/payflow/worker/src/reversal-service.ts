@@ -28,13 +28,6 @@ export const reversalService: ServiceDefinition<typeof variables> = {
     const watching = reversal.watch({
       intervalMs: config.REVERSAL_INTERVAL_MS,
       signal: shutdown.signal,
-      onRun: () => {
-        // A look for the metrics alone; the next run tells whether the database is there.
-        reversal.report().then(
-          (report) => counted.reported(report),
-          (error: unknown) => logger.warn({ err: error }, 'counting pending payments failed'),
-        )
-      },
     })
     shutdown.add('watch', () => watching)
     health.require('database', ping)

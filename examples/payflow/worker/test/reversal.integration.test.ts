@@ -164,7 +164,7 @@ describe('the processes', () => {
     })
     expect(await scene.ended(paymentId)).toMatchObject({ resolvedBy: 'reversal' })
     await waitFor(async () =>
-      /^payflow_reversals_total\{[^}]*outcome="reversed"[^}]*\} 1$/m.test(
+      /^payflow_reversal_rows_total\{[^}]*outcome="reversed"[^}]*\} 1$/m.test(
         await (await fetch(`${url}/metrics`)).text(),
       ),
     )

@@ -26,4 +26,6 @@ export const transactionVariables = {
    * job, so that a hold without a payment row frees itself and one with a row is never too short.
    */
   HOLD_EXPIRES_MS: integerVariable(HOUR_MS, 720 * HOUR_MS).default(24 * HOUR_MS),
+  /** How often the service looks at how payments as a whole are doing. */
+  FLOW_INTERVAL_MS: integerVariable(50, 60_000).default(5_000),
 }

@@ -4,7 +4,8 @@ import type { Kysely } from 'kysely'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { CreatePaymentResult } from './create-payment.ts'
 import type { TransactionDatabase } from './database.ts'
-import { pendingPayments } from './sql/pending-payments.ts'
+import { registerFlowMetrics } from './flow-metrics.ts'
+import { readFlow } from './sql/read-flow.ts'
 
 /** What the service counts itself; everything else is read from the stores at each scrape. */
 export interface PaymentCounters {
@@ -32,17 +33,14 @@ const bands: readonly QueueBand[] = ['fine', 'busy', 'delayed']
  */
 export function registerPaymentMetrics(options: PaymentMetricsOptions): PaymentCounters {
   const { registry, db, bus } = options
-  const payments = shared(() => pendingPayments(db))
+  registerFlowMetrics(
+    registry,
+    shared(() => readFlow(db)),
+  )
   const outbox = shared(() => bus.outboxDepth())
   const waiting = shared(() => waitingMessages(bus, QUEUES.execute))
   const add = (name: string, help: string, read: () => Promise<number>) =>
     registerGauge(registry, { name, help }, async (set) => set({}, await read()))
-  add('payflow_payments_pending', 'Payments that are PENDING', async () => {
-    return (await payments()).pending
-  })
-  add('payflow_oldest_pending_seconds', 'Age of the oldest PENDING payment, or 0', async () => {
-    return (await payments()).oldestAgeS
-  })
   add('payflow_outbox_pending', 'Messages the broker has not confirmed', async () => {
     return (await outbox()).pending
   })
@@ -107,7 +105,7 @@ function registerGauge(
 }
 
 /** Two gauges of one scrape ask once. */
-function shared<T>(read: () => Promise<T>): () => Promise<T> {
+export function shared<T>(read: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined
   return () =>
     (running ??= read().finally(() => {

@@ -4,9 +4,11 @@ import { createDatabase, createUserTokens, type ServiceDefinition } from '@payfl
 import { createBus, type ConfirmedRow } from '@payflow/queue'
 import { transactionVariables } from './config.ts'
 import type { TransactionDatabase } from './database.ts'
+import { watchFlow } from './flow-watch.ts'
 import { registerPaymentMetrics } from './metrics.ts'
 import { transactionRoutes } from './routes.ts'
 import { markDispatched } from './sql/mark-dispatched.ts'
+import { statusRoute } from './status-route.ts'
 import { createWalletClient } from './wallet-client.ts'
 
 /** transaction-service: accepts payments, knows their status, sends what the outbox holds. */
@@ -41,8 +43,12 @@ export const transactionService: ServiceDefinition<typeof transactionVariables> 
       },
     })
     relay.start()
+    const { signal } = shutdown
+    const flow = watchFlow({ db, logger, intervalMs: config.FLOW_INTERVAL_MS, signal })
+    shutdown.add('flow', () => flow.ended)
     return {
-      routes: (app) =>
+      routes: (app) => {
+        statusRoute(app, flow)
         transactionRoutes(app, {
           db,
           bus,
@@ -56,7 +62,8 @@ export const transactionService: ServiceDefinition<typeof transactionVariables> 
           logger,
           count,
           probe,
-        }),
+        })
+      },
     }
   },
 }

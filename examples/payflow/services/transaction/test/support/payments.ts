@@ -68,6 +68,7 @@ export class Payments implements AsyncDisposable {
       JWKS_URL: issuer.jwksUrl,
       SERVICE_TOKEN_SECRET: secret,
       LOG_LEVEL: 'warn',
+      FLOW_INTERVAL_MS: '100',
     }
     const wallet = await RunningService.start('wallet', {
       ...shared,
