@@ -10,6 +10,9 @@ import { rabbitmqctl } from './support/rabbitmqctl.ts'
 import { createWorld, leaveEffect } from './support/world.ts'
 import type { World } from './support/world.ts'
 
+const PATIENCE = { timeoutMs: 30_000 }
+/** A channel that was refused is used for at most 5 s more. */
+const BACK_MS = 15_000
 const dataDir = temporaryFolder('queue-dead-letter')
 let epmdPort: number
 let server: Server
@@ -22,15 +25,15 @@ const ctl = async (...args: string[]): Promise<void> => {
   expect(await rabbitmqctl(server, { home: dataDir, epmdPort }, args)).toBeDefined()
 }
 
-/** The queue takes one message and refuses the next. */
-const fill = (queue: string): Promise<void> =>
+/** The queue takes so many messages and refuses the next. */
+const fill = (queue: string, limit = 1): Promise<void> =>
   ctl(
     'set_policy',
     '--apply-to',
     'queues',
     'full',
     `^${queue}$`,
-    JSON.stringify({ 'max-length': 1, overflow: 'reject-publish' }),
+    JSON.stringify({ 'max-length': limit, overflow: 'reject-publish' }),
   )
 
 beforeAll(async () => {
@@ -89,22 +92,55 @@ describe('consumer', () => {
     broken = (text) => text.startsWith('broken')
     // A quorum queue takes a few beyond its limit before it refuses, so this goes on until one is refused.
     let sent = 0
-    await waitFor(async () => {
+    const held = (): boolean => world.eventsOf('message.held').length > 0
+    while (!held()) {
       await publish(`broken ${(sent += 1)}`)
-      await waitFor(() => {
-        const { parked, inFlight } = consumer.health().counts
-        return parked + inFlight === sent
-      })
-      return consumer.health().counts.inFlight > 0
-    })
+      await waitFor(() => held() || consumer.health().counts.parked === sent, PATIENCE)
+    }
+    expect(world.eventsOf('message.held')[0]?.error).toMatchObject({ code: 'QUEUE_NACKED' })
     await publish('neighbour')
     expect(await world.waitForEffects(1)).toEqual(['neighbour'])
-    expect(consumer.health().counts).toMatchObject({ abandoned: 0, released: 0 })
+    expect(consumer.health().counts).toMatchObject({
+      parked: sent - 1,
+      inFlight: 1,
+      abandoned: 0,
+      released: 0,
+    })
     await ctl('clear_policy', 'full')
-    await waitFor(() => consumer.health().counts.parked === sent, { timeoutMs: 30_000 })
+    await waitFor(() => consumer.health().counts.parked === sent, PATIENCE)
     const { messages } = await bus.parked(world.queue).list()
     expect(new Set(messages.map(({ id }) => id)).size).toBe(sent)
   })
+
+  it.each(['lifted', 'raised a little'])(
+    'QUEUE-39 publishers get through a queue whose limit was %s, by themselves',
+    async (how) => {
+      await consumer.start()
+      await bus.topology.apply()
+      await consumer.pause()
+      await fill(world.queue)
+      const codes: (string | undefined)[] = []
+      const tryOnce = async (): Promise<string | undefined> => {
+        const code = await publish(`note ${codes.length}`).then(
+          () => undefined,
+          (error: { code: string }) => error.code,
+        )
+        codes.push(code)
+        return code
+      }
+      await waitFor(async () => (await tryOnce()) === 'QUEUE_NACKED', PATIENCE)
+      // Raised so little that the queue is still almost full, which is no reason for the broker to tell
+      // its publishers to go on.
+      const taken = codes.filter((code) => code === undefined).length
+      if (how === 'lifted') await ctl('clear_policy', 'full')
+      else await fill(world.queue, taken)
+      const liftedAt = performance.now()
+      await waitFor(async () => (await tryOnce()) === undefined, PATIENCE)
+      expect(performance.now() - liftedAt).toBeLessThan(BACK_MS)
+      expect(bus.health().publish).toMatchObject({ state: 'up', generation: 1 })
+      await ctl('clear_policy', 'full').catch(() => {})
+    },
+  )
 
   it.each(['missing', 'full'])(
     'QUEUE-39 the broker keeps what waited out its delay while the work queue is %s',

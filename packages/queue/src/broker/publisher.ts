@@ -33,6 +33,8 @@ const REOPEN = { baseMs: 50, maxMs: 5_000 }
 const MAX_IN_FLIGHT = 5_000
 /** amqplib remembers each until it is answered or its channel is closed. */
 const GIVEN_UP_MAX = 5_000
+/** A channel that waits for a queue without a leader is not closed before there is one. */
+const LEAVING_MAX = 16
 /** In confirm timeouts without a try. */
 const STALE_AFTER = 3
 const LOOK_EVERY_MS = 20
@@ -55,6 +57,8 @@ export class Publisher {
   /** Messages on the channel whose time ran out. */
   #givenUp = 0
   #replace: (() => void) | undefined
+  /** Channels that were replaced and that the broker has not closed yet. */
+  readonly #leaving = new Set<ConfirmChannel>()
 
   constructor(options: PublisherOptions) {
     this.#options = options
@@ -200,7 +204,18 @@ export class Publisher {
     if (error === null) {
       return pending.settle(new UnroutableError(target.exchange, target.routingKey, returned ?? ''))
     }
-    pending.settle(refusal(target, error, closeErrors.get(channel)))
+    const refused = refusal(target, error, closeErrors.get(channel))
+    if (refused.code === 'QUEUE_NACKED') this.#askAnew(channel)
+    pending.settle(refused)
+  }
+
+  /**
+   * A channel that a full queue has told to stop refuses for it until the queue says go on, which RabbitMQ
+   * forgets when the limit is lifted or raised by little. A new channel asks the queue.
+   * https://github.com/rabbitmq/rabbitmq-server/issues/12206
+   */
+  #askAnew(channel: ConfirmChannel): void {
+    if (channel === this.#channel && this.#leaving.size < LEAVING_MAX) this.#replace?.()
   }
 
   /**
@@ -253,6 +268,8 @@ export class Publisher {
 
   /** A channel that was replaced: closed when each message on it has its answer. */
   async #letGo(channel: ConfirmChannel): Promise<void> {
+    this.#leaving.add(channel)
+    channel.on('close', () => this.#leaving.delete(channel))
     const waits = (): boolean => [...this.#pending].some((pending) => pending.channel === channel)
     while (waits() && !this.#stop.signal.aborted) await pause(LOOK_EVERY_MS, this.#stop.signal)
     await closeChannel(channel)

@@ -23,20 +23,11 @@ interface Scene {
 
 const SHOWN_MAX = 20
 const EVENTS_MAX = 60
-const QUEUE_COLUMNS = [
-  ...['name', 'state', 'leader', 'members', 'online', 'messages_ready', 'messages_unacknowledged'],
-  ...['consumers', 'single_active_consumer_pid'],
-]
-const CONSUMER_COLUMNS = [
-  'queue_name',
-  'channel_pid',
-  'prefetch_count',
-  'active',
-  'activity_status',
-]
-const CHANNEL_COLUMNS = [
-  ...['pid', 'connection', 'number', 'state', 'consumer_count', 'messages_unacknowledged'],
-  ...['messages_unconfirmed', 'prefetch_count'],
+/** What rabbitmqctl is asked to list. */
+const LISTS: readonly (readonly [command: string, columns: string])[] = [
+  ['list_queues', 'name state leader online messages_ready messages_unacknowledged consumers'],
+  ['list_consumers', 'queue_name channel_pid prefetch_count active activity_status'],
+  ['list_channels', 'pid connection number messages_unacknowledged messages_unconfirmed'],
 ]
 
 /** For an error's message. Never throws: what can't be found out is said. */
@@ -55,13 +46,12 @@ export async function describeStandstill(scene: Scene): Promise<string> {
     ...cluster.nodes.map((node): [string, () => unknown] => [
       node.nodeName,
       async () => {
-        const list = (what: string, columns: readonly string[]): Promise<string> =>
-          node.ctl(what, '-q', ...columns).catch(String)
-        return [
-          await list('list_queues', QUEUE_COLUMNS),
-          await list('list_consumers', CONSUMER_COLUMNS),
-          await list('list_channels', CHANNEL_COLUMNS),
-        ].join('')
+        const tables = await Promise.all(
+          LISTS.map(([command, columns]) =>
+            node.ctl(command, '-q', ...columns.split(' ')).catch(String),
+          ),
+        )
+        return tables.join('')
       },
     ]),
   ]
