@@ -6,6 +6,7 @@ export type ReversalErrorCode =
   | 'REVERSAL_RESOLVE_TIMEOUT'
   | 'REVERSAL_UNEXPECTED_ANSWER'
   | 'REVERSAL_STORE_UNAVAILABLE'
+  | 'REVERSAL_NOT_MIGRATED'
 
 const brand = Symbol.for('@payflow/reversal.error')
 

@@ -1,3 +1,4 @@
+import type { MassReversal } from './mass-reversal.ts'
 import type { FinalOutcome, StaleReason } from './outcome.ts'
 import type { RunResult } from './run-result.ts'
 
@@ -24,7 +25,8 @@ export type ReversalEvent =
       readonly type: 'row_lost'
       readonly id: string
       readonly reason: StaleReason
-      readonly outcome: FinalOutcome
+      /** What had been decided; undefined when the row was lost before that. */
+      readonly outcome: FinalOutcome | undefined
     }
   | {
       /** `resolve` or `onResolved` failed; the row is still pending and will be tried again. */
@@ -32,6 +34,14 @@ export type ReversalEvent =
       readonly id: string
       readonly reason: StaleReason
       readonly error: unknown
+    }
+  | {
+      /**
+       * A run has begun and met a mass reversal, before it decides anything. When nobody observes,
+       * it is a process warning.
+       */
+      readonly type: 'mass_reversal'
+      readonly massReversal: MassReversal
     }
   | {
       /** A run came to its end. */

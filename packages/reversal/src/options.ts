@@ -1,7 +1,9 @@
 import type { Expression, Kysely, Selectable, Transaction, UpdateType } from 'kysely'
 import type { ReversalEvent } from './events.ts'
+import type { MassReversalAction, MassReversalOptions } from './mass-reversal.ts'
 import type { FinalOutcome, ResolveOutcome } from './outcome.ts'
 import type { Probe } from './probe.ts'
+import type { ReversalTelemetry } from './telemetry.ts'
 
 /** A row of the user's table, as Kysely's types describe it. */
 export type StaleRow<DB, T extends keyof DB> = Selectable<DB[T]>
@@ -38,11 +40,63 @@ export interface ReversalStatuses {
   readonly completed: string
 }
 
+/** Where the job writes down that it ran; see {@link migrateReversal}. */
+export interface LogbookOptions {
+  /**
+   * PostgreSQL schema of the table `job`, made by {@link migrateReversal}.
+   *
+   * @defaultValue 'reversal'
+   */
+  readonly schema?: string | undefined
+  /**
+   * Under which name. Jobs of the same name share one row: their counts add up.
+   *
+   * @defaultValue the name of the table of stale rows
+   */
+  readonly job?: string | undefined
+}
+
 /** Settings of {@link createReversal}. They are copied and checked once. */
-export interface ReversalOptions<DB, T extends keyof DB & string> {
+export type ReversalOptions<DB, T extends keyof DB & string> = ReversalSettings<DB, T> &
+  (ResolveOutside<DB, T> | ResolveInside<DB, T>)
+
+/** Decides first, then records: for a ledger, or another party, in a database of its own. */
+export interface ResolveOutside<DB, T extends keyof DB & string> {
+  /**
+   * Decides the row's end, exactly once and for ever: asked again about the same row, by this job,
+   * by another one at the same time, or after a crash, it must give the same final answer. Runs
+   * outside any transaction, with no lock held, so it may use the network.
+   */
+  readonly resolve: (
+    row: StaleRow<DB, T>,
+    context: { readonly signal: AbortSignal },
+  ) => Promise<ResolveOutcome>
+  readonly resolveInTransaction?: undefined
+}
+
+/** Decides and records in one transaction: for a ledger in the database of the table itself. */
+export interface ResolveInside<DB, T extends keyof DB & string> {
+  /**
+   * Decides the row's end with what it reads and writes through `trx`, in the very transaction that
+   * records it: decision, status and hook commit together or not at all. The row is locked (FOR NO
+   * KEY UPDATE) and was found stale again under that lock. What it wrote is rolled back when it
+   * answers `not_yet` or throws, so its answer need not be repeatable. Keep the network out of it:
+   * the server ends the transaction when a statement, or the time between two, exceeds
+   * `resolveTimeoutMs`.
+   */
+  readonly resolveInTransaction: (
+    trx: Transaction<DB>,
+    row: StaleRow<DB, T>,
+    context: { readonly signal: AbortSignal },
+  ) => Promise<ResolveOutcome>
+  readonly resolve?: undefined
+}
+
+/** What a job has besides the decision itself. */
+export interface ReversalSettings<DB, T extends keyof DB & string> {
   /**
    * The database that holds the table. A pool of at least `concurrency` connections; the job holds
-   * none of them while `resolve` runs.
+   * none of them while `resolve` runs, and one a row while `resolveInTransaction` does.
    */
   readonly db: Kysely<DB>
 
@@ -112,22 +166,41 @@ export interface ReversalOptions<DB, T extends keyof DB & string> {
   readonly timeBudgetMs?: number | undefined
 
   /**
-   * How long one `resolve` may take, in milliseconds. Then its signal is aborted, its answer no
-   * longer listened to, and the row counts as failed for this run. Whole number, at least 1.
+   * How long one decision may take, in milliseconds. Then its signal is aborted, its answer no
+   * longer listened to, and the row counts as failed for this run. Also the longest statement, and
+   * the longest pause between two, in the transaction that records: the server then ends it, so
+   * that a frozen job holds no lock for ever. Whole number, at least 1.
    *
    * @defaultValue 10_000
    */
   readonly resolveTimeoutMs?: number | undefined
 
   /**
-   * Decides the row's end, exactly once and for ever: asked again about the same row, by this job,
-   * by another one at the same time, or after a crash, it must give the same final answer. Runs
-   * outside any transaction, with no lock held, so it may use the network.
+   * What a run does when it meets a mass reversal (see {@link MassReversalOptions}). Rows that are
+   * stale by the hundred are a fault of the system around them, seldom of the rows.
+   *
+   * - `proceed`: ends them all the same. People wait for their money, and the ledger decides.
+   * - `pause`: decides nothing in this run, and looks again in the next.
+   *
+   * Either way the run says so: the event `mass_reversal`, `RunResult.massReversal`, and an exit
+   * code of the command.
+   *
+   * @defaultValue 'proceed'
    */
-  readonly resolve: (
-    row: StaleRow<DB, T>,
-    context: { readonly signal: AbortSignal },
-  ) => Promise<ResolveOutcome>
+  readonly onMassReversal?: MassReversalAction | undefined
+
+  /** From when on it is a mass reversal. */
+  readonly massReversal?: MassReversalOptions<DB, T> | undefined
+
+  /**
+   * Keeps counts and the time of the last success in the database, where a long-lived service can
+   * read them with `metrics()`: a CronJob is gone before anybody could ask it. Needs the table of
+   * {@link migrateReversal}. Counts are added after each batch; those of a batch in which the
+   * process was killed are missing.
+   *
+   * @defaultValue none
+   */
+  readonly logbook?: LogbookOptions | undefined
 
   /**
    * Further columns to write in the very statement that changes the status, for tables whose
@@ -146,6 +219,17 @@ export interface ReversalOptions<DB, T extends keyof DB & string> {
   readonly onResolved?:
     | ((trx: Transaction<DB>, row: StaleRow<DB, T>, outcome: FinalOutcome) => Promise<void>)
     | undefined
+
+  /**
+   * Says how a row would end, without deciding or writing anything: for `report`. Outside any
+   * transaction.
+   *
+   * @defaultValue none: the report does not foretell
+   */
+  readonly preview?: ((row: StaleRow<DB, T>) => Promise<ResolveOutcome>) | undefined
+
+  /** Spans and metrics; `telemetry()` of `@payflow/reversal/opentelemetry` makes one. */
+  readonly telemetry?: ReversalTelemetry | undefined
 
   /** Observer for logs and metrics. */
   readonly onEvent?: ((event: ReversalEvent) => void) | undefined

@@ -1,15 +1,40 @@
-import type { Kysely, Transaction } from 'kysely'
-import { ReversalError } from './errors.ts'
+import { expressionBuilder } from 'kysely'
+import type { Expression, ExpressionBuilder, Kysely, SqlBool, Transaction } from 'kysely'
+import { checkDecision, checkedDate, checkNames, choice, fraction, whole } from './check-options.ts'
 import type { ReversalEvent } from './events.ts'
-import type { ReversalOptions, ReversalStatuses } from './options.ts'
+import type { MassReversalAction, MassReversalLimits } from './mass-reversal.ts'
+import { safeObserver } from './observer.ts'
+import type { ReversalOptions, ReversalSettings, ReversalStatuses } from './options.ts'
 import type { FinalOutcome, ResolveOutcome } from './outcome.ts'
 import type { Probe } from './probe.ts'
+import { schemaName } from './schema-name.ts'
+import type { Logbook } from './sql/logbook.ts'
+import type { ReversalTelemetry } from './telemetry.ts'
 
 /** Inside the package a row is a record; its type is the caller's affair. */
 export type AnyRow = Record<string, unknown>
 
 /** The caller's Kysely, whose table types mean nothing in here. */
 export type AnyDatabase = Kysely<any>
+
+interface Context {
+  readonly signal: AbortSignal
+}
+
+/** How a row's end is decided: before the transaction that records it, or inside it. */
+export type Decision =
+  | {
+      readonly where: 'outside'
+      readonly resolve: (row: AnyRow, context: Context) => Promise<ResolveOutcome>
+    }
+  | {
+      readonly where: 'inside'
+      readonly resolve: (
+        trx: Transaction<any>,
+        row: AnyRow,
+        context: Context,
+      ) => Promise<ResolveOutcome>
+    }
 
 /** The options with every default in place, checked and frozen. */
 export interface ResolvedReversalOptions {
@@ -30,12 +55,16 @@ export interface ResolvedReversalOptions {
   readonly maxPerRun: number
   readonly timeBudgetMs: number
   readonly resolveTimeoutMs: number
-  readonly resolve: (
-    row: AnyRow,
-    context: { readonly signal: AbortSignal },
-  ) => Promise<ResolveOutcome>
+  readonly onMassReversal: MassReversalAction
+  readonly massReversal: MassReversalLimits & {
+    readonly isReversed: Expression<SqlBool> | undefined
+  }
+  readonly logbook: Logbook | undefined
+  readonly decision: Decision
+  readonly preview: ((row: AnyRow) => Promise<ResolveOutcome>) | undefined
   readonly changes: (row: AnyRow, outcome: FinalOutcome) => AnyRow
   readonly onResolved: (trx: Transaction<any>, row: AnyRow, outcome: FinalOutcome) => Promise<void>
+  readonly telemetry: ReversalTelemetry | undefined
   readonly emit: (event: ReversalEvent) => void
   readonly probe: Probe
 }
@@ -44,94 +73,80 @@ export interface ResolvedReversalOptions {
 // at 24.8 days anyway.
 const leashMsMax = 31 * 24 * 60 * 60 * 1000
 const timerMsMax = 2 ** 31 - 1
+const anyNumber = Number.MAX_SAFE_INTEGER
 
 export function resolveOptions<DB, T extends keyof DB & string>(
   options: ReversalOptions<DB, T>,
 ): ResolvedReversalOptions {
   checkNames(options)
+  checkDecision(options)
   const columns = { ...options.columns, dispatchedAt: options.columns.dispatchedAt }
   const typed = options as unknown as ReversalOptions<Record<string, AnyRow>, string>
+  const leashes = resolveLeashes(options)
   return Object.freeze({
     db: typed.db,
     table: options.table,
     columns: Object.freeze(columns),
     statuses: Object.freeze({ ...options.statuses }),
-    dispatchTimeoutMs: whole(options, 'dispatchTimeoutMs', 60_000, leashMsMax),
-    processingTimeoutMs: whole(options, 'processingTimeoutMs', 900_000, leashMsMax),
+    ...leashes,
     notBefore: checkedDate(options.notBefore),
-    batchSize: whole(options, 'batchSize', 100, 10_000),
-    concurrency: whole(options, 'concurrency', 4, 100),
-    maxPerRun: whole(options, 'maxPerRun', 10_000, Number.MAX_SAFE_INTEGER),
-    timeBudgetMs: whole(options, 'timeBudgetMs', 40_000, timerMsMax),
-    resolveTimeoutMs: whole(options, 'resolveTimeoutMs', 10_000, timerMsMax),
-    resolve: typed.resolve,
+    batchSize: whole('batchSize', options.batchSize, 100, 10_000),
+    concurrency: whole('concurrency', options.concurrency, 4, 100),
+    maxPerRun: whole('maxPerRun', options.maxPerRun, 10_000, anyNumber),
+    timeBudgetMs: whole('timeBudgetMs', options.timeBudgetMs, 40_000, timerMsMax),
+    resolveTimeoutMs: whole('resolveTimeoutMs', options.resolveTimeoutMs, 10_000, timerMsMax),
+    onMassReversal: choice('onMassReversal', options.onMassReversal, ['proceed', 'pause']),
+    massReversal: resolveMassReversal(typed.massReversal, leashes),
+    logbook: resolveLogbook(typed),
+    decision: decisionOf(typed),
+    preview: typed.preview,
     changes: typed.changes ?? (() => ({})),
     onResolved: typed.onResolved ?? (async () => {}),
-    emit: safeObserver(options.onEvent),
+    telemetry: options.telemetry,
+    emit: safeObserver(options.onEvent, options.telemetry),
     probe: options.probe ?? (() => {}),
   })
 }
 
-type NumberOption =
-  | 'dispatchTimeoutMs'
-  | 'processingTimeoutMs'
-  | 'batchSize'
-  | 'concurrency'
-  | 'maxPerRun'
-  | 'timeBudgetMs'
-  | 'resolveTimeoutMs'
+type Leashes = Pick<ResolvedReversalOptions, 'dispatchTimeoutMs' | 'processingTimeoutMs'>
 
-function whole(
-  options: { readonly [K in NumberOption]?: number | undefined },
-  name: NumberOption,
-  defaultValue: number,
-  max: number,
-): number {
-  const value = options[name] ?? defaultValue
-  if (!Number.isSafeInteger(value) || value < 1 || value > max) {
-    throw invalid(`${name} must be a whole number from 1 to ${max}, not ${String(value)}`)
-  }
-  return value
-}
-
-function checkNames<DB, T extends keyof DB & string>(options: ReversalOptions<DB, T>): void {
-  const { id, status, createdAt, dispatchedAt } = options.columns
-  const { pending, reversed, completed } = options.statuses
-  const names = { table: options.table, id, status, createdAt, pending, reversed, completed }
-  for (const [name, value] of Object.entries(names)) {
-    if (typeof value !== 'string' || value === '') {
-      throw invalid(`${name} must be a name, not ${JSON.stringify(value)}`)
-    }
-  }
-  if (dispatchedAt === '') throw invalid('columns.dispatchedAt must be a name or left out')
-  if (reversed === pending || completed === pending) {
-    // The compare-and-set would find the row it has just settled, again and again.
-    throw invalid(`a settled row must not be ${pending} any more`)
-  }
-  if (typeof options.resolve !== 'function') throw invalid('resolve must be a function')
-}
-
-function checkedDate(value: Date | undefined): Date | undefined {
-  if (value === undefined) return undefined
-  if (!(value instanceof Date) || Number.isNaN(value.getTime())) {
-    throw invalid('notBefore must be a valid Date')
-  }
-  return new Date(value)
-}
-
-function safeObserver(
-  onEvent: ((event: ReversalEvent) => void) | undefined,
-): (event: ReversalEvent) => void {
-  if (onEvent === undefined) return () => {}
-  return (event) => {
-    try {
-      onEvent(event)
-    } catch (error) {
-      process.emitWarning(`onEvent of @payflow/reversal threw: ${String(error)}`)
-    }
+function resolveLeashes<DB, T extends keyof DB & string>(
+  options: ReversalSettings<DB, T>,
+): Leashes {
+  const { dispatchTimeoutMs, processingTimeoutMs } = options
+  return {
+    dispatchTimeoutMs: whole('dispatchTimeoutMs', dispatchTimeoutMs, 60_000, leashMsMax),
+    processingTimeoutMs: whole('processingTimeoutMs', processingTimeoutMs, 900_000, leashMsMax),
   }
 }
 
-function invalid(detail: string): ReversalError {
-  return new ReversalError('REVERSAL_INVALID_OPTION', `Invalid option of createReversal: ${detail}`)
+function resolveMassReversal(
+  given: ReversalSettings<Record<string, AnyRow>, string>['massReversal'] = {},
+  { dispatchTimeoutMs, processingTimeoutMs }: Leashes,
+): ResolvedReversalOptions['massReversal'] {
+  const longer = Math.max(dispatchTimeoutMs, processingTimeoutMs)
+  const windowMsDefault = Math.min(longer + 600_000, leashMsMax)
+  const { isReversed } = given
+  const builder = expressionBuilder<any, any>() as ExpressionBuilder<Record<string, AnyRow>, string>
+  return Object.freeze({
+    windowMs: whole('massReversal.windowMs', given.windowMs, windowMsDefault, leashMsMax),
+    shareMax: fraction('massReversal.shareMax', given.shareMax, 0.2),
+    rowsMin: whole('massReversal.rowsMin', given.rowsMin, 10, anyNumber),
+    noneCompletedMin: whole('massReversal.noneCompletedMin', given.noneCompletedMin, 5, 10_000),
+    isReversed: isReversed === undefined ? undefined : isReversed(builder),
+  })
+}
+
+function resolveLogbook(
+  options: ReversalOptions<Record<string, AnyRow>, string>,
+): Logbook | undefined {
+  const { db, table, logbook } = options
+  if (logbook === undefined) return undefined
+  return { db, schema: schemaName(logbook.schema), job: logbook.job ?? table }
+}
+
+function decisionOf(options: ReversalOptions<Record<string, AnyRow>, string>): Decision {
+  return options.resolveInTransaction === undefined
+    ? { where: 'outside', resolve: options.resolve }
+    : { where: 'inside', resolve: options.resolveInTransaction }
 }

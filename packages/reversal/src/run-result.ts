@@ -1,3 +1,5 @@
+import type { MassReversal } from './mass-reversal.ts'
+
 /**
  * Why a run ended.
  *
@@ -5,8 +7,9 @@
  * - `max_per_run`: the guard `maxPerRun` was reached; look at the cause before raising it.
  * - `time_budget`: `timeBudgetMs` was used up; the next run goes on.
  * - `signal`: the caller asked to stop.
+ * - `paused`: the run met a mass reversal, and `onMassReversal` is `pause`; nothing was decided.
  */
-export type RunEnd = 'done' | 'max_per_run' | 'time_budget' | 'signal'
+export type RunEnd = 'done' | 'max_per_run' | 'time_budget' | 'signal' | 'paused'
 
 /** The counts of one run. */
 export interface RunResult {
@@ -26,4 +29,20 @@ export interface RunResult {
   readonly endedBy: RunEnd
   /** How long the run took, in milliseconds. */
   readonly durationMs: number
+  /** What the run met that it must not keep to itself; undefined when it met nothing. */
+  readonly massReversal: MassReversal | undefined
+}
+
+/** How far a run has come. */
+export interface RunProgress {
+  /** Rows that were stale when the run began. */
+  readonly stale: number
+  /** Rows done so far: settled, undecided, lost or failed. */
+  readonly scanned: number
+  /** Of those, the settled ones. */
+  readonly settled: number
+  /** Of those, the failed ones. */
+  readonly failed: number
+  /** Since the run began, in milliseconds. */
+  readonly elapsedMs: number
 }

@@ -1,109 +1,95 @@
-import { ReversalError } from './errors.ts'
-import type { RowOutcome, StaleReason } from './outcome.ts'
+import { lookForMassReversal } from './look-for-mass-reversal.ts'
+import type { MassReversal, MassReversalAction } from './mass-reversal.ts'
+import { Pass } from './pass.ts'
 import type { ResolvedReversalOptions } from './resolve-options.ts'
-import type { RunEnd, RunResult } from './run-result.ts'
-import { settleStaleRow } from './settle-stale-row.ts'
-import { scanStale, staleReasons } from './sql/scan-stale.ts'
-import type { ScannedRow, ScanPosition } from './sql/scan-stale.ts'
+import type { RunProgress, RunResult } from './run-result.ts'
+import { countStale } from './sql/count-pending.ts'
+import { staleReasons } from './sql/scan-stale.ts'
+import { asLogbookError, asStoreError } from './store-error.ts'
+import { addCounts, beginRun, endRun } from './sql/logbook.ts'
+import type { RowCounts } from './sql/logbook.ts'
+
+/** Settings of one run. */
+export interface RunOptions {
+  /** Stops the run: rows being resolved are finished, none is begun. */
+  readonly signal?: AbortSignal | undefined
+  /**
+   * What this run does when it meets a mass reversal: for an operator who has looked.
+   *
+   * @defaultValue the job's own `onMassReversal`
+   */
+  readonly onMassReversal?: MassReversalAction | undefined
+  /** Called every two seconds while the run lasts. */
+  readonly onProgress?: ((progress: RunProgress) => void) | undefined
+}
+
+/** How often a run tells how far it is. */
+const PROGRESS_MS = 2_000
 
 /** One pass over all rows that are stale now: bounded in rows, time and memory. */
 export async function run(
   options: ResolvedReversalOptions,
-  signal: AbortSignal | undefined,
+  settings: RunOptions,
 ): Promise<RunResult> {
-  const pass = new Pass(options, signal)
-  for (const reason of staleReasons(options)) {
-    await pass.resolveAll(reason)
+  const work = () => runOnce(options, settings)
+  return await (options.telemetry?.running(options.table, work) ?? work())
+}
+
+async function runOnce(options: ResolvedReversalOptions, settings: RunOptions): Promise<RunResult> {
+  const pass = new Pass(options, settings.signal, (counts) => writeCounts(options, counts))
+  await inLogbook(options, (book) => beginRun(book))
+  const { stale, massReversal } = await look(options, settings.onMassReversal)
+  if (massReversal !== undefined) options.emit({ type: 'mass_reversal', massReversal })
+  if (massReversal?.action === 'pause') pass.pause()
+  const stopTelling = tellProgress(settings.onProgress, () => pass.progress(stale))
+  try {
+    for (const reason of staleReasons(options)) await pass.resolveAll(reason)
+  } finally {
+    stopTelling()
   }
-  const result = pass.result()
+  const result: RunResult = { ...pass.result(), massReversal }
+  await inLogbook(options, (book) =>
+    endRun(book, {
+      endedBy: result.endedBy,
+      success: result.endedBy === 'done' && result.failed === 0,
+      mass: massReversal !== undefined,
+    }),
+  )
   options.emit({ type: 'run_finished', result })
   return result
 }
 
-class Pass {
-  readonly #options: ResolvedReversalOptions
-  readonly #signal: AbortSignal | undefined
-  readonly #counts: Record<RowOutcome, number>
-  // A monotonic clock of this process measures how long we worked. It decides about no row.
-  readonly #startedAtMs = performance.now()
-  // Rows that are being resolved may all be settled, so they count against `maxPerRun` already.
-  #underway = 0
-  #endedBy: RunEnd = 'done'
+/** Whether there is anything to do, and whether it is so much that something else is wrong. */
+async function look(
+  options: ResolvedReversalOptions,
+  action: MassReversalAction = options.onMassReversal,
+): Promise<{ readonly stale: number; readonly massReversal: MassReversal | undefined }> {
+  return await asStoreError(`Counting stale rows of ${options.table}`, async () => {
+    const stale = await countStale(options)
+    // A run without work reads no more than two empty index ranges.
+    if (stale === 0) return { stale, massReversal: undefined }
+    const signs = await lookForMassReversal(options, stale)
+    return { stale, massReversal: signs.causes.length === 0 ? undefined : { ...signs, action } }
+  })
+}
 
-  constructor(options: ResolvedReversalOptions, signal: AbortSignal | undefined) {
-    this.#options = options
-    this.#signal = signal
-    this.#counts = { reversed: 0, completed: 0, not_yet: 0, lost: 0, failed: 0 }
-  }
+async function writeCounts(options: ResolvedReversalOptions, counts: RowCounts): Promise<void> {
+  if (Object.values(counts).every((count) => count === 0)) return
+  await inLogbook(options, (book) => addCounts(book, counts))
+}
 
-  async resolveAll(reason: StaleReason): Promise<void> {
-    const { batchSize, probe } = this.#options
-    let position: ScanPosition | undefined
-    while (this.#endedBy === 'done') {
-      const batch = await this.#scan(reason, position)
-      await probe('reversal.scanned', { reason, count: batch.length })
-      await this.#resolveBatch(reason, batch)
-      if (batch.length < batchSize) return
-      position = batch.at(-1)?.position
-    }
-  }
+async function inLogbook(
+  { logbook }: ResolvedReversalOptions,
+  work: (book: NonNullable<ResolvedReversalOptions['logbook']>) => Promise<void>,
+): Promise<void> {
+  if (logbook !== undefined) await asLogbookError(logbook.schema, () => work(logbook))
+}
 
-  async #scan(
-    reason: StaleReason,
-    after: ScanPosition | undefined,
-  ): Promise<readonly ScannedRow[]> {
-    try {
-      return await scanStale(this.#options, reason, after, this.#options.batchSize)
-    } catch (cause) {
-      throw new ReversalError(
-        'REVERSAL_STORE_UNAVAILABLE',
-        `Reading stale rows of ${this.#options.table} failed: ${String(cause)}`,
-        { retryable: true, cause },
-      )
-    }
-  }
-
-  async #resolveBatch(reason: StaleReason, batch: readonly ScannedRow[]): Promise<void> {
-    let begun = 0
-    const lane = async (): Promise<void> => {
-      for (let next = batch[begun]; next !== undefined; next = batch[begun]) {
-        if (this.#guard() !== undefined) return
-        begun += 1
-        this.#underway += 1
-        const entry = { id: next.position.id, row: next.row, reason }
-        const outcome = await settleStaleRow(this.#options, entry)
-        this.#underway -= 1
-        this.#counts[outcome] += 1
-      }
-    }
-    await Promise.all(Array.from({ length: this.#options.concurrency }, lane))
-    // Now nothing is underway, so the guard that stopped the last lane still says the same.
-    if (begun < batch.length) this.#endedBy = this.#guard() ?? 'done'
-  }
-
-  /** The guard that forbids to begin a further row, if one does. */
-  #guard(): Exclude<RunEnd, 'done'> | undefined {
-    const { maxPerRun, timeBudgetMs } = this.#options
-    if (this.#signal?.aborted === true) return 'signal'
-    const settled = this.#counts.reversed + this.#counts.completed
-    if (settled + this.#underway >= maxPerRun) return 'max_per_run'
-    if (performance.now() - this.#startedAtMs >= timeBudgetMs) return 'time_budget'
-    return undefined
-  }
-
-  result(): RunResult {
-    const { reversed, completed, not_yet: notYet, lost, failed } = this.#counts
-    const scanned = reversed + completed + notYet + lost + failed
-    const durationMs = Math.round(performance.now() - this.#startedAtMs)
-    return {
-      scanned,
-      reversed,
-      completed,
-      notYet,
-      lost,
-      failed,
-      endedBy: this.#endedBy,
-      durationMs,
-    }
-  }
+function tellProgress(
+  onProgress: RunOptions['onProgress'],
+  progress: () => RunProgress,
+): () => void {
+  if (onProgress === undefined) return () => {}
+  const timer = setInterval(() => onProgress(progress()), PROGRESS_MS).unref()
+  return () => clearInterval(timer)
 }

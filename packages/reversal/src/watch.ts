@@ -36,7 +36,7 @@ export async function watch(
   while (signal?.aborted !== true) {
     const startedAtMs = performance.now()
     try {
-      const result = await run(options, signal)
+      const result = await run(options, { signal })
       settings.onRun?.(result)
     } catch (error) {
       // The database may be away for a while; a job that gave up would have to be noticed first.

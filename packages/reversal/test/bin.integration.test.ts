@@ -24,6 +24,7 @@ const command = (args: readonly string[], databaseUrl: string = database.url) =>
 
 describe('payflow-reversal', () => {
   it('runs once, prints what it did, and ends with 0', async () => {
+    await addPayments(db, 100, { status: 'COMPLETED' })
     await addPayments(db, 7)
     const report = await command(['report', '--json'])
     expect(await report.exited).toMatchObject({ code: 0 })

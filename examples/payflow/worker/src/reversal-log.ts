@@ -20,6 +20,9 @@ export function logReversalEvent(logger: Logger, event: ReversalEvent): void {
       logger.error({ paymentId, reason, err: error }, 'stale payment could not be ended')
       return
     }
+    case 'mass_reversal':
+      logger.error(event.massReversal, `mass reversal: ${event.massReversal.causes.join(', ')}`)
+      return
     case 'run_finished': {
       const { result } = event
       const level = result.endedBy === 'max_per_run' ? 'error' : 'info'

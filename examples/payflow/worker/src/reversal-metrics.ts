@@ -31,7 +31,7 @@ export function createReversalMetrics({ registry }: Pick<Metrics, 'registry'>): 
         runs.inc({ ended_by: event.result.endedBy })
       } else if (event.type === 'run_failed') {
         runs.inc({ ended_by: 'failed' })
-      } else {
+      } else if (event.type !== 'mass_reversal') {
         const outcome = event.type === 'row_settled' ? event.outcome : event.type.slice(4)
         rows.inc({ reason: event.reason, outcome })
       }

@@ -1,12 +1,13 @@
 import { ReversalError } from '../errors.ts'
 import type { Reversal } from '../create-reversal.ts'
 import type { RunResult } from '../run-result.ts'
-import { exitCodes } from './exit-codes.ts'
+import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { loadConfig } from './load-config.ts'
 import type { ReversalConfig } from './load-config.ts'
-import { parseCommand, usage } from './parse-command.ts'
+import { parseCommand } from './parse-command.ts'
 import type { Command } from './parse-command.ts'
-import { reportText, runText } from './print.ts'
+import { massReversalText, progressText, reportText, runText } from './print.ts'
+import { usage } from './usage.ts'
 
 /** Where the command writes and what stops it; the process' own by default. */
 export interface CliContext {
@@ -61,20 +62,26 @@ export async function runCli(args: readonly string[], context: CliContext = {}):
 async function execute(command: WorkCommand, reversal: Reversal, io: Io): Promise<number> {
   switch (command.name) {
     case 'report': {
-      const report = await reversal.report()
+      const report = await reversal.report({ limit: command.limit })
       io.print(command.json ? JSON.stringify(report) : reportText(report))
       return exitCodes.ok
     }
     case 'run': {
-      const result = await reversal.run({ signal: io.signal })
-      io.print(command.json ? JSON.stringify(result) : runText(result))
-      return runCode(result)
+      const { onMassReversal } = command
+      const result = await reversal.run({
+        signal: io.signal,
+        onMassReversal,
+        // Not on standard output, which is the result's alone.
+        onProgress: (progress) => io.complain(`payflow-reversal: ${progressText(progress)}`),
+      })
+      tell(result, command.json, io)
+      return exitCodeOf(result, command.tolerateMassReversal)
     }
     case 'watch': {
       await reversal.watch({
         intervalMs: command.intervalMs,
         signal: io.signal,
-        onRun: (result) => io.print(command.json ? JSON.stringify(result) : runText(result)),
+        onRun: (result) => tell(result, command.json, io),
         onRunFailed: (error) => io.complain(`payflow-reversal: ${messageOf(error)}`),
       })
       return exitCodes.ok
@@ -84,9 +91,13 @@ async function execute(command: WorkCommand, reversal: Reversal, io: Io): Promis
   }
 }
 
-function runCode(result: RunResult): number {
-  if (result.endedBy === 'max_per_run') return exitCodes.guardReached
-  return result.failed > 0 ? exitCodes.rowsFailed : exitCodes.ok
+function tell(result: RunResult, json: boolean, io: Io): void {
+  const { massReversal } = result
+  if (massReversal !== undefined) {
+    const action = massReversal.action === 'pause' ? 'nothing was decided' : 'it went on'
+    io.complain(`payflow-reversal: ${massReversalText(massReversal, action)}`)
+  }
+  io.print(json ? JSON.stringify(result) : runText(result))
 }
 
 async function close(config: ReversalConfig, io: Io): Promise<void> {

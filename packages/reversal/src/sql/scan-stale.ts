@@ -73,15 +73,27 @@ export function stalePredicate(
   options: ResolvedReversalOptions,
   reason: StaleReason,
 ): RawBuilder<boolean> {
+  const leashMs =
+    reason === 'undispatched' ? options.dispatchTimeoutMs : options.processingTimeoutMs
+  return sql<boolean>`${onLeash(options, reason)}
+    and ${leashColumn(options, reason)} < now() - ${`${leashMs} milliseconds`}::interval`
+}
+
+/**
+ * Pending, and on this leash. The status is written out, not a parameter: a plan that is kept for
+ * any parameter could not use a partial index, and would read the whole table.
+ */
+export function onLeash(
+  options: ResolvedReversalOptions,
+  reason: StaleReason,
+): RawBuilder<boolean> {
   const { columns, statuses, notBefore } = options
-  const undispatched = reason === 'undispatched'
-  const leashMs = undispatched ? options.dispatchTimeoutMs : options.processingTimeoutMs
+  const not = reason === 'undispatched' ? sql`` : sql`not`
   const waiting =
     columns.dispatchedAt === undefined
       ? sql``
-      : sql`and ${sql.ref(columns.dispatchedAt)} is ${undispatched ? sql`` : sql`not`} null`
+      : sql`and ${sql.ref(columns.dispatchedAt)} is ${not} null`
   const cutOff =
     notBefore === undefined ? sql`` : sql`and ${sql.ref(columns.createdAt)} >= ${notBefore}`
-  return sql<boolean>`${sql.ref(columns.status)} = ${statuses.pending} ${waiting}
-    and ${leashColumn(options, reason)} < now() - ${`${leashMs} milliseconds`}::interval ${cutOff}`
+  return sql<boolean>`${sql.ref(columns.status)} = ${sql.lit(statuses.pending)} ${waiting} ${cutOff}`
 }

@@ -4,7 +4,12 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { ColumnType, Generated, Kysely } from 'kysely'
-import type { ResolveOutcome, ReversalOptions } from '../../src/index.ts'
+import type {
+  ResolveInside,
+  ResolveOutcome,
+  ResolveOutside,
+  ReversalSettings,
+} from '../../src/index.ts'
 
 export interface PaymentsDatabase {
   payments: {
@@ -81,13 +86,12 @@ export async function voidOrPosted(
   return row?.state === 'posted' ? 'completed' : 'reversed'
 }
 
-type Options = ReversalOptions<PaymentsDatabase, 'payments'>
+type Settings = ReversalSettings<PaymentsDatabase, 'payments'>
+type Outside = ResolveOutside<PaymentsDatabase, 'payments'>
+type Inside = ResolveInside<PaymentsDatabase, 'payments'>
 
-/** The options every test shares; each overrides what it is about. */
-export function paymentOptions(
-  db: Kysely<PaymentsDatabase>,
-  overrides: Partial<Options> = {},
-): Options {
+/** The settings every test shares; each overrides what it is about. */
+function paymentSettings(db: Kysely<PaymentsDatabase>): Settings {
   return {
     db,
     table: 'payments',
@@ -101,13 +105,33 @@ export function paymentOptions(
     changes: (_, outcome) => ({
       failure_code: outcome === 'reversed' ? 'reversed_timeout' : null,
     }),
-    resolve: (row) => voidOrPosted(db, row.id),
     onResolved: async (trx, row, outcome) => {
       await trx.insertInto('effect').values({ payment_id: row.id, outcome }).execute()
     },
-    ...overrides,
+    // Without an observer every mass reversal, which most tests make, would be a process warning.
+    onEvent: () => {},
   }
 }
+
+/** Two databases: the fence commits before the record is begun. */
+export const paymentOptions = (
+  db: Kysely<PaymentsDatabase>,
+  overrides: Partial<Settings & Outside> = {},
+): Settings & Outside => ({
+  ...paymentSettings(db),
+  resolve: (row) => voidOrPosted(db, row.id),
+  ...overrides,
+})
+
+/** One database: the fence is written by the transaction that records. */
+export const paymentOptionsInside = (
+  db: Kysely<PaymentsDatabase>,
+  overrides: Partial<Settings & Inside> = {},
+): Settings & Inside => ({
+  ...paymentSettings(db),
+  resolveInTransaction: (trx, row) => voidOrPosted(trx, row.id),
+  ...overrides,
+})
 
 export async function statusOf(db: Kysely<PaymentsDatabase>, id: string): Promise<string> {
   const { status } = await db

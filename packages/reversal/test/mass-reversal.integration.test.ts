@@ -1,0 +1,133 @@
+// Goal: a mass reversal is seen from the database alone, told in every way there is, and paused
+// where asked. Method: outages as rows, jobs that know nothing of each other.
+import { sql } from 'kysely'
+import type { Kysely } from 'kysely'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createTestDatabase } from '@payflow/testkit'
+import { createReversal } from '../src/index.ts'
+import type { ReversalEvent } from '../src/index.ts'
+import { addPayments, paymentOptions, statusOf, testDatabase } from './support/payments.ts'
+import type { PaymentsDatabase } from './support/payments.ts'
+
+let database: Awaited<ReturnType<typeof createTestDatabase>>
+let db: Kysely<PaymentsDatabase>
+
+beforeAll(async () => {
+  database = await createTestDatabase(testDatabase)
+  db = database.db as Kysely<PaymentsDatabase>
+})
+afterAll(() => database.dispose())
+beforeEach(async () => {
+  await sql`truncate payments, fence, effect`.execute(db)
+})
+
+const completed = (count: number) => addPayments(db, count, { status: 'COMPLETED' })
+
+describe('a mass reversal', () => {
+  it('REV-11 is told before anything is decided, and in the result', async () => {
+    await completed(30)
+    await addPayments(db, 12)
+    const events: ReversalEvent[] = []
+    const onEvent = (event: ReversalEvent) => void events.push(event)
+    const result = await createReversal(paymentOptions(db, { onEvent })).run()
+    const massReversal = {
+      action: 'proceed',
+      causes: ['share'],
+      created: 42,
+      completed: 30,
+      reversed: 0,
+      stale: 12,
+      share: 12 / 42,
+      windowMs: 1_500_000,
+    }
+    expect(result).toMatchObject({ reversed: 12, endedBy: 'done', massReversal })
+    expect(events[0]).toEqual({ type: 'mass_reversal', massReversal })
+  })
+
+  it('REV-11 is counted across runs that each reverse a little', async () => {
+    await completed(30)
+    const shares: (number | undefined)[] = []
+    for (let minute = 0; minute < 4; minute += 1) {
+      await addPayments(db, 4)
+      const { massReversal } = await createReversal(paymentOptions(db)).run()
+      shares.push(massReversal?.share)
+    }
+    expect(shares).toEqual([undefined, undefined, 12 / 42, 16 / 46])
+  })
+
+  it('REV-11 shows when everything is reversed quietly, at any rate of payments', async () => {
+    const causes: unknown[] = []
+    for (const hoursAgo of [200, 150, 100, 50, 1]) {
+      await addPayments(db, 1, { createdMsAgo: hoursAgo * 3_600_000 })
+      const { massReversal } = await createReversal(paymentOptions(db)).run()
+      causes.push(massReversal?.causes)
+    }
+    expect(causes).toEqual([undefined, undefined, undefined, undefined, ['none_completed']])
+  })
+
+  it('REV-11 pauses where asked: nothing is decided, and the next run looks again', async () => {
+    await completed(30)
+    const ids = await addPayments(db, 12)
+    const job = createReversal(paymentOptions(db, { onMassReversal: 'pause' }))
+    const paused = await job.run()
+    expect(paused).toMatchObject({ scanned: 0, endedBy: 'paused', massReversal: { stale: 12 } })
+    const { rows } = await sql`select 1 from fence`.execute(db)
+    expect(rows).toEqual([])
+    expect(await statusOf(db, ids[0] ?? '')).toBe('PENDING')
+
+    await completed(100)
+    expect(await job.run()).toMatchObject({ reversed: 12, endedBy: 'done' })
+  })
+
+  it('REV-11 goes on when an operator, having looked, says so', async () => {
+    await addPayments(db, 12)
+    const job = createReversal(paymentOptions(db, { onMassReversal: 'pause' }))
+    const result = await job.run({ onMassReversal: 'proceed' })
+    expect(result).toMatchObject({ reversed: 12, massReversal: { action: 'proceed' } })
+  })
+
+  it('REV-11 does not count what a worker refused under the same status', async () => {
+    await addPayments(db, 20, { status: 'FAILED' })
+    await completed(10)
+    await addPayments(db, 2)
+    const run = (massReversal: object) =>
+      createReversal(paymentOptions(db, { massReversal, resolve: async () => 'not_yet' })).run()
+    expect((await run({})).massReversal?.causes).toEqual(['share'])
+    const isReversed = (eb: any) => eb('failure_code', '=', 'reversed_timeout')
+    expect((await run({ isReversed })).massReversal).toBeUndefined()
+  })
+
+  it('REV-11 REV-12 leaves rows from before notBefore out of it', async () => {
+    await addPayments(db, 50, { createdMsAgo: 7_200_000 })
+    await addPayments(db, 2)
+    const notBefore = new Date(Date.now() - 3_600_000)
+    const { massReversal } = await createReversal(paymentOptions(db, { notBefore })).run()
+    expect(massReversal).toBeUndefined()
+  })
+
+  it('REV-13 is not an honest backlog of five hundred, nor one row stale before it', async () => {
+    await addPayments(db, 500, { createdMsAgo: 600_000, dispatchedMsAgo: 590_000 })
+    await addPayments(db, 1)
+    expect((await createReversal(paymentOptions(db)).run()).massReversal).toBeUndefined()
+  })
+
+  it('is assumed when the rows cannot be counted in time, and does not stop the work', async () => {
+    await addPayments(db, 3)
+    const slow = { isReversed: () => sql<boolean>`pg_sleep(30) is null` }
+    await addPayments(db, 1, { status: 'FAILED' })
+    const job = createReversal(
+      paymentOptions(db, { massReversal: slow, timeBudgetMs: 4_000, resolveTimeoutMs: 60_000 }),
+    )
+    expect(await job.run()).toMatchObject({
+      reversed: 3,
+      massReversal: { causes: ['uncounted'] },
+    })
+  })
+
+  it('is a warning of the process when nobody observes', async () => {
+    await addPayments(db, 5)
+    const warned = new Promise<Error>((resolve) => void process.once('warning', resolve))
+    await createReversal(paymentOptions(db, { onEvent: undefined })).run()
+    expect((await warned).message).toContain('none_completed')
+  })
+})
