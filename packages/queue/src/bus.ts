@@ -14,7 +14,7 @@ import { BrokerUnavailableError } from './errors.ts'
 import { LoopWatch } from './loop-watch.ts'
 import type { MessageDefinition, MessageInput } from './message.ts'
 import type { BusOptions, ConsumerOptions } from './options.ts'
-import { Operator, resolveRetention } from './operator/operator.ts'
+import { Operator, resolveUpkeep } from './operator/operator.ts'
 import type {
   ParkedMessages,
   ParkedRows,
@@ -151,7 +151,7 @@ class RabbitBus<DB> implements Bus<DB> {
       consume: this.#consume,
       publisher: this.#publisher,
       reporter: this.#reporter,
-      retention: resolveRetention(options),
+      ...resolveUpkeep(options),
       deliveryLimitLifted: options.topology?.deliveryLimit === 'none',
       bindings: this.#bindings,
       consumers: () => this.#consumers.map((consumer) => consumer.options),
@@ -188,6 +188,7 @@ class RabbitBus<DB> implements Bus<DB> {
     })
     this.#relays.push(relay)
     this.#loop.start()
+    this.#operator.started()
     return relay
   }
 

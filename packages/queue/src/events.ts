@@ -68,6 +68,7 @@ export type BusEvent =
   | { readonly type: 'relay.refused'; readonly id: string; readonly error: unknown }
   | { readonly type: 'relay.parked'; readonly id: string; readonly error: unknown }
   | { readonly type: 'relay.failed'; readonly error: unknown }
+  | { readonly type: 'sweep.failed'; readonly error: unknown }
   | {
       /** JavaScript kept the event loop longer than half a heartbeat. */
       readonly type: 'loop.blocked'

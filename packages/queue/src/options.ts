@@ -141,7 +141,7 @@ export interface BusOptions<DB> {
   readonly maxMessageBytes?: number | undefined
   /**
    * How long the inbox remembers committed messages, in ms, 1000–3153600000000; consumers of this bus
-   * sweep once an hour. A copy that comes later is handled again, so a consumer is refused for
+   * sweep every `sweepEveryMs`. A copy that comes later is handled again, so a consumer is refused for
    * which this is shorter than twice its longest run of attempts plus `redriveWindowMs`. Nothing
    * bounds how long messages wait in a queue nobody consumes: keep ids longer than that.
    *
@@ -155,6 +155,21 @@ export interface BusOptions<DB> {
    * @defaultValue 604800000 (7 days)
    */
   readonly redriveWindowMs?: number | undefined
+  /**
+   * How long `operator_action` keeps who sent back what, and why, in ms, 86400000–3153600000000. A role
+   * without the right to delete there keeps it for ever.
+   *
+   * @defaultValue 31622400000 (366 days; PCI DSS v4.0 10.5.1 asks for twelve months)
+   */
+  readonly auditRetentionMs?: number | undefined
+  /**
+   * How often a process with a running consumer or a relay deletes what is past its retention and adds
+   * up the accounts of processes that are gone, in ms, 1000–86400000; the first time after about a
+   * tenth of it. What fails is told by `sweep.failed` and tried again the next time.
+   *
+   * @defaultValue 3600000 (an hour: a sweep reads the whole inbox once)
+   */
+  readonly sweepEveryMs?: number | undefined
   /**
    * How long a publish waits for connection and confirm together, in ms, 100–300000.
    *

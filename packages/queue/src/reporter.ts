@@ -22,9 +22,11 @@ const LEVELS: Partial<Record<BusEvent['type'], 'info' | 'warn' | 'error'>> = {
   'message.retried': 'warn',
   'message.parked': 'error',
   'message.abandoned': 'warn',
+  'message.held': 'warn',
   'relay.refused': 'warn',
   'relay.parked': 'error',
   'relay.failed': 'error',
+  'sweep.failed': 'warn',
   'loop.blocked': 'warn',
 }
 

@@ -16,7 +16,7 @@ import { planTopology } from './plan-topology.ts'
 import { reconcile } from './reconcile.ts'
 import { longestRunMs, proveRetention } from './retention.ts'
 import type { Retention } from './retention.ts'
-import { sweep } from './sweep.ts'
+import { sweepAccounts, sweepMessages } from './sweep.ts'
 import type { Reconciliation, SweepOptions, SweepResult, TopologyPlan } from './types.ts'
 import { Upkeep } from './upkeep.ts'
 
@@ -28,6 +28,8 @@ interface OperatorParts {
   readonly publisher: Publisher
   readonly reporter: Reporter
   readonly retention: Retention | undefined
+  readonly auditRetentionMs: number
+  readonly sweepEveryMs: number
   readonly deliveryLimitLifted: boolean
   readonly bindings: readonly QueueSpec[]
   readonly consumers: () => readonly ResolvedConsumerOptions[]
@@ -37,8 +39,27 @@ interface OperatorParts {
 
 const LONGEST_MS = 3_153_600_000_000
 
-/** The options of a bus that say how long the inbox remembers. */
-export function resolveRetention(options: BusOptions<any>): Retention | undefined {
+/**
+ * A year and a day: PCI DSS v4.0, requirement 10.5.1, has an audit kept for at least twelve months.
+ * https://www.pcisecuritystandards.org/document_library/
+ */
+const AUDIT_RETENTION_MS = 31_622_400_000
+const SWEEP_EVERY_MS = 3_600_000
+
+/** The options of a bus about what is kept, and for how long. */
+export function resolveUpkeep(
+  options: BusOptions<any>,
+): Pick<OperatorParts, 'retention' | 'auditRetentionMs' | 'sweepEveryMs'> {
+  const { auditRetentionMs = AUDIT_RETENTION_MS, sweepEveryMs = SWEEP_EVERY_MS } = options
+  return {
+    retention: resolveRetention(options),
+    auditRetentionMs: within('auditRetentionMs', auditRetentionMs, 86_400_000, LONGEST_MS),
+    sweepEveryMs: within('sweepEveryMs', sweepEveryMs, 1_000, 86_400_000),
+  }
+}
+
+/** How long the inbox remembers, if not for ever. */
+function resolveRetention(options: BusOptions<any>): Retention | undefined {
   const { inboxRetentionMs, redriveWindowMs } = options
   if (inboxRetentionMs === undefined) {
     if (redriveWindowMs === undefined) return undefined
@@ -60,9 +81,13 @@ export class Operator {
     this.#upkeep = new Upkeep({
       query: parts.query,
       schema: parts.schema,
+      reporter: parts.reporter,
       consumers: () => parts.health().filter(({ state }) => state !== 'idle'),
+      sweepEveryMs: parts.sweepEveryMs,
       sweep: async (signal) => {
-        if (parts.retention !== undefined) await this.sweep({ signal })
+        const { query, schema, auditRetentionMs } = parts
+        if (parts.retention === undefined) await sweepAccounts(query, schema, auditRetentionMs)
+        else await this.sweep({ signal })
       },
     })
   }
@@ -72,7 +97,7 @@ export class Operator {
     if (this.#parts.retention !== undefined) proveRetention(this.#parts.retention, consumer)
   }
 
-  /** A consumer runs: keeps its counts and its inbox. */
+  /** A consumer or a relay works: keeps their counts, and the tables from growing for ever. */
   started(): void {
     this.#upkeep.start()
   }
@@ -109,7 +134,7 @@ export class Operator {
   }
 
   async sweep(options: SweepOptions = {}): Promise<SweepResult> {
-    const { query, schema, retention, consumers } = this.#parts
+    const { query, schema, retention, auditRetentionMs, consumers } = this.#parts
     const retentionMs = options.retentionMs ?? retention?.inboxRetentionMs
     if (retentionMs === undefined) {
       throw invalidOption('retentionMs', 'given, since this bus has no inboxRetentionMs')
@@ -118,7 +143,9 @@ export class Operator {
     const kept = { redriveWindowMs: 0, ...retention, inboxRetentionMs: retentionMs }
     for (const consumer of consumers()) proveRetention(kept, consumer)
     const names = consumers().map(({ name }) => name)
-    return await sweep(query, schema, names, { retentionMs, signal: options.signal })
+    const { signal } = options
+    const swept = await sweepMessages(query, schema, names, { retentionMs, signal })
+    return { ...swept, actionRows: await sweepAccounts(query, schema, auditRetentionMs) }
   }
 
   async plan(topology: TopologySpec, timeoutMs: number): Promise<TopologyPlan> {

@@ -1,4 +1,7 @@
+import { deleteActions } from '../postgres/delete-actions.ts'
+import { foldConsumerCounts } from '../postgres/fold-consumer-counts.ts'
 import { foldInboxRemoved } from '../postgres/fold-inbox-removed.ts'
+import { foldOutboxConfirmed } from '../postgres/fold-outbox-confirmed.ts'
 import { foldOutboxRemoved } from '../postgres/fold-outbox-removed.ts'
 import { inboxExtent } from '../postgres/inbox-extent.ts'
 import type { Query } from '../postgres/query.ts'
@@ -11,12 +14,12 @@ const PAGES_A_BATCH = 128
 const ATTEMPTS_A_BATCH = 1_000
 
 /** Forgets ids and attempts of these consumers that are older than the retention. */
-export async function sweep(
+export async function sweepMessages(
   query: Query,
   schema: string,
   consumers: readonly string[],
   options: { readonly retentionMs: number; readonly signal?: AbortSignal | undefined },
-): Promise<SweepResult> {
+): Promise<Pick<SweepResult, 'inboxRows' | 'attemptRows' | 'batches'>> {
   const { retentionMs, signal } = options
   const { pages, cutoff } = await inboxExtent(query, schema, retentionMs)
   let inboxRows = 0
@@ -32,7 +35,18 @@ export async function sweep(
     attemptRows += rows
     full = rows === ATTEMPTS_A_BATCH
   }
+  return { inboxRows, attemptRows, batches }
+}
+
+/** Keeps what is written for operators short; returns how many rows of the audit that deleted. */
+export async function sweepAccounts(
+  query: Query,
+  schema: string,
+  auditRetentionMs: number,
+): Promise<number> {
   await foldInboxRemoved(query, schema)
   await foldOutboxRemoved(query, schema)
-  return { inboxRows, attemptRows, batches }
+  await foldOutboxConfirmed(query, schema)
+  await foldConsumerCounts(query, schema)
+  return await deleteActions(query, schema, auditRetentionMs)
 }

@@ -1,3 +1,5 @@
+import type { ConsumerCounts } from '../types.ts'
+
 /** Which parked messages. All that is given must hold; a list means any of it. */
 export interface ParkedFilter {
   readonly id?: string | readonly string[] | undefined
@@ -231,21 +233,16 @@ export interface OutboxAccount {
 }
 
 /** A consumer in all its processes since counting began. */
-export interface ConsumerAccount {
+export interface ConsumerAccount extends ConsumerCounts {
   readonly consumer: string
-  readonly delivered: number
-  readonly committed: number
-  readonly duplicate: number
-  readonly retried: number
-  readonly parked: number
-  readonly released: number
-  readonly abandoned: number
-  readonly inFlight: number
   /** Rows in the inbox now. */
   readonly inboxRows: number
   /** Rows the inbox has forgotten. */
   readonly inboxRemoved: number
-  /** Processes that ended without a last word; up to ten seconds of their counts are missing. */
+  /**
+   * Processes that ended without a last word; up to ten seconds of their counts are missing. Those of
+   * more than a month ago count as one together.
+   */
   readonly silentProcesses: number
 }
 
@@ -272,7 +269,9 @@ export interface SweepResult {
   readonly inboxRows: number
   /** Counts of attempts of messages nobody has tried since. */
   readonly attemptRows: number
-  /** Statements it took; each touches a bounded part of the table. */
+  /** Of the audit, `operator_action`, past the `auditRetentionMs` of the bus. */
+  readonly actionRows: number
+  /** Statements that took for inbox and attempts; each touches a bounded part of the table. */
   readonly batches: number
 }
 

@@ -47,6 +47,11 @@ export function isLockTimeout(error: unknown): boolean {
   return sqlState(error) === '55P03'
 }
 
+/** The role lacks a right on the table. */
+export function isForbidden(error: unknown): boolean {
+  return sqlState(error) === '42501'
+}
+
 /** "current transaction is aborted": an earlier statement failed and its error was swallowed. */
 export function isTransactionAborted(error: unknown): boolean {
   return sqlState(error) === '25P02'
