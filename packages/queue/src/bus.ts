@@ -1,11 +1,9 @@
 import type { Kysely } from 'kysely'
-import { pause } from './backoff.ts'
+import { BusTopology, queueOfBinding } from './broker/bus-topology.ts'
 import { BrokerConnection, CONNECT_MS, DRAIN_MS } from './broker/connection.ts'
 import type { LiveConnection } from './broker/connection.ts'
 import { Publisher } from './broker/publisher.ts'
-import { closeChannel, declareTopology, defaultParkingQueue } from './broker/topology.ts'
-import { openChannel } from './broker/topology.ts'
-import type { QueueSpec, TopologySpec } from './broker/topology.ts'
+import { closeChannel, openChannel } from './broker/topology.ts'
 import { ConsumerBuilder } from './consumer/consumer-builder.ts'
 import { RunningConsumer } from './consumer/consumer.ts'
 import { encodeTraced } from './envelope.ts'
@@ -39,7 +37,6 @@ import { createReporter, errorText } from './reporter.ts'
 import type { Reporter } from './reporter.ts'
 import {
   invalidOption,
-  requireOrder,
   requireQueueName,
   resolveConsumerOptions,
   resolveRelayOptions,
@@ -58,8 +55,6 @@ import type {
   Topology,
 } from './types.ts'
 
-const APPLY_AGAIN_MS = 100
-
 /**
  * A bus: RabbitMQ for transport, PostgreSQL for the truth.
  *
@@ -76,15 +71,15 @@ export function createBus<DB>(options: BusOptions<DB>): Bus<DB> {
 
 class RabbitBus<DB> implements Bus<DB> {
   readonly topology: Topology = {
-    apply: (options) => this.#applyTopology(options?.timeoutMs),
-    plan: (options) => this.#operator.plan(this.#wanted(), options?.timeoutMs ?? 30_000),
+    apply: (options) => this.#needed.apply(options?.timeoutMs),
+    plan: (options) => this.#operator.plan(this.#needed.wanted, options?.timeoutMs ?? 30_000),
   }
   readonly #db: Kysely<DB>
   readonly #query: Query
   readonly #schema: string
   readonly #encode: EncodeContext
   readonly #reporter: Reporter
-  readonly #bindings: readonly QueueSpec[]
+  readonly #needed: BusTopology
   readonly #publish: BrokerConnection
   readonly #consume: BrokerConnection
   readonly #publisher: Publisher
@@ -121,16 +116,14 @@ class RabbitBus<DB> implements Bus<DB> {
         134_217_728,
       ),
     }
-    this.#bindings = (options.topology?.bindings ?? []).map((binding) => ({
-      queue: binding.queue,
-      types: binding.types,
-      parkingQueue: binding.parkingQueue ?? defaultParkingQueue(binding.queue),
-      delaysMs: [],
-      singleActive: requireOrder('topology.bindings.order', binding.order) === 'key',
-    }))
+    const bindings = (options.topology?.bindings ?? []).map(queueOfBinding)
     const connection = { broker, source, reporter: this.#reporter }
     this.#publish = new BrokerConnection({ ...connection, purpose: 'publish' })
     this.#consume = new BrokerConnection({ ...connection, purpose: 'consume' })
+    const consumers = (): ResolvedConsumerOptions[] => this.#consumers.map((one) => one.options)
+    const [publish, consume] = [this.#publish, this.#consume]
+    const reporter = this.#reporter
+    this.#needed = new BusTopology({ exchange, bindings, publish, consume, reporter, consumers })
     this.#publisher = new Publisher({
       connection: this.#publish,
       source,
@@ -142,7 +135,7 @@ class RabbitBus<DB> implements Bus<DB> {
         300_000,
       ),
       // What can't be declared is reported; publishing goes on, and says so if a queue is missing.
-      prepare: (live) => this.#declare(live, this.#bindings).catch(() => {}),
+      prepare: (live) => this.#needed.declareBindings(live),
     })
     this.#operator = new Operator({
       db: this.#db,
@@ -153,8 +146,8 @@ class RabbitBus<DB> implements Bus<DB> {
       reporter: this.#reporter,
       ...resolveUpkeep(options),
       deliveryLimitLifted: options.topology?.deliveryLimit === 'none',
-      bindings: this.#bindings,
-      consumers: () => this.#consumers.map((consumer) => consumer.options),
+      bindings,
+      consumers,
       health: () => this.#consumers.map((consumer) => consumer.health()),
       wake: () => this.wake(),
     })
@@ -310,8 +303,7 @@ class RabbitBus<DB> implements Bus<DB> {
   ): RunningConsumer<DB> {
     const { name, queue, concurrency, prefetch, deadlineMs, parkingQueue, delaysMs } = options
     const common = { consumer: name, query: this.#query, schema: this.#schema }
-    const declare = (live: LiveConnection): Promise<void> =>
-      this.#declare(live, [queueSpec(options)])
+    const declare = (live: LiveConnection): Promise<void> => this.#needed.declareFor(options, live)
     this.#publish.start()
     this.#loop.start()
     this.#operator.started()
@@ -351,51 +343,5 @@ class RabbitBus<DB> implements Bus<DB> {
         },
       },
     })
-  }
-
-  async #declare(live: LiveConnection, queues: readonly QueueSpec[]): Promise<void> {
-    try {
-      await declareTopology(live.model, { exchange: this.#encode.exchange, queues })
-    } catch (error) {
-      // A lost connection is told by the connection itself.
-      const connected = live === this.#publish.live || live === this.#consume.live
-      if (connected) this.#reporter.emit({ type: 'topology.failed', error })
-      throw error
-    }
-  }
-
-  async #applyTopology(timeoutMs = 30_000): Promise<void> {
-    const deadline = AbortSignal.timeout(timeoutMs)
-    for (;;) {
-      const live = await this.#publish.waitUp(deadline)
-      if (live === undefined) {
-        throw new BrokerUnavailableError(`There was no connection to the broker in ${timeoutMs} ms`)
-      }
-      try {
-        return await this.#declare(live, this.#wanted().queues)
-      } catch (error) {
-        // Lost in the middle: there is time left for another connection.
-        if (!(error instanceof BrokerUnavailableError) || deadline.aborted) throw error
-        await pause(APPLY_AGAIN_MS, deadline)
-      }
-    }
-  }
-
-  /** Everything this bus needs at the broker. */
-  #wanted(): TopologySpec {
-    const consumers = this.#consumers.map((consumer) => queueSpec(consumer.options))
-    return { exchange: this.#encode.exchange, queues: [...this.#bindings, ...consumers] }
-  }
-}
-
-function queueSpec(options: ResolvedConsumerOptions): QueueSpec {
-  const { queue, parkingQueue, messages, order } = options
-  return {
-    queue,
-    parkingQueue,
-    // In order, failed messages wait in hand.
-    delaysMs: order === 'key' ? [] : options.delaysMs,
-    singleActive: order === 'key',
-    types: [...new Set(messages.map(({ type }) => type))],
   }
 }
