@@ -6,9 +6,15 @@
  */
 import { findChromium, waitFor } from '@payflow/testkit'
 import { startStack, type Stack } from '@payflow-app/stack'
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type Page,
+  type Request,
+} from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { settle, User } from './src/index.ts'
+import { age, settle, User, type PaymentInput } from './src/index.ts'
 
 const password = 'correct horse battery'
 const chromiumFlags = [
@@ -32,7 +38,7 @@ let faults: string[]
 let posts: string[]
 
 beforeAll(async () => {
-  stack = await startStack()
+  stack = await startStack({ env: { reversal: { REVERSAL_INTERVAL_MS: '500' } } })
   const { path } = await findChromium()
   browser = await chromium.launch({ executablePath: path, args: chromiumFlags })
 })
@@ -51,10 +57,7 @@ beforeEach(async () => {
   page.on('console', (message) => {
     if (/content security policy/i.test(message.text())) faults.push(message.text())
   })
-  page.on('request', (request) => {
-    if (request.method() !== 'POST' || !request.url().endsWith('/api/transactions')) return
-    posts.push(`${request.headers()['idempotency-key']} ${request.postData()}`)
-  })
+  page.on('request', (request) => notePost(request))
 })
 afterEach(async () => {
   await context.close()
@@ -144,6 +147,66 @@ describe('the wallet page', () => {
     expect(await payer.wallet()).toMatchObject({ balance: 0, available: 0 })
   })
 
+  it('REV-10 says that a payment was reversed, and tries again once from any number of tabs', async () => {
+    const { payer, payee } = await payerAndPayee()
+    const id = await reversedPayment(payer, { toUserId: payee.id, amount: 5000, note: 'lunch' })
+    await page.goto(`/payments/${id}`)
+    await page.getByText('We could not complete this in time; your money was not moved.').waitFor()
+    const second = await context.newPage()
+    second.on('request', (request) => notePost(request))
+    await second.goto(`/payments/${id}`)
+    for (const tab of [page, second]) {
+      await tab.getByRole('link', { name: 'Try again' }).click()
+      expect(await tab.getByLabel('Amount').inputValue()).toBe('50.00')
+      expect(await tab.getByLabel('Note (optional)').inputValue()).toBe('lunch')
+      await tab.getByRole('button', { name: 'Review' }).click()
+    }
+    const send = (tab: Page) => tab.getByRole('button', { name: 'Send $50.00 to Grace Hopper' })
+    await Promise.all([send(page).dblclick(), send(second).dblclick()])
+    for (const tab of [page, second]) {
+      await tab.getByText('The money moved, exactly once.').waitFor()
+    }
+    expect(new Set(posts)).toEqual(new Set([expect.stringContaining(`retry-of-${id} `)]))
+    expect(await payer.wallet()).toMatchObject({ balance: 95_000, pending: 0 })
+
+    // Later still, from the failed payment's own page: it leads to the payment that was made.
+    await page.goto(`/payments/${id}`)
+    await page.getByRole('link', { name: 'Try again' }).click()
+    await page.getByRole('button', { name: 'Review' }).click()
+    await send(page).click()
+    await page.getByText('The money moved, exactly once.').waitFor()
+    const { items } = await payer.history()
+    expect(items.map(({ status }) => status).toSorted()).toEqual(['COMPLETED', 'FAILED'])
+
+    // With another amount it is another payment, which needs another key.
+    await page.goto(`/payments/${id}`)
+    await page.getByRole('link', { name: 'Try again' }).click()
+    await page.getByLabel('Amount').fill('7')
+    await page.getByRole('button', { name: 'Review' }).click()
+    await page.getByRole('button', { name: /^Send \$7\.00/ }).click()
+    await page.getByText('The money moved, exactly once.').waitFor()
+    expect(await payer.wallet()).toMatchObject({ balance: 94_300 })
+    expect(await payee.wallet()).toMatchObject({ balance: 105_700 })
+  })
+
+  it('REV-11 warns everybody while payments are reversed instead of executed', async () => {
+    const { payer, payee } = await payerAndPayee()
+    expect(await page.getByTestId('flow').textContent()).toBe('')
+    await stack.stopService('worker')
+    try {
+      const paid = await Promise.all(
+        Array.from({ length: 20 }, () => payer.payUntilAnswered({ toUserId: payee.id, amount: 1 })),
+      )
+      const ids = paid.map(({ body }) => body.id)
+      await age(stack, ids, { createdMs: 3_600_000, dispatchedMs: 3_600_000 })
+      await Promise.all(ids.map((id) => settle(payer, id)))
+    } finally {
+      await stack.startService('worker')
+    }
+    await page.getByText('Payments are currently being reversed.').waitFor()
+    expect(await payer.wallet()).toMatchObject({ balance: 100_000, available: 100_000 })
+  })
+
   it('keeps one user’s waiting payment from the next user of the browser', async () => {
     const { payee } = await payerAndPayee()
     await compose(page, payee, '1')
@@ -184,6 +247,24 @@ async function payerAndPayee(): Promise<{ payer: User; payee: User }> {
   ])
   await logIn(page, payer)
   return { payer, payee }
+}
+
+function notePost(request: Request): void {
+  if (request.method() !== 'POST' || !request.url().endsWith('/api/transactions')) return
+  posts.push(`${request.headers()['idempotency-key']} ${request.postData()}`)
+}
+
+/** A payment that no worker took within the processing leash. */
+async function reversedPayment(payer: User, input: PaymentInput): Promise<string> {
+  await stack.stopService('worker')
+  try {
+    const { body } = await payer.payUntilAnswered(input)
+    await age(stack, [body.id], { createdMs: 3_600_000, dispatchedMs: 3_600_000 })
+    expect(await settle(payer, body.id)).toMatchObject({ failureCode: 'reversed_timeout' })
+    return body.id
+  } finally {
+    await stack.startService('worker')
+  }
 }
 
 async function logIn(on: Page, user: User): Promise<void> {

@@ -1,3 +1,4 @@
+export { age, type Ages } from './age.ts'
 export {
   auditAll,
   auditKeys,

@@ -51,18 +51,29 @@ export type Verdict =
   | { readonly kind: 'sign-in' }
 
 /**
- * A new payment with a key of its own: 128 random bits as 32 hex digits.
- * `randomUUID` is not used because browsers hide it on plain-http origins other than localhost.
+ * A new payment with a key of its own.
+ *
+ * @param retryOf - The failed payment that this one repeats, recipient, amount and note alike. The
+ *   key is then made of its id: it is a new key, and the same one in every tab and on every device,
+ *   so that a failed payment can be tried again by many clicks and be paid once.
  */
-export function createPayment(intent: PaymentIntent): PendingPayment {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  const key = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+export function createPayment(intent: PaymentIntent, retryOf?: string): PendingPayment {
+  const key = retryOf === undefined ? randomKey() : `retry-of-${retryOf}`
   const { toUserId, amount, currency } = intent
   const note = intent.note.trim()
   const body = JSON.stringify(
     note === '' ? { toUserId, amount, currency } : { toUserId, amount, currency, note },
   )
   return Object.freeze({ ...intent, note, key, body })
+}
+
+/**
+ * 128 random bits as 32 hex digits. `randomUUID` is not used because browsers hide it on plain-http
+ * origins other than localhost.
+ */
+function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 const repeatable: ReadonlySet<number> = new Set([408, 409, 425, 429])

@@ -1,5 +1,10 @@
 /** What the page says about payments, in one place and in plain words. */
-import type { FailureCode, PaymentStatus, TransactionView } from '@payflow-app/contracts'
+import type {
+  FailureCode,
+  PaymentFlow,
+  PaymentStatus,
+  TransactionView,
+} from '@payflow-app/contracts'
 import type { DeskPhase } from './payment-desk.ts'
 import type { Problem } from './api/problem.ts'
 
@@ -20,7 +25,7 @@ const failureReasons: Readonly<Record<FailureCode, string>> = {
   hold_expired: 'The money was set aside for too long, so it was given back.',
   hold_unknown: 'No money had been set aside for this payment.',
   transfer_conflict: 'This payment’s number is already in use for another transfer.',
-  reversed_timeout: 'It could not be finished in time, so it was called off.',
+  reversed_timeout: 'We could not complete this in time; your money was not moved.',
 }
 
 /** Why a payment failed. A code that this page doesn't know yet still gets a sentence. */
@@ -32,6 +37,19 @@ export function failureReason(code: FailureCode | undefined): string {
 /** Whether the same person gains anything by trying the same payment again. */
 export function mayTryAgain(code: FailureCode | undefined): boolean {
   return code !== 'sender_unavailable' && code !== 'recipient_unavailable'
+}
+
+/** What is said to everybody while payments as a whole are out of order. */
+export function flowText(flow: PaymentFlow | undefined): string | null {
+  switch (flow) {
+    case 'reversing':
+      return 'Payments are currently being reversed. What you send now may not be completed; your money stays safe.'
+    case 'stalled':
+      return 'Payments take longer than usual at the moment. Each ends by itself; nothing is lost.'
+    case 'normal':
+    case undefined:
+      return null
+  }
 }
 
 const refusals: Readonly<Record<string, string>> = {

@@ -24,6 +24,15 @@ describe('createPayment', () => {
     expect(keys.size).toBe(500)
   })
 
+  it('REV-10 makes one key, and a new one, for a failed payment that is tried again', () => {
+    const failed = createPayment(intent)
+    const again = createPayment(intent, '019e1a2b-0000-7000-8000-000000000000')
+    expect(createPayment(intent, '019e1a2b-0000-7000-8000-000000000000')).toEqual(again)
+    expect(again.key).toMatch(/^[\x21-\x7e]{1,255}$/)
+    expect(again.key).not.toBe(failed.key)
+    expect(createPayment(intent, '019e1a2b-0000-7000-8000-000000000001').key).not.toBe(again.key)
+  })
+
   it('makes a key of visible ASCII that the server accepts', () => {
     expect(createPayment(intent).key).toMatch(/^[0-9a-f]{32}$/)
   })

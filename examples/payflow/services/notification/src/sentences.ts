@@ -1,8 +1,8 @@
 import type { FailureCode } from '@payflow-app/contracts'
 import type { NotificationRow } from './database.ts'
 
-/** Why a payment failed, as the rest of a sentence. */
-const reasons: Readonly<Record<FailureCode, string>> = {
+/** Why a payment failed, as the rest of a sentence. One that was reversed has its own. */
+const reasons: Readonly<Record<Exclude<FailureCode, 'reversed_timeout'>, string>> = {
   insufficient_funds: 'your balance was too low',
   sender_unavailable: 'your wallet cannot send money at the moment',
   recipient_unavailable: 'the recipient cannot receive money at the moment',
@@ -10,7 +10,6 @@ const reasons: Readonly<Record<FailureCode, string>> = {
   hold_expired: 'the reservation of the money had expired',
   hold_unknown: 'no money had been reserved for it',
   transfer_conflict: 'it did not match what had been reserved',
-  reversed_timeout: 'it could not be finished in time',
 }
 
 /** A notification as a sentence. It names no one: the page knows names, this service does not. */
@@ -22,6 +21,9 @@ export function sentenceOf(row: NotificationRow): string {
     case 'payment_received':
       return `You have received ${amount}.`
     case 'payment_failed': {
+      if (row.failureCode === 'reversed_timeout') {
+        return `We could not complete your payment of ${amount} in time; your money was not moved.`
+      }
       const reason = row.failureCode === null ? '' : `: ${reasons[row.failureCode]}`
       return `Your payment of ${amount} failed${reason}. No money has left your wallet.`
     }

@@ -48,16 +48,14 @@ describe('what an event becomes', () => {
     ])
   })
 
-  it('tells the sender alone of a failed payment, and why', async () => {
+  it('REV-10 tells the sender alone of a reversed payment, and why', async () => {
     const payment = { ...paymentData(1), failureCode: 'reversed_timeout' as const }
     await inbox.failed(payment)
     expect(await received(payment.fromUserId)).toEqual([
       expect.objectContaining({
         kind: 'payment_failed',
         failureCode: 'reversed_timeout',
-        text:
-          'Your payment of $0.01 failed: it could not be finished in time. ' +
-          'No money has left your wallet.',
+        text: 'We could not complete your payment of $0.01 in time; your money was not moved.',
       }),
     ])
     expect(await inbox.notifications(payment.toUserId)).toEqual([])

@@ -25,9 +25,19 @@ describe('sentenceOf', () => {
     expect(sentenceOf({ ...row, currency: 'JPY', amountMinor: '250' })).toContain('¥250')
   })
 
-  it.each(FAILURE_CODES)('gives a reason for %s that is no code', (failureCode) => {
-    const text = sentenceOf({ ...row, kind: 'payment_failed', failureCode })
-    expect(text).toMatch(/^Your payment of \$[\d,.]+ failed: [a-z ]+\. No money has left/)
-    expect(text).not.toContain('_')
+  it('REV-10 says of a reversed payment that nothing was moved', () => {
+    const reversed = { ...row, kind: 'payment_failed', failureCode: 'reversed_timeout' } as const
+    expect(sentenceOf(reversed)).toBe(
+      'We could not complete your payment of $1,000,000,000.00 in time; your money was not moved.',
+    )
   })
+
+  it.each(FAILURE_CODES.filter((code) => code !== 'reversed_timeout'))(
+    'gives a reason for %s that is no code',
+    (failureCode) => {
+      const text = sentenceOf({ ...row, kind: 'payment_failed', failureCode })
+      expect(text).toMatch(/^Your payment of \$[\d,.]+ failed: [a-z ]+\. No money has left/)
+      expect(text).not.toContain('_')
+    },
+  )
 })

@@ -5,6 +5,7 @@ import type {
   PaymentStatus,
   RecipientPage,
   RecipientView,
+  StatusView,
   TransactionPage,
   TransactionView,
   WalletView,
@@ -22,6 +23,7 @@ export interface Api {
   payment(id: string, signal?: AbortSignal): Promise<TransactionView>
   payments(query: ListQuery, signal?: AbortSignal): Promise<TransactionPage>
   notifications(query: ListQuery, signal?: AbortSignal): Promise<NotificationPage>
+  status(signal?: AbortSignal): Promise<StatusView>
   markRead(id: string): Promise<NotificationView>
   /** Sends the stored bytes once. Never rejects. */
   pay(payment: PendingPayment): Promise<Answer>
@@ -49,6 +51,7 @@ export function createApi(session: Session, userId: string): Api {
     payment: (id, signal) => get(`/api/transactions/${encodeURIComponent(id)}`, signal),
     payments: (query, signal) => get(withQuery('/api/transactions', query), signal),
     notifications: (query, signal) => get(withQuery('/api/notifications', query), signal),
+    status: (signal) => get('/api/status', signal),
     markRead: (id) => call(`/api/notifications/${encodeURIComponent(id)}/read`, { method: 'PUT' }),
     pay: (payment) => pay(session, payment),
   }

@@ -13,6 +13,7 @@ import { useOnline } from '../hooks/use-online.ts'
 import { personQuery, unnamed } from '../hooks/use-person.ts'
 import { useWallet } from '../hooks/use-wallet.ts'
 import { Avatar } from './avatar.tsx'
+import { FlowBanner } from './flow-banner.tsx'
 import { Logo } from './logo.tsx'
 import { notificationText } from './notification-list.tsx'
 import { ResumeCards } from './resume-cards.tsx'
@@ -41,6 +42,7 @@ export function Layout() {
         </div>
       </header>
       <OfflineBanner />
+      <FlowBanner />
       <main id='main' className='mx-auto max-w-5xl px-4 pt-6 sm:px-6 sm:pt-8'>
         <ResumeCards />
         <Outlet />

@@ -7,7 +7,7 @@ import {
   useQueryClient,
 } from '@tanstack/react-query'
 import { useEffect } from 'react'
-import type { PaymentStatus } from '@payflow-app/contracts'
+import type { PaymentFlow, PaymentStatus } from '@payflow-app/contracts'
 import { pollDelayMs } from '../poll.ts'
 import { useWallet } from './use-wallet.ts'
 
@@ -17,6 +17,7 @@ import { useWallet } from './use-wallet.ts'
  */
 const newsRefreshMs = 3_000
 const refreshMs = 20_000
+const flowRefreshMs = 5_000
 const pageSize = 20
 /** The server refuses shorter searches, because one letter would list everybody. */
 export const queryCharsMin = 2
@@ -90,6 +91,18 @@ export function useNotifications() {
     getNextPageParam: (page) => page.nextCursor,
     refetchInterval: newsRefreshMs,
   })
+}
+
+/** How payments as a whole are doing; undefined when that is not known at the moment. */
+export function useFlow(): PaymentFlow | undefined {
+  const { api } = useWallet()
+  const status = useQuery({
+    queryKey: ['status'],
+    queryFn: ({ signal }) => api.status(signal),
+    refetchInterval: flowRefreshMs,
+    retry: false,
+  })
+  return status.isError ? undefined : status.data?.payments
 }
 
 export function useMarkRead() {

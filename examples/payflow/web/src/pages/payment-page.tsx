@@ -12,7 +12,7 @@ import { PageHeading } from '../components/page-heading.tsx'
 import { StatusBadge } from '../components/status-badge.tsx'
 import { Timeline } from '../components/timeline.tsx'
 import { usePayment } from '../hooks/queries.ts'
-import { usePerson, usePersonName } from '../hooks/use-person.ts'
+import { unnamed, usePerson, usePersonName } from '../hooks/use-person.ts'
 import { useWallet } from '../hooks/use-wallet.ts'
 import { formatMinor } from '../money.ts'
 import { fullTime } from '../time.ts'
@@ -124,19 +124,21 @@ function Fact(props: {
   )
 }
 
-/** A failed payment is over for ever; this starts a new one, which gets a key of its own. */
+/**
+ * A failed payment is over for ever; this starts a new one, which has a key of its own. However
+ * often and wherever it is pressed, it is the same new payment.
+ */
 function TryAgain({ payment }: { readonly payment: TransactionView }) {
-  const to = usePerson(payment.toUserId)
-  const prefill: SendPrefill = {
-    ...(to === undefined ? {} : { to }),
-    amount: payment.amount,
-    note: payment.note ?? '',
-  }
+  const { id: retryOf, toUserId, amount, note = '' } = payment
+  const known = usePerson(toUserId)
+  const to = known ?? { id: toUserId, name: unnamed(toUserId), email: '' }
+  const prefill: SendPrefill = { to, amount, note, retryOf }
   return (
     <div className='border-t border-line bg-sunken/50 p-5 print:hidden'>
       <p className='mb-3 text-sm'>
         Your money is available again.
-        {mayTryAgain(payment.failureCode) && ' Trying again makes a new payment with a new key.'}
+        {mayTryAgain(payment.failureCode) &&
+          ' Trying again makes one new payment, however often you press.'}
       </p>
       {mayTryAgain(payment.failureCode) && (
         <Link to='/send' state={prefill} className={buttonClass('primary', 'w-full')}>

@@ -15,11 +15,13 @@ import { formatMinor, minorToDecimal, parseAmount } from '../money.ts'
 import { createPayment } from '../pending-payment.ts'
 import type { PendingPayment } from '../pending-payment.ts'
 
-/** What another page may fill in. A new review always makes a new key. */
+/** What another page may fill in. */
 export interface SendPrefill {
   readonly to?: RecipientView
   readonly amount?: number
   readonly note?: string
+  /** The failed payment that is tried again, as long as nothing of it is changed. */
+  readonly retryOf?: string
 }
 
 const currency = 'USD'
@@ -45,16 +47,8 @@ export function SendPage() {
 
   function review(to: RecipientView, amount: number): void {
     const { note } = draft
-    setPayment(
-      createPayment({
-        userId: user.id,
-        toUserId: to.id,
-        toName: to.name,
-        amount,
-        currency,
-        note,
-      }),
-    )
+    const intent = { userId: user.id, toUserId: to.id, toName: to.name, amount, currency, note }
+    setPayment(createPayment(intent, retried(prefill, { toUserId: to.id, amount, note })))
     setUnkept(false)
   }
   function confirm(reviewed: PendingPayment): void {
@@ -91,6 +85,15 @@ export function SendPage() {
       )}
     </div>
   )
+}
+
+/** A payment that somebody has changed is another one, with a key that nothing else has. */
+function retried(
+  { retryOf, to, amount, note = '' }: SendPrefill,
+  now: { readonly toUserId: string; readonly amount: number; readonly note: string },
+): string | undefined {
+  const same = to?.id === now.toUserId && amount === now.amount && note === now.note.trim()
+  return same ? retryOf : undefined
 }
 
 function SendForm(props: {
