@@ -1,6 +1,7 @@
 import { sql, type Kysely } from 'kysely'
 import { migrateLedger, type LedgerRoles } from '@payflow/ledger'
 import { migrateQueue } from '@payflow/queue'
+import { migrateReversal } from '@payflow/reversal'
 import { applyScripts } from './app-migrator.ts'
 import { users } from './auth/0001-users.ts'
 import { notifications } from './notification/0001-notifications.ts'
@@ -31,9 +32,13 @@ export async function migrateWallet(
   await applyScripts(db, { '0001-wallets': wallets })
 }
 
-/** Brings the queue's tables and those of transaction-service to the newest version. */
+/**
+ * Brings the tables of the queue, of the reversal job and of transaction-service to the newest
+ * version.
+ */
 export async function migrateTransaction(db: Kysely<any>): Promise<void> {
   await migrateQueue(db)
+  await migrateReversal(db)
   await applyScripts(db, { '0001-payments': payments, '0002-payment-tally': paymentTally })
 }
 
@@ -77,6 +82,8 @@ const grants: Readonly<Record<DatabaseName, readonly string[]>> = {
     'grant select, insert, update on public.payment_claims to $role',
     'grant select, insert, update on public.payments to $role',
     'grant select, insert, delete on public.payment_tally to $role',
+    'grant usage on schema reversal to $role',
+    'grant select, insert, update on reversal.job to $role',
   ],
   notification: [...queueGrants, 'grant select, insert, update on public.notifications to $role'],
 }

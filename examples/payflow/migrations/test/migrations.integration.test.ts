@@ -91,6 +91,7 @@ describe('migrations', () => {
     ['wallet', 'update ledger.account set posted_credits_minor = 1'],
     ['wallet', "select ledger.rejected('mine', null)"],
     ['transaction', 'delete from public.payments'],
+    ['transaction', 'delete from reversal.job'],
     ['transaction', 'create schema mine'],
     ['transaction', 'create temporary table mine (id int)'],
     ['notification', 'truncate public.notifications'],
@@ -103,6 +104,7 @@ describe('migrations', () => {
     ['wallet', 'select * from ledger.trial_balance()'],
     ['transaction', 'select * from queue.outbox'],
     ['transaction', 'delete from public.payment_tally where false'],
+    ['transaction', 'select * from reversal.job'],
     ['notification', 'select * from queue.inbox'],
   ] as const)('let the role of %s do its work: %s', async (name, statement) => {
     await expect(query(roleUrl(name), statement)).resolves.toBeDefined()
@@ -116,7 +118,7 @@ describe('migrations', () => {
         url.href,
         `select c.oid::regclass::text as name from pg_class c join pg_roles r on r.oid = c.relowner
          join pg_namespace n on n.oid = c.relnamespace
-         where r.rolsuper and n.nspname in ('public', 'ledger', 'queue')`,
+         where r.rolsuper and n.nspname in ('public', 'ledger', 'queue', 'reversal')`,
       )
       expect(owned).toEqual([])
     }

@@ -38,6 +38,11 @@ export const reversalVariables = {
   /** How long a confirmed message may wait. A backlog is not a failure. */
   PROCESSING_TIMEOUT_MS: integerVariable(1, 86_400_000).default(900_000),
   REVERSAL_MAX_PER_RUN: integerVariable(1, 1_000_000).default(10_000),
+  /**
+   * What is done when many payments are stale at once. `proceed` frees people's money, `pause`
+   * leaves all of it blocked until somebody has looked; both are told at level `error`.
+   */
+  REVERSAL_ON_MASS_REVERSAL: z.enum(['proceed', 'pause']).default('proceed'),
   /** Payments from before this moment are never touched; ISO 8601. */
   REVERSAL_NOT_BEFORE: z.iso.datetime().optional(),
 }
@@ -100,6 +105,11 @@ export function createPaymentReversal(options: PaymentReversalOptions): PaymentR
     notBefore: notBefore === undefined ? undefined : new Date(notBefore),
     maxPerRun: config.REVERSAL_MAX_PER_RUN,
     concurrency: CONCURRENCY,
+    onMassReversal: config.REVERSAL_ON_MASS_REVERSAL,
+    // A payment that the worker failed was refused by the ledger: nothing is out of order.
+    massReversal: { isReversed: (eb) => eb('resolved_by', '=', 'reversal') },
+    // transaction-service exports from it when the job last did all it had to.
+    logbook: {},
     resolve: async (row, { signal }) =>
       (await releaseHold(wallet, row.id, signal)) === 'posted' ? 'completed' : 'reversed',
     changes(_, outcome) {

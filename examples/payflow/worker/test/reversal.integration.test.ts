@@ -2,6 +2,7 @@
 // that is one of the things it is for.
 import { fileURLToPath } from 'node:url'
 import { freePort, spawnChild, waitFor } from '@payflow/testkit'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PaymentReversal } from '../src/reversal.ts'
 import { reversalOf } from './support/processes.ts'
@@ -147,6 +148,9 @@ describe('the processes', () => {
     })
     expect(command.stdout()).toContain('"reversed":1')
     expect(await scene.payment(paymentId)).toMatchObject({ resolvedBy: 'reversal' })
+    const { rows } = await sql`select last_success_at is not null as succeeded
+      from reversal.job where name = 'payments'`.execute(scene.transactions.db)
+    expect(rows).toEqual([{ succeeded: true }])
   })
 
   it('watches as a service: settles, shows health and metrics, ends on SIGTERM', async () => {

@@ -59,6 +59,16 @@ const gauges: readonly FlowMetric[] = [
       return PAYMENT_FLOWS.map((state) => [{ state }, state === current ? 1 : 0] as const)
     },
   },
+  {
+    name: 'payflow_reversal_last_run_timestamp_seconds',
+    help: 'When a run of the reversal job last came to its end, in Unix time',
+    values: ({ reversalRunAtS }) => one(reversalRunAtS),
+  },
+  {
+    name: 'payflow_reversal_last_success_timestamp_seconds',
+    help: 'When the reversal job last ended all that was stale, in Unix time',
+    values: ({ reversalSuccessAtS }) => one(reversalSuccessAtS),
+  },
 ]
 
 /**
@@ -108,5 +118,5 @@ function valuesOf(flow: Flow | undefined, values: FlowMetric['values']): Values 
   return flow === undefined ? [] : values(flow)
 }
 
-/** The value of a metric without labels. */
-const one = (value: number): Values => [[{}, value]]
+/** The value of a metric without labels; what has never been has none. */
+const one = (value: number | null): Values => (value === null ? [] : [[{}, value]])

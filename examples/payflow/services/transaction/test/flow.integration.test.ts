@@ -85,6 +85,16 @@ describe('payments in order', () => {
     await tells('normal')
   })
 
+  it('show when the reversal job ran last, once it did', async () => {
+    const { db } = payments.database
+    await sql`insert into reversal.job (name, last_ended_at, last_success_at)
+      values ('payments', to_timestamp(1700000000), to_timestamp(1600000000))`.execute(db)
+    expect(await metrics()).toMatchObject({
+      reversal_last_run_timestamp_seconds: 1_700_000_000,
+      reversal_last_success_timestamp_seconds: 1_600_000_000,
+    })
+  })
+
   it('count the same after a restart, and after the tally was folded', async () => {
     await sql`update payment_tally set minute = minute - interval '2 days'
       where event = 'created'`.execute(payments.database.db)

@@ -58,6 +58,7 @@ export function reversalOf(scene: Scene, rabbitmqUrl: string): PaymentReversal {
       DISPATCH_TIMEOUT_MS: 60_000,
       PROCESSING_TIMEOUT_MS: 900_000,
       REVERSAL_MAX_PER_RUN: 10_000,
+      REVERSAL_ON_MASS_REVERSAL: 'proceed',
       REVERSAL_NOT_BEFORE: undefined,
     },
     logger: createLogger({ service: 'reversal', level: 'silent' }),

@@ -7,6 +7,9 @@ export interface Flow extends FlowFacts {
   readonly pending: number
   /** Payments by what became of them, since the beginning. */
   readonly totals: FlowTotals
+  /** When a run of the reversal job ended last, and with success; Unix seconds, `null`: never. */
+  readonly reversalRunAtS: number | null
+  readonly reversalSuccessAtS: number | null
 }
 
 /** What {@link Flow.totals} counts. */
@@ -30,6 +33,8 @@ interface FlowRow {
   recentlyReversed: string
   sinceReversedMs: number | null
   sinceCompletedMs: number | null
+  reversalRunAtS: number | null
+  reversalSuccessAtS: number | null
 }
 
 /**
@@ -63,10 +68,14 @@ export async function readFlow(db: Kysely<TransactionDatabase>): Promise<Flow> {
       coalesce(extract(epoch from now() - oldest) * 1000, 0)::float8 as "oldestPendingMs",
       jsonb_build_object('created', 0, 'completed', 0, 'failed', 0, 'reversed', 0, 'repaired', 0)
         || coalesce(totals, '{}') as totals,
-      coalesce(created, 0) as "recentlyCreated", coalesce(reversed, 0) as "recentlyReversed",
+      coalesce(events.created, 0) as "recentlyCreated",
+      coalesce(events.reversed, 0) as "recentlyReversed",
       (extract(epoch from now() - reversed_at) * 1000)::float8 as "sinceReversedMs",
-      (extract(epoch from now() - completed_at) * 1000)::float8 as "sinceCompletedMs"
-    from waiting cross join events`.execute(db)
+      (extract(epoch from now() - completed_at) * 1000)::float8 as "sinceCompletedMs",
+      extract(epoch from job.last_ended_at)::float8 as "reversalRunAtS",
+      extract(epoch from job.last_success_at)::float8 as "reversalSuccessAtS"
+    from waiting cross join events
+      left join reversal.job as job on job.name = 'payments'`.execute(db)
   const row = read.rows[0]
   if (row === undefined) throw new Error('an aggregate always has a row')
   const { pending, recentlyCreated, recentlyReversed, ...rest } = row
