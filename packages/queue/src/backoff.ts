@@ -32,3 +32,19 @@ export function aborted(signal: AbortSignal): Promise<void> {
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
 }
+
+/** Resolves with the first of these, or when the signal aborts; leaves nothing behind at the signal. */
+export async function firstOf<T>(
+  promises: readonly Promise<T>[],
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>()
+  const onAbort = (): void => resolve(undefined)
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort)
+  try {
+    return await Promise.race([...promises, late])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

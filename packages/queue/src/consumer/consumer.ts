@@ -15,7 +15,9 @@ import { Scheduler } from './scheduler.ts'
 import { NO_SETTLEMENTS, withdrawOwed } from './settle.ts'
 import type { SettleContext, Settlement } from './settle.ts'
 import { Subscription } from './subscription.ts'
+import type { SubscriptionEnd } from './subscription.ts'
 import type { UnitRunner } from './unit.ts'
+import { whenQuiet } from './when-quiet.ts'
 
 /** Everything a running consumer is made of. */
 export interface ConsumerParts<DB> extends Omit<RunContext<DB>, 'settle' | 'onDefect'> {
@@ -182,8 +184,8 @@ export class RunningConsumer<DB> {
       const startedAt = performance.now()
       try {
         const subscription = await this.#subscribe(live)
-        const end = await Promise.race([subscription.ended, aborted(live.retired)])
-        // Another connection is up: the loop moves the subscription over while this one still works.
+        const end = await this.#watch(subscription, live)
+        // The loop moves over to another subscription while this one still works.
         if (end === undefined) continue
         const { reason, error } = end
         this.#forget(subscription)
@@ -205,9 +207,27 @@ export class RunningConsumer<DB> {
     }
   }
 
+  /**
+   * Resolves with how it ended; without that when another is to take its place: there is a new
+   * connection, or too long nothing came.
+   */
+  async #watch(
+    subscription: Subscription,
+    live: LiveConnection,
+  ): Promise<SubscriptionEnd | undefined> {
+    const over = new AbortController()
+    const signal = AbortSignal.any([live.retired, over.signal])
+    const quiet = whenQuiet(subscription, live, signal).then(() => undefined)
+    try {
+      return await Promise.race([subscription.ended, quiet])
+    } finally {
+      over.abort()
+    }
+  }
+
   async #subscribe(live: LiveConnection): Promise<Subscription> {
     const { queue, prefetch } = this.#parts
-    await this.#parts.declare(live)
+    if (this.#subscription?.live !== live) await this.#parts.declare(live)
     const subscription = await Subscription.open(live, {
       queue,
       prefetch,
@@ -247,8 +267,9 @@ export class RunningConsumer<DB> {
 
   async #consume(subscription: Subscription): Promise<void> {
     if (!(await subscription.consume()) || this.#stop.signal.aborted || !this.#wanted) return
-    this.#state = 'running'
     this.#lastError = undefined
+    if (this.#state === 'running') return
+    this.#state = 'running'
     this.#parts.reporter.emit({ type: 'consumer.running', consumer: this.#parts.name })
   }
 

@@ -1,5 +1,5 @@
 import type { Channel, ConsumeMessage } from 'amqplib'
-import { aborted, pause } from '../backoff.ts'
+import { firstOf, pause } from '../backoff.ts'
 import type { LiveConnection } from '../broker/connection.ts'
 import { closeChannel, openChannel } from '../broker/topology.ts'
 import { ChannelGeneration, Delivery } from './delivery.ts'
@@ -26,6 +26,8 @@ const LOOK_EVERY_MS = 20
 /** One channel that takes deliveries from one queue, until it is lost or closed. */
 export class Subscription {
   readonly generation: ChannelGeneration
+  /** What its channel is on. */
+  readonly live: LiveConnection
   /** Resolves when it is over. */
   readonly ended: Promise<SubscriptionEnd>
   readonly #options: SubscriptionOptions
@@ -34,14 +36,16 @@ export class Subscription {
   #asked: Promise<string> | undefined
   /** Settles when the last cancellation was answered. */
   #cancelled: Promise<unknown> | undefined
+  #received = 0
   #retired = false
   #over = false
   #closed: Promise<void> | undefined
 
-  private constructor(channel: Channel, options: SubscriptionOptions) {
+  private constructor(live: LiveConnection, channel: Channel, options: SubscriptionOptions) {
     const { promise, resolve } = Promise.withResolvers<SubscriptionEnd>()
     const giveBack = options.ordered ? () => void this.close('given-back') : undefined
     this.generation = new ChannelGeneration(channel, giveBack)
+    this.live = live
     this.ended = promise
     this.#options = options
     this.#resolve = resolve
@@ -50,12 +54,27 @@ export class Subscription {
   /** Opens the channel; nothing is delivered before {@link consume}. */
   static async open(live: LiveConnection, options: SubscriptionOptions): Promise<Subscription> {
     const channel = await openChannel(live.model)
-    const subscription = new Subscription(channel, options)
+    const subscription = new Subscription(live, channel, options)
     let closeError: unknown
     channel.on('error', (error) => (closeError = error))
     channel.on('close', () => subscription.end('channel', closeError))
     await channel.prefetch(options.prefetch)
     return subscription
+  }
+
+  get queue(): string {
+    return this.#options.queue
+  }
+
+  /** Deliveries so far. */
+  get received(): number {
+    return this.#received
+  }
+
+  /** Deliveries are asked for, and none is in hand. */
+  get idle(): boolean {
+    const { alive, unsettled } = this.generation
+    return this.#asked !== undefined && alive && unsettled.empty
   }
 
   /**
@@ -81,7 +100,7 @@ export class Subscription {
       this.#asked = undefined
     }
     if (this.#cancelled === undefined) return
-    await Promise.race([this.#cancelled, this.ended, aborted(signal)])
+    await firstOf([this.#cancelled, this.ended], signal)
   }
 
   /** Cancels, and never asks again: another subscription takes its place. */
@@ -123,7 +142,7 @@ export class Subscription {
   async #ask(after: Promise<unknown> | undefined): Promise<string> {
     await after
     const { channel } = this.generation
-    const ok = await channel.consume(this.#options.queue, (message) => this.#received(message))
+    const ok = await channel.consume(this.#options.queue, (message) => this.#deliver(message))
     return ok.consumerTag
   }
 
@@ -132,8 +151,9 @@ export class Subscription {
   }
 
   /** `null` is the broker cancelling us: the queue was deleted, or its node went away. */
-  #received(message: ConsumeMessage | null): void {
-    if (message === null) this.end('cancelled')
-    else this.#options.onDelivery(new Delivery(message, this.generation))
+  #deliver(message: ConsumeMessage | null): void {
+    if (message === null) return this.end('cancelled')
+    this.#received += 1
+    this.#options.onDelivery(new Delivery(message, this.generation))
   }
 }

@@ -10,7 +10,7 @@ import { inTransaction, leaveEffect } from './world.ts'
 import type { World } from './world.ts'
 
 const KEYS = ['a', 'b', 'c', 'd', 'e']
-const PATIENCE = { timeoutMs: 90_000, intervalMs: 50 }
+const PATIENCE = { timeoutMs: 180_000, intervalMs: 50 }
 
 /** What every bus of these tests declares: one queue ordered by key, one without order. */
 export function bindingsOf(world: World) {

@@ -9,6 +9,8 @@ export class Proxy implements AsyncDisposable {
   #lastWord: string | undefined
   #heldWord: string | undefined
   #held: { far: Socket; bytes: Buffer[] } | undefined
+  #losing = false
+  #lost = 0
 
   private constructor(server: Server, url: string) {
     this.#server = server
@@ -50,6 +52,21 @@ export class Proxy implements AsyncDisposable {
   /** Carries answers again, also those that came meanwhile. */
   answerAgain(): void {
     for (const [near, far] of this.#pairs) far.pipe(near)
+  }
+
+  /** How many messages the server has delivered in vain. */
+  get lost(): number {
+    return this.#lost
+  }
+
+  /** Loses every message that is delivered from now on, and carries all else. Before the first connection. */
+  loseDeliveries(): void {
+    this.#losing = true
+  }
+
+  /** Carries deliveries, too. */
+  deliverAgain(): void {
+    this.#losing = false
   }
 
   /** Carries what the client says up to this word, and keeps what it says from then on. */
@@ -114,7 +131,12 @@ export class Proxy implements AsyncDisposable {
       this.#lastWord = undefined
       far.unpipe(near).pause()
     })
-    far.pipe(near)
+    const sieve = new FrameSieve(
+      () => this.#losing,
+      () => (this.#lost += 1),
+    )
+    if (this.#losing) far.on('data', (bytes) => near.write(sieve.pass(bytes)))
+    else far.pipe(near)
   }
 
   #carry(far: Socket, bytes: Buffer): void {
@@ -128,5 +150,51 @@ export class Proxy implements AsyncDisposable {
     }
     if (this.#held?.far === far) this.#held.bytes.push(bytes)
     else far.write(bytes)
+  }
+}
+
+const METHOD_FRAME = 1
+const HEARTBEAT_FRAME = 8
+const FRAME_OVERHEAD = 8
+/** Class and method of basic.deliver. */
+const DELIVER = 0x003c_003c
+
+/** Takes deliveries out of what an AMQP server says. */
+class FrameSieve {
+  readonly #losing: () => boolean
+  readonly #onLost: () => void
+  #rest: Buffer = Buffer.alloc(0)
+  /** Channels on which header and body of a lost delivery are still to come. */
+  readonly #dropping = new Set<number>()
+
+  constructor(losing: () => boolean, onLost: () => void) {
+    this.#losing = losing
+    this.#onLost = onLost
+  }
+
+  pass(bytes: Buffer): Buffer {
+    const all = Buffer.concat([this.#rest, bytes])
+    const kept: Buffer[] = []
+    let at = 0
+    while (all.length - at >= FRAME_OVERHEAD) {
+      const end = at + FRAME_OVERHEAD + all.readUInt32BE(at + 3)
+      if (end > all.length) break
+      const frame = all.subarray(at, end)
+      if (!this.#isLost(frame)) kept.push(frame)
+      at = end
+    }
+    this.#rest = all.subarray(at)
+    return Buffer.concat(kept)
+  }
+
+  #isLost(frame: Buffer): boolean {
+    const [type, channel] = [frame.readUInt8(0), frame.readUInt16BE(1)]
+    if (type === HEARTBEAT_FRAME) return false
+    if (type !== METHOD_FRAME) return this.#dropping.has(channel)
+    const isDelivery = frame.readUInt32BE(7) === DELIVER && this.#losing()
+    if (isDelivery) this.#onLost()
+    if (isDelivery) this.#dropping.add(channel)
+    else this.#dropping.delete(channel)
+    return isDelivery
   }
 }
