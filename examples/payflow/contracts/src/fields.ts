@@ -28,19 +28,20 @@ export function tooLong(charsMax: number): string {
 export const textField = z.string().regex(printable, printableMessage)
 
 /** A UUID. Upper case is accepted and lowered, so that equal ids are equal strings. */
-export const idField = z.uuid().toLowerCase()
+export const idField = z.uuid().toLowerCase().describe('A UUID, in lower case in every answer.')
 
 /** An amount of money in minor units. */
 export const amountField = z
   .int()
   .min(1, 'Must be at least 1 minor unit')
   .max(AMOUNT_MINOR_MAX, `Must be at most ${AMOUNT_MINOR_MAX} minor units`)
+  .describe('Minor units: 5000 is $50.00.')
 
 /** Any sum of money in minor units; balances of system accounts may be negative. */
-export const moneyField = z.int()
+export const moneyField = z.int().describe('Minor units: 5000 is $50.00.')
 
 /** ISO 4217 code of a currency wallets are kept in. */
-export const currencyField = z.enum(CURRENCIES)
+export const currencyField = z.enum(CURRENCIES).describe('ISO 4217.')
 
 /** What a payment was for. */
 export const noteField = textField.trim().max(NOTE_CHARS_MAX, tooLong(NOTE_CHARS_MAX))
@@ -60,13 +61,14 @@ export const emailField = z
   .pipe(z.email('Must be an e-mail address'))
 
 /** A moment, ISO 8601 in UTC. */
-export const instantField = z.iso.datetime()
+export const instantField = z.iso.datetime().describe('ISO 8601, in UTC.')
 
 /** A place in a list. Opaque: clients send back what they were given. */
 export const cursorField = z
   .string()
   .max(CURSOR_CHARS_MAX)
   .regex(/^[\w-]+$/, 'Must be a cursor from an earlier answer')
+  .describe('The `nextCursor` of the page before; without one, the first page.')
 
 /** How many items a page has. */
 export const limitField = z
@@ -87,5 +89,6 @@ export const idempotencyKeyField = z
 
 /** A page of a list; `nextCursor` is null on the last one. */
 export function pageOf<T extends z.ZodType>(item: T) {
-  return z.object({ items: z.array(item), nextCursor: z.string().nullable() })
+  const nextCursor = z.string().nullable().describe('Null on the last page.')
+  return z.object({ items: z.array(item), nextCursor })
 }

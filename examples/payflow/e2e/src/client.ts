@@ -2,6 +2,7 @@
  * A person with a browser, as a program: speaks only the public HTTP contract of the gateway.
  */
 import { randomUUID } from 'node:crypto'
+import { createApiClient, type ApiClient, type ApiSchemas } from '@payflow-app/client'
 import { pause, waitFor } from '@payflow/testkit'
 
 export interface Answer<T = Record<string, unknown>> {
@@ -10,25 +11,10 @@ export interface Answer<T = Record<string, unknown>> {
   readonly headers: Headers
 }
 
-export interface Wallet {
-  readonly userId: string
-  readonly currency: string
-  readonly balance: number
-  readonly available: number
-  readonly pending: number
-}
+export type Wallet = ApiSchemas['Wallet']
 
-export interface Payment {
-  readonly id: string
-  readonly status: 'PENDING' | 'COMPLETED' | 'FAILED'
-  readonly failureCode?: string
-  readonly fromUserId: string
-  readonly toUserId: string
-  readonly amount: number
-  readonly currency: string
-  readonly createdAt: string
-  readonly message?: string
-}
+/** A payment; `message` is only in the answer that accepts it. */
+export type Payment = ApiSchemas['Transaction'] & { readonly message?: string }
 
 export interface Page<T> {
   readonly items: readonly T[]
@@ -45,30 +31,26 @@ export interface PaymentInput {
 /** One registered user of a running PayFlow. */
 export class User {
   readonly #base: string
+  readonly #client: ApiClient
   readonly id: string
   readonly email: string
   readonly accessToken: string
 
-  private constructor(base: string, id: string, email: string, accessToken: string) {
+  private constructor(base: string, { user, accessToken }: ApiSchemas['Session']) {
     this.#base = base
-    this.id = id
-    this.email = email
+    this.#client = clientOf(base, accessToken)
+    this.id = user.id
+    this.email = user.email
     this.accessToken = accessToken
   }
 
   /** Registers a new user; the e-mail is unique so that runs do not meet each other. */
   static async register(base: string, name = 'Test User'): Promise<User> {
     const email = `user-${randomUUID()}@payflow.test`
-    const answer = await call<{ user: { id: string }; accessToken: string }>(
-      base,
-      'POST',
-      '/api/auth/register',
-      { body: { email, password: 'correct horse battery', name } },
-    )
-    if (answer.status !== 201) {
-      throw new Error(`register answered ${answer.status}: ${JSON.stringify(answer.body)}`)
-    }
-    return new User(base, answer.body.user.id, email, answer.body.accessToken)
+    const body = { email, password: 'correct horse battery', name }
+    const { data, error, response } = await clientOf(base).POST('/api/auth/register', { body })
+    if (data) return new User(base, data)
+    throw new Error(`register answered ${response.status}: ${JSON.stringify(error)}`)
   }
 
   get<T>(path: string): Promise<Answer<T>> {
@@ -76,11 +58,13 @@ export class User {
   }
 
   /** One POST. Gives back whatever was answered; retries nothing. */
-  pay(input: PaymentInput, key: string = randomUUID()): Promise<Answer<Payment>> {
-    return call<Payment>(this.#base, 'POST', '/api/transactions', {
-      body: { currency: 'USD', ...input },
-      headers: { ...this.#headers(), 'idempotency-key': key },
+  async pay(input: PaymentInput, key: string = randomUUID()): Promise<Answer<Payment>> {
+    const { data, error, response } = await this.#client.POST('/api/transactions', {
+      params: { header: { 'Idempotency-Key': key } },
+      body: { currency: 'USD', ...input } as ApiSchemas['CreateTransactionRequest'],
     })
+    const body = (data ?? error) as Payment
+    return { status: response.status, body, headers: response.headers }
   }
 
   /**
@@ -110,11 +94,12 @@ export class User {
   }
 
   async wallet(): Promise<Wallet> {
-    return (await this.get<Wallet>('/api/wallets/me')).body
+    return answered(await this.#client.GET('/api/wallets/me'))
   }
 
   async payment(id: string): Promise<Payment> {
-    return (await this.get<Payment>(`/api/transactions/${id}`)).body
+    const params = { path: { id } }
+    return answered(await this.#client.GET('/api/transactions/{id}', { params }))
   }
 
   async history(query = ''): Promise<Page<Payment>> {
@@ -124,6 +109,21 @@ export class User {
   #headers(): Record<string, string> {
     return { authorization: `Bearer ${this.accessToken}` }
   }
+}
+
+/** The body of a good answer. */
+function answered<T>(answer: { data?: T; error?: unknown; response: Response }): T {
+  if (answer.data !== undefined) return answer.data
+  const { status, url } = answer.response
+  throw new Error(`${url} answered ${status}: ${JSON.stringify(answer.error)}`)
+}
+
+function clientOf(baseUrl: string, accessToken?: string): ApiClient {
+  return createApiClient({
+    baseUrl,
+    ...(accessToken !== undefined && { accessToken }),
+    fetch: (request) => fetch(request, { signal: AbortSignal.timeout(30_000) }),
+  })
 }
 
 /** Whether the contract says "try again with the same key". */

@@ -4,14 +4,13 @@ import {
   problem,
   type ServiceDefinition,
 } from '@payflow-app/service-kit'
-import { gatewayVariables } from './config.ts'
+import { gatewayFaults, gatewayVariables } from './config.ts'
+import { serveApiDocs } from './openapi/serve-api-docs.ts'
 import { paymentIdempotency } from './payment-idempotency.ts'
+import { mountPublicRoutes } from './public-routes.ts'
+import { rateVariableName } from './rate-limits/policies.ts'
+import { createRateLimits, noRateLimits } from './rate-limits/rate-limits.ts'
 import { connectRedis } from './redis.ts'
-import { authRoutes } from './routes/auth.ts'
-import { notificationRoutes } from './routes/notifications.ts'
-import { statusRoutes } from './routes/status.ts'
-import { transactionRoutes } from './routes/transactions.ts'
-import { walletRoutes } from './routes/wallets.ts'
 import { sameOriginOnly } from './same-origin.ts'
 import { securityHeaders } from './security-headers.ts'
 import { serveWebPage } from './web-page.ts'
@@ -24,6 +23,7 @@ import { serveWebPage } from './web-page.ts'
 export const gatewayService: ServiceDefinition<typeof gatewayVariables> = {
   name: 'gateway',
   variables: gatewayVariables,
+  faults: gatewayFaults,
   start({ config, logger, metrics, health, shutdown }) {
     const redis = connectRedis(config.REDIS_URL, logger)
     shutdown.add('redis', () => redis.disconnect())
@@ -32,6 +32,12 @@ export const gatewayService: ServiceDefinition<typeof gatewayVariables> = {
     const timeoutMs = config.UPSTREAM_TIMEOUT_MS
     const clientOf = (name: string, baseUrl: string) =>
       createHttpClient({ name: `${name}-service`, baseUrl, timeoutMs })
+    const clients = {
+      auth: clientOf('auth', config.AUTH_URL),
+      wallet: clientOf('wallet', config.WALLET_URL),
+      transaction: clientOf('transaction', config.TRANSACTION_URL),
+      notification: clientOf('notification', config.NOTIFICATION_URL),
+    }
     const userTokens = createUserTokens({ jwksUrl: config.JWKS_URL })
     const onePerKey = paymentIdempotency({
       redis,
@@ -39,16 +45,24 @@ export const gatewayService: ServiceDefinition<typeof gatewayVariables> = {
       logger,
       metrics,
     })
+    const limits =
+      config.PAYFLOW_RATE_LIMITS === 'off'
+        ? noRateLimits
+        : createRateLimits({
+            redis,
+            timeoutMs: config.RATE_LIMIT_TIMEOUT_MS,
+            prefix: config.RATE_LIMIT_PREFIX,
+            rateOf: (limit, subject) => config[rateVariableName(limit, subject)],
+            logger,
+            metrics,
+          })
     return {
       securityHeaders,
       routes(app) {
+        app.set('trust proxy', config.TRUSTED_PROXY_HOPS)
         app.use('/api', sameOriginOnly)
-        authRoutes(app, clientOf('auth', config.AUTH_URL), userTokens)
-        walletRoutes(app, clientOf('wallet', config.WALLET_URL), userTokens)
-        const transaction = clientOf('transaction', config.TRANSACTION_URL)
-        statusRoutes(app, transaction)
-        transactionRoutes(app, { transaction, userTokens, onePerKey })
-        notificationRoutes(app, clientOf('notification', config.NOTIFICATION_URL), userTokens)
+        mountPublicRoutes(app, { clients, userTokens, onePerKey, limits })
+        serveApiDocs(app)
         app.use('/api', () => {
           throw problem('route-not-found')
         })

@@ -1,6 +1,12 @@
 import type { Express } from 'express'
 import { z } from 'zod'
-import { ConfigError, loadConfig, processVariables, type ProcessConfig } from './config.ts'
+import {
+  ConfigError,
+  loadConfig,
+  processVariables,
+  type ConfigFault,
+  type ProcessConfig,
+} from './config.ts'
 import { createHealth, type Health } from './health.ts'
 import { createHttpApp, type HttpAppOptions } from './http-app.ts'
 import { listen } from './http-server.ts'
@@ -30,6 +36,8 @@ export interface ServiceDefinition<V extends z.core.$ZodShape> {
   readonly name: string
   /** The environment variables it reads beside {@link processVariables}. */
   readonly variables: V
+  /** Finds what is wrong with the environment as a whole. @defaultValue nothing is */
+  readonly faults?: (config: ProcessConfig & z.output<z.ZodObject<V>>) => readonly ConfigFault[]
   /** Opens what it needs and adds the closing of it to `shutdown`. Must not wait for a server. */
   start(context: ServiceContext<z.output<z.ZodObject<V>>>): Promise<StartedService> | StartedService
 }
@@ -66,10 +74,14 @@ export async function runService<V extends z.core.$ZodShape>(
   logger.info({ port: server.port, pid: process.pid }, `listening on port ${server.port}`)
 }
 
-function readConfig<V extends z.core.$ZodShape>({ name, variables }: ServiceDefinition<V>) {
+function readConfig<V extends z.core.$ZodShape>(definition: ServiceDefinition<V>) {
+  const { name, variables, faults = () => [] } = definition
   try {
     const schema = z.object({ ...processVariables, ...variables })
-    return loadConfig(schema) as ProcessConfig & z.output<z.ZodObject<V>>
+    const config = loadConfig(schema) as ProcessConfig & z.output<z.ZodObject<V>>
+    const found = faults(config)
+    if (found.length > 0) throw new ConfigError(found)
+    return config
   } catch (error) {
     if (!ConfigError.is(error)) throw error
     const logger = createLogger({ service: name })

@@ -1,4 +1,5 @@
 /** The API as functions, each bound to the user whose page asks. */
+import { createApiClient, type ApiClient, type ApiSchemas } from '@payflow-app/client'
 import type {
   NotificationPage,
   NotificationView,
@@ -11,8 +12,7 @@ import type {
   WalletView,
 } from '@payflow-app/contracts'
 import type { Answer, PendingPayment } from '../pending-payment.ts'
-import { NoAnswerError, SignedOutError } from './problem.ts'
-import { problemOf, readJson } from './session.ts'
+import { ApiProblemError, NoAnswerError, SignedOutError, toProblem } from './problem.ts'
 import type { ApiRequest, Session } from './session.ts'
 
 /** Every call rejects with ApiProblemError, NoAnswerError or SignedOutError, and nothing else. */
@@ -36,37 +36,75 @@ export interface ListQuery {
 }
 
 export function createApi(session: Session, userId: string): Api {
-  async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-    return call<T>(path, signal ? { signal } : {})
-  }
-  async function call<T>(path: string, request: ApiRequest): Promise<T> {
-    const response = await session.authorised(userId, path, request)
-    if (!response.ok) throw await problemOf(response)
-    return readJson<T>(response)
-  }
+  const client = createApiClient({
+    baseUrl: location.origin,
+    fetch: (request) => sendAs(session, userId, request),
+  })
+  const byId = (id: string, signal?: AbortSignal) => ({ params: { path: { id } }, ...only(signal) })
   return {
-    wallet: (signal) => get('/api/wallets/me', signal),
-    recipients: (query, signal) => get(withQuery('/api/users', { query }), signal),
-    person: (id, signal) => get(`/api/users/${encodeURIComponent(id)}`, signal),
-    payment: (id, signal) => get(`/api/transactions/${encodeURIComponent(id)}`, signal),
-    payments: (query, signal) => get(withQuery('/api/transactions', query), signal),
-    notifications: (query, signal) => get(withQuery('/api/notifications', query), signal),
-    status: (signal) => get('/api/status', signal),
-    markRead: (id) => call(`/api/notifications/${encodeURIComponent(id)}/read`, { method: 'PUT' }),
-    pay: (payment) => pay(session, payment),
+    wallet: (signal) => dataOf(client.GET('/api/wallets/me', only(signal))),
+    recipients: (query, signal) =>
+      dataOf(client.GET('/api/users', { params: { query: { query } }, ...only(signal) })),
+    person: (id, signal) => dataOf(client.GET('/api/users/{id}', byId(id, signal))),
+    payment: (id, signal) => dataOf(client.GET('/api/transactions/{id}', byId(id, signal))),
+    payments: (query, signal) =>
+      dataOf(client.GET('/api/transactions', { params: { query }, ...only(signal) })),
+    notifications: (query, signal) =>
+      dataOf(client.GET('/api/notifications', { params: { query }, ...only(signal) })),
+    status: (signal) => dataOf(client.GET('/api/status', only(signal))),
+    markRead: (id) => dataOf(client.PUT('/api/notifications/{id}/read', byId(id))),
+    pay: (payment) => pay(client, payment),
   }
 }
 
-async function pay(session: Session, payment: PendingPayment): Promise<Answer> {
+const only = (signal: AbortSignal | undefined) => (signal ? { signal } : {})
+
+/** The session sends a request twice when its token was refused, so it takes the body as text. */
+async function sendAs(session: Session, userId: string, request: Request): Promise<Response> {
+  const { pathname, search } = new URL(request.url)
+  const body = await request.text()
+  return session.authorised(userId, pathname + search, {
+    method: request.method as NonNullable<ApiRequest['method']>,
+    headers: Object.fromEntries(request.headers),
+    signal: request.signal,
+    ...(body === '' ? {} : { body }),
+  })
+}
+
+interface Outcome<T> {
+  readonly data?: T
+  readonly error?: unknown
+  readonly response: Response
+}
+
+async function dataOf<T>(call: Promise<Outcome<T>>): Promise<T> {
+  const { data, error, response } = await readable(call)
+  if (!response.ok) throw new ApiProblemError(toProblem(response.status, error))
+  if (data === undefined) throw new NoAnswerError(`the answer from ${response.url} is empty`)
+  return data
+}
+
+/** A good answer that is not JSON is not from our API: no answer. */
+async function readable<T>(call: Promise<Outcome<T>>): Promise<Outcome<T>> {
   try {
-    const response = await session.authorised(payment.userId, '/api/transactions', {
-      method: 'POST',
-      headers: { 'Idempotency-Key': payment.key },
-      body: payment.body,
+    return await call
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause
+    throw new NoAnswerError('the answer is not JSON', { cause })
+  }
+}
+
+async function pay(client: ApiClient, payment: PendingPayment): Promise<Answer> {
+  try {
+    const call = client.POST('/api/transactions', {
+      params: { header: { 'Idempotency-Key': payment.key } },
+      body: JSON.parse(payment.body) as ApiSchemas['CreateTransactionRequest'],
+      // The stored bytes, whatever a newer version of this page would make of them.
+      bodySerializer: () => payment.body,
     })
-    const body: unknown = await response.json().catch(() => null)
+    const { data, error, response } = await readable(call)
     const retryAfter = response.headers.get('Retry-After')
-    return { kind: 'answer', status: response.status, body, retryAfter }
+    return { kind: 'answer', status: response.status, body: data ?? error ?? null, retryAfter }
   } catch (error) {
     if (error instanceof SignedOutError) {
       return { kind: 'answer', status: 401, body: null, retryAfter: null }
@@ -74,13 +112,4 @@ async function pay(session: Session, payment: PendingPayment): Promise<Answer> {
     if (error instanceof NoAnswerError) return { kind: 'none' }
     throw error
   }
-}
-
-function withQuery(path: string, query: object): string {
-  const params = new URLSearchParams()
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined) params.set(name, String(value))
-  }
-  const text = params.toString()
-  return text === '' ? path : `${path}?${text}`
 }

@@ -5,6 +5,7 @@
  * read. A token that is about to expire, or was refused, is renewed once and the request is sent
  * again with the same bytes.
  */
+import type { ApiPath } from '@payflow-app/client'
 import type { SessionView, UserView } from '@payflow-app/contracts'
 import { ApiProblemError, NoAnswerError, SignedOutError, toProblem } from './problem.ts'
 
@@ -147,7 +148,7 @@ export class Session {
     this.#accept(await readJson<SessionView>(response))
   }
 
-  async #signIn(path: string, input: object): Promise<void> {
+  async #signIn(path: ApiPath, input: object): Promise<void> {
     const response = await this.#send(path, { method: 'POST', body: JSON.stringify(input) })
     if (!response.ok) throw await problemOf(response)
     this.#accept(await readJson<SessionView>(response))
@@ -197,7 +198,7 @@ export class Session {
 }
 
 /** The body of a good answer. A body that is not JSON is not from our API: no answer. */
-export async function readJson<T>(response: Response): Promise<T> {
+async function readJson<T>(response: Response): Promise<T> {
   try {
     return (await response.json()) as T
   } catch (cause) {
@@ -206,7 +207,7 @@ export async function readJson<T>(response: Response): Promise<T> {
 }
 
 /** The error that an answer stands for. */
-export async function problemOf(response: Response): Promise<ApiProblemError> {
+async function problemOf(response: Response): Promise<ApiProblemError> {
   const body: unknown = await response.json().catch(() => null)
   return new ApiProblemError(toProblem(response.status, body))
 }

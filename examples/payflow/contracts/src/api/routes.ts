@@ -1,0 +1,239 @@
+/**
+ * Every route of the public API, described once. The gateway mounts and validates by this table, the
+ * OpenAPI document is made from it, and so is the client.
+ */
+import {
+  loginRequest,
+  meView,
+  recipientPage,
+  recipientView,
+  registerRequest,
+  sessionView,
+  userSearchQuery,
+} from '../auth.ts'
+import { statusView } from '../payment-flow.ts'
+import { notificationListQuery, notificationPage, notificationView } from '../notifications.ts'
+import {
+  acceptedTransaction,
+  createTransactionRequest,
+  idParams,
+  transactionListQuery,
+  transactionPage,
+  transactionView,
+} from '../transactions.ts'
+import { walletView } from '../wallets.ts'
+import type { ApiRoute } from './api-route.ts'
+
+const session = {
+  register: {
+    method: 'POST',
+    path: '/api/auth/register',
+    tag: 'Session',
+    summary: 'Register a user',
+    description: 'The user has a wallet from now on, and is logged in.',
+    access: 'anyone',
+    rateLimit: 'sign-in',
+    body: registerRequest,
+    cookies: true,
+    success: { status: 201, description: 'Registered and logged in', body: sessionView },
+    problems: ['email-taken'],
+  },
+  login: {
+    method: 'POST',
+    path: '/api/auth/login',
+    tag: 'Session',
+    summary: 'Log in',
+    description: 'A wrong address and a wrong password get the same answer.',
+    access: 'anyone',
+    rateLimit: 'sign-in',
+    body: loginRequest,
+    cookies: true,
+    success: { status: 200, description: 'Logged in', body: sessionView },
+    problems: ['invalid-credentials'],
+  },
+  refresh: {
+    method: 'POST',
+    path: '/api/auth/refresh',
+    tag: 'Session',
+    summary: 'Get a new access token',
+    description: 'Takes the refresh cookie, which is replaced: each one works once.',
+    access: 'session',
+    rateLimit: 'session',
+    cookies: true,
+    success: { status: 200, description: 'Still logged in', body: sessionView },
+    problems: ['refresh-token-invalid', 'unauthenticated'],
+  },
+  logout: {
+    method: 'POST',
+    path: '/api/auth/logout',
+    tag: 'Session',
+    summary: 'Log out',
+    description: 'Ends the session of the refresh cookie, if there is one.',
+    access: 'anyone',
+    rateLimit: 'session',
+    cookies: true,
+    success: { status: 204, description: 'Logged out' },
+    problems: [],
+  },
+  me: {
+    method: 'GET',
+    path: '/api/auth/me',
+    tag: 'Session',
+    summary: 'Show the user that is logged in',
+    access: 'user',
+    rateLimit: 'use',
+    success: { status: 200, description: 'The user', body: meView },
+    problems: [],
+  },
+} as const satisfies Record<string, ApiRoute>
+
+const people = {
+  searchUsers: {
+    method: 'GET',
+    path: '/api/users',
+    tag: 'People',
+    summary: 'Find somebody to pay',
+    description: 'By name or e-mail address. The best few matches; there is no second page.',
+    access: 'user',
+    rateLimit: 'search',
+    query: userSearchQuery,
+    success: { status: 200, description: 'Whom the query finds', body: recipientPage },
+    problems: [],
+  },
+  getUser: {
+    method: 'GET',
+    path: '/api/users/:id',
+    tag: 'People',
+    summary: 'Name the other party of a payment',
+    access: 'user',
+    rateLimit: 'use',
+    params: idParams,
+    success: { status: 200, description: 'The user', body: recipientView },
+    problems: ['not-found'],
+  },
+} as const satisfies Record<string, ApiRoute>
+
+const money = {
+  getWallet: {
+    method: 'GET',
+    path: '/api/wallets/me',
+    tag: 'Wallet',
+    summary: 'Show the balance',
+    access: 'user',
+    rateLimit: 'use',
+    success: { status: 200, description: 'The wallet', body: walletView },
+    problems: ['not-found'],
+  },
+  createTransaction: {
+    method: 'POST',
+    path: '/api/transactions',
+    tag: 'Payments',
+    summary: 'Send money',
+    description:
+      'Reserves the money and answers at once; the payment becomes COMPLETED or FAILED later. ' +
+      'Repeat it with the same key until an answer other than 401, 408, 409, 425, 429 or 5xx ' +
+      'comes: however often it is sent, one payment is made.',
+    access: 'user',
+    rateLimit: 'payment',
+    body: createTransactionRequest,
+    idempotencyKey: true,
+    success: {
+      status: 202,
+      description:
+        'Accepted. To a repetition the same again, with `Idempotent-Replayed: true`: it says ' +
+        'what was accepted, not how it went on.',
+      body: acceptedTransaction,
+    },
+    problems: [
+      'idempotency-key-missing',
+      'idempotency-key-invalid',
+      'idempotency-in-progress',
+      'idempotency-key-reused',
+      'insufficient-funds',
+      'self-transfer',
+      'sender-unavailable',
+      'recipient-unavailable',
+      'hold-released',
+      'hold-expired',
+    ],
+  },
+  listTransactions: {
+    method: 'GET',
+    path: '/api/transactions',
+    tag: 'Payments',
+    summary: 'List the payments sent and received',
+    description: 'Newest first.',
+    access: 'user',
+    rateLimit: 'use',
+    query: transactionListQuery,
+    success: { status: 200, description: 'A page of payments', body: transactionPage },
+    problems: [],
+  },
+  getTransaction: {
+    method: 'GET',
+    path: '/api/transactions/:id',
+    tag: 'Payments',
+    summary: 'Show one payment',
+    description: 'For its sender and its recipient; to others it is not there.',
+    access: 'user',
+    rateLimit: 'use',
+    params: idParams,
+    success: { status: 200, description: 'The payment', body: transactionView },
+    problems: ['not-found'],
+  },
+} as const satisfies Record<string, ApiRoute>
+
+const notifications = {
+  listNotifications: {
+    method: 'GET',
+    path: '/api/notifications',
+    tag: 'Notifications',
+    summary: 'List what happened',
+    description: 'Newest first.',
+    access: 'user',
+    rateLimit: 'use',
+    query: notificationListQuery,
+    success: { status: 200, description: 'A page of notifications', body: notificationPage },
+    problems: [],
+  },
+  markNotificationRead: {
+    method: 'PUT',
+    path: '/api/notifications/:id/read',
+    tag: 'Notifications',
+    summary: 'Mark a notification as read',
+    description: 'Once read it stays read; repeating the call changes nothing.',
+    access: 'user',
+    rateLimit: 'use',
+    params: idParams,
+    success: { status: 200, description: 'The notification', body: notificationView },
+    problems: ['not-found'],
+  },
+} as const satisfies Record<string, ApiRoute>
+
+const system = {
+  getStatus: {
+    method: 'GET',
+    path: '/api/status',
+    tag: 'Status',
+    summary: 'Say how payments as a whole are doing',
+    description: 'Tells of nobody, and no more than anybody notices who pays.',
+    access: 'anyone',
+    rateLimit: 'use',
+    success: { status: 200, description: 'How payments are doing', body: statusView },
+    problems: [],
+  },
+} as const satisfies Record<string, ApiRoute>
+
+/** The routes by the name of their operation. */
+export const API_ROUTES = { ...session, ...people, ...money, ...notifications, ...system }
+
+/** The name of an operation. */
+export type ApiOperation = keyof typeof API_ROUTES
+
+/** The names of all operations, in the order of the document. */
+export const API_OPERATIONS = Object.keys(API_ROUTES) as ApiOperation[]
+
+/** The description of an operation, without the types of its own schemas. */
+export function apiRoute(operation: ApiOperation): ApiRoute {
+  return API_ROUTES[operation]
+}

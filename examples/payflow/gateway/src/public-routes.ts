@@ -1,0 +1,123 @@
+import {
+  API_OPERATIONS,
+  apiRoute,
+  type ApiOperation,
+  type ApiRoute,
+} from '@payflow-app/contracts/api'
+import {
+  requireUser,
+  route,
+  userOf,
+  type HttpClient,
+  type RawAnswer,
+  type UserTokens,
+} from '@payflow-app/service-kit'
+import { getIdempotency } from '@payflow/idempotency/express'
+import type { Express, Request, RequestHandler } from 'express'
+import { forward, type ForwardedCall } from './forward.ts'
+import type { LimitSubject } from './rate-limits/policies.ts'
+import type { RateLimits } from './rate-limits/rate-limits.ts'
+import { queryString } from './query-string.ts'
+import { validateRequest, validRequest } from './validate-request.ts'
+
+/** The services behind the gateway. */
+export type Upstream = 'auth' | 'wallet' | 'transaction' | 'notification'
+
+/** What the routes need. */
+export interface PublicRouteOptions {
+  readonly clients: Readonly<Record<Upstream, HttpClient>>
+  readonly userTokens: UserTokens
+  /** Executes a request with a key once. */
+  readonly onePerKey: RequestHandler
+  readonly limits: RateLimits
+}
+
+/** Who answers each operation. */
+const upstreamOf: Readonly<Record<ApiOperation, Upstream>> = {
+  register: 'auth',
+  login: 'auth',
+  refresh: 'auth',
+  logout: 'auth',
+  me: 'auth',
+  searchUsers: 'auth',
+  getUser: 'auth',
+  getWallet: 'wallet',
+  createTransaction: 'transaction',
+  listTransactions: 'transaction',
+  getTransaction: 'transaction',
+  listNotifications: 'notification',
+  markNotificationRead: 'notification',
+  getStatus: 'transaction',
+}
+
+/**
+ * Mounts every route of the contract, and no other: no path is passed through as it came, so no
+ * internal route can be reached. `docs/api-gateway-checks.md` lists what stands in front of each.
+ */
+export function mountPublicRoutes(app: Express, options: PublicRouteOptions): void {
+  for (const [path, operations] of Map.groupBy(API_OPERATIONS, (name) => apiRoute(name).path)) {
+    const chains = operations.map((name) => [
+      apiRoute(name).method.toLowerCase(),
+      chainOf(name, options),
+    ])
+    route(app, path, Object.fromEntries(chains) as Parameters<typeof route>[2])
+  }
+}
+
+function chainOf(operation: ApiOperation, options: PublicRouteOptions): RequestHandler[] {
+  const described = apiRoute(operation)
+  const limit = (subject: LimitSubject) => options.limits.handlersOf(described.rateLimit, subject)
+  return [
+    // Before the token is looked at, which costs more than counting.
+    ...limit('address'),
+    ...(described.access === 'user' ? [requireUser(options.userTokens), ...limit('user')] : []),
+    validateRequest(described),
+    ...limit('account'),
+    ...(described.idempotencyKey ? [options.onePerKey] : []),
+    forwardTo(options.clients[upstreamOf[operation]], described),
+  ]
+}
+
+function forwardTo(client: HttpClient, described: ApiRoute): RequestHandler {
+  const { method, body, cookies = false, idempotencyKey } = described
+  return async function forwardRequest(req, res) {
+    await forward(client, req, res, {
+      method,
+      path: pathOf(described, req),
+      cookies,
+      ...(body && { json: req.body as unknown }),
+      ...(idempotencyKey && underItsKey(req)),
+    })
+  }
+}
+
+/** Where the service has it: under the same path, without `/api`. */
+function pathOf({ path }: ApiRoute, req: Request): string {
+  const { params, query } = validRequest(req)
+  const inside = path
+    .slice('/api'.length)
+    // Whose wallet it is comes from the token and from nowhere else.
+    .replace(/^\/wallets\/me$/, () => `/wallets/${userOf(req).userId}`)
+    .replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(params[name])))
+  return inside + queryString(query)
+}
+
+function underItsKey(req: Request): Pick<ForwardedCall, 'headers' | 'onAnswer'> {
+  const context = getIdempotency(req)
+  if (!context) throw new TypeError('The route has no idempotency in front of it')
+  return {
+    // In its canonical form: quoted or not, transaction-service sees the same key.
+    headers: { 'idempotency-key': context.key },
+    onAnswer: (answer) => {
+      if (saysKeyReused(answer)) context.setOutcome('release')
+    },
+  }
+}
+
+/**
+ * transaction-service knows the key from another request, which Redis has forgotten. Its refusal
+ * must not be kept: it would stand in the way of the request that the key belongs to.
+ */
+function saysKeyReused({ status, body }: RawAnswer): boolean {
+  return status === 422 && body.includes('"idempotency_key_reused"')
+}
