@@ -2,7 +2,6 @@ import type { Transaction } from 'kysely'
 import { ReversalError } from './errors.ts'
 import type { FinalOutcome, ResolveOutcome, RowOutcome, StaleReason } from './outcome.ts'
 import type { AnyRow, Decision, ResolvedReversalOptions } from './resolve-options.ts'
-import { limitTransaction } from './sql/limit-transaction.ts'
 import { lockStaleRow } from './sql/lock-stale-row.ts'
 import { settleRow } from './sql/settle-row.ts'
 import { verifyOpen } from './sql/verify-open.ts'
@@ -125,10 +124,7 @@ function inTransaction<T>(
   // READ COMMITTED by name: under a stricter default the compare-and-set would raise a
   // serialization failure instead of simply finding the row settled.
   const transaction = options.db.transaction().setIsolationLevel('read committed')
-  return transaction.execute(async (trx) => {
-    await limitTransaction(trx, options.resolveTimeoutMs)
-    return await work(trx)
-  })
+  return transaction.execute(work)
 }
 
 function checkedAnswer(answer: ResolveOutcome): ResolveOutcome {

@@ -7,15 +7,19 @@ import type { Kysely } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createReversal } from '../src/index.ts'
 import type { Reversal } from '../src/index.ts'
-import { ledgerResolver } from '../src/ledger/index.ts'
-import { effectsPerPayment, migratePayments, paymentOptions } from './support/payments.ts'
-import { statusOf } from './support/payments.ts'
+import { ledgerPreview, ledgerResolver, ledgerResolverInTransaction } from '../src/ledger/index.ts'
+import {
+  effectsPerPayment,
+  migratePayments,
+  paymentOptions,
+  paymentOptionsInside,
+  statusOf,
+} from './support/payments.ts'
 import type { PaymentsDatabase } from './support/payments.ts'
 
 const ledger = createLedger()
 let database: Awaited<ReturnType<typeof createTestDatabase>>
 let db: Kysely<PaymentsDatabase>
-let reversal: Reversal
 let debitAccountId: string
 let creditAccountId: string
 
@@ -25,12 +29,9 @@ beforeAll(async () => {
       await migratePayments(empty)
       await migrateLedger(empty)
     },
-    cacheKey: 'reversal-payments-and-ledger-1',
+    cacheKey: 'reversal-payments-and-ledger-2',
   })
   db = database.db as Kysely<PaymentsDatabase>
-  reversal = createReversal(
-    paymentOptions(db, { resolve: ledgerResolver({ ledger, db, holdId: (row) => row.id }) }),
-  )
 })
 afterAll(() => database.dispose())
 beforeEach(async () => {
@@ -62,7 +63,18 @@ const hold = (id: string, expiresInMs?: number) =>
     ...(expiresInMs !== undefined && { expiresInMs }),
   })
 
-describe('ledgerResolver on a real ledger', () => {
+const holdId = (row: { readonly id: string }): string => row.id
+const modes = ['outside', 'inside'] as const
+const jobOf = (mode: (typeof modes)[number]): Reversal =>
+  mode === 'outside'
+    ? createReversal(paymentOptions(db, { resolve: ledgerResolver({ ledger, db, holdId }) }))
+    : createReversal(
+        paymentOptionsInside(db, {
+          resolveInTransaction: ledgerResolverInTransaction({ ledger, holdId }),
+        }),
+      )
+
+describe('a config module', () => {
   it('is used so by the config module of the README', async () => {
     const id = await stalePayment()
     await hold(id)
@@ -75,6 +87,13 @@ describe('ledgerResolver on a real ledger', () => {
     expect(command.stdout()).toContain('1 stale: 1 reversed')
     expect(await statusOf(db, id)).toBe('FAILED')
     expect(await ledger.lookup(db, id)).toMatchObject({ hold: { state: 'released' } })
+  })
+})
+
+describe.each(modes)('a hold, decided %s the transaction that records', (mode) => {
+  let reversal: Reversal
+  beforeAll(() => {
+    reversal = jobOf(mode)
   })
 
   it('REV-06 reverses what is held, and the hold can never be captured after', async () => {
@@ -126,5 +145,78 @@ describe('ledgerResolver on a real ledger', () => {
         effects: 1,
       })
     }
+  })
+})
+
+describe('ledgerResolverInTransaction', () => {
+  it('REV-02 gives the money back in the transaction of the status, or not at all', async () => {
+    const id = await stalePayment()
+    await hold(id)
+    const resolveInTransaction = ledgerResolverInTransaction({ ledger, holdId })
+    const onResolved = () => Promise.reject(new Error('the hook failed'))
+    const failing = createReversal(paymentOptionsInside(db, { resolveInTransaction, onResolved }))
+    expect(await failing.run()).toMatchObject({ failed: 1 })
+    expect(await ledger.lookup(db, id)).toMatchObject({ hold: { state: 'open' } })
+    expect(await jobOf('inside').run()).toMatchObject({ reversed: 1 })
+    expect(await ledger.lookup(db, id)).toMatchObject({ hold: { state: 'released' } })
+  })
+
+  it('REV-01 REV-02 ends each payment once beside workers that do the same', async () => {
+    const ids = await Promise.all(Array.from({ length: 40 }, stalePayment))
+    for (const id of ids) await hold(id)
+    // A worker as rule 2 asks for: the row is locked first, money and status commit together.
+    const work = async (id: string): Promise<string> =>
+      await db.transaction().execute(async (trx) => {
+        const row = await trx
+          .selectFrom('payments')
+          .select('id')
+          .where('id', '=', id)
+          .where('status', '=', 'PENDING')
+          .forUpdate()
+          .executeTakeFirst()
+        if (row === undefined) return 'late'
+        const captured = await ledger.capture(trx, { holdId: id })
+        if (captured.outcome !== 'created') throw new Error(`a pending hold: ${captured.outcome}`)
+        await trx
+          .updateTable('payments')
+          .set({ status: 'COMPLETED' })
+          .where('id', '=', id)
+          .execute()
+        return 'captured'
+      })
+    const reversal = jobOf('inside')
+    const workers = Promise.all(ids.map(work))
+    await Promise.all([reversal.run(), reversal.run()])
+    const answers = await workers
+    await reversal.run()
+    for (const [index, id] of ids.entries()) {
+      const captured = answers[index] === 'captured'
+      expect({ id, status: await statusOf(db, id) }).toEqual({
+        id,
+        status: captured ? 'COMPLETED' : 'FAILED',
+      })
+      expect(await ledger.lookup(db, id)).toMatchObject({
+        hold: { state: captured ? 'captured' : 'released' },
+      })
+    }
+  })
+})
+
+describe('ledgerPreview', () => {
+  it('tells in a report how rows would end, and changes nothing', async () => {
+    const [open, captured, unknown] = [await stalePayment(), await stalePayment(), randomUUID()]
+    await hold(open)
+    await hold(captured)
+    await ledger.capture(db, { holdId: captured })
+    const resolve = ledgerResolver({ ledger, db, holdId })
+    const preview = ledgerPreview({ ledger, db, holdId })
+    const { rows } = await createReversal(paymentOptions(db, { resolve, preview })).report()
+    const found = new Map(rows.map(({ id, wouldBe }) => [id, wouldBe]))
+    expect(found.get(open)).toBe('reversed')
+    expect(found.get(captured)).toBe('completed')
+    expect(await preview({ id: unknown })).toBe('reversed')
+    expect(await ledger.lookup(db, open)).toMatchObject({ hold: { state: 'open' } })
+    expect(await ledger.lookup(db, unknown)).toBeNull()
+    await jobOf('outside').run()
   })
 })

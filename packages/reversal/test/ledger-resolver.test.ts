@@ -21,12 +21,13 @@ describe('ledgerResolver', () => {
     expect(await resolveWith(answer)).toBe(outcome)
   })
 
-  it.each([{ outcome: 'rejected', reason: 'id_invalid' }, { outcome: 'conflict' }])(
-    'decides nothing on %o',
-    async (answer) => {
-      await expect(resolveWith(answer)).rejects.toMatchObject({
-        code: 'REVERSAL_UNEXPECTED_ANSWER',
-      })
-    },
-  )
+  it.each([
+    { outcome: 'rejected', reason: 'id_invalid' },
+    { outcome: 'conflict' },
+    { outcome: 'created', state: 'released', hold: { capturedMinor: 5n } },
+  ])('decides nothing on %o', async (answer) => {
+    await expect(resolveWith(answer)).rejects.toMatchObject({
+      code: 'REVERSAL_UNEXPECTED_ANSWER',
+    })
+  })
 })

@@ -17,7 +17,7 @@ beforeAll(async () => {
       await migratePayments(empty)
       await migrateReversal(empty)
     },
-    cacheKey: 'reversal-payments-and-logbook-1',
+    cacheKey: 'reversal-payments-and-logbook-2',
   })
   db = database.db as Kysely<PaymentsDatabase>
 })

@@ -11,6 +11,7 @@ import {
   addPayments,
   effectsPerPayment,
   paymentOptions,
+  paymentOptionsInside,
   statusOf,
   testDatabase,
 } from './support/payments.ts'
@@ -39,30 +40,40 @@ async function finish(job: Child): Promise<RunResult> {
   return JSON.parse(job.stdout()) as RunResult
 }
 
+const modes = ['outside', 'inside'] as const
+type Mode = (typeof modes)[number]
+const optionsOf = (mode: Mode) =>
+  mode === 'inside' ? paymentOptionsInside(db) : paymentOptions(db)
+
 describe('a job killed in the middle', () => {
-  const points: ProbePoint[] = [
-    'reversal.scanned',
-    'reversal.resolved',
-    'reversal.recording',
-    'reversal.recorded',
+  const points: [Mode, ProbePoint][] = [
+    ['outside', 'reversal.scanned'],
+    ['outside', 'reversal.resolved'],
+    ['outside', 'reversal.recording'],
+    ['outside', 'reversal.recorded'],
+    ['inside', 'reversal.scanned'],
+    ['inside', 'reversal.locked'],
+    ['inside', 'reversal.resolved'],
+    ['inside', 'reversal.recording'],
+    ['inside', 'reversal.recorded'],
   ]
-  it.each(points)('REV-08 loses and doubles nothing when it dies at %s', async (point) => {
+  it.each(points)('REV-08 deciding %s, loses and doubles nothing at %s', async (mode, point) => {
     const ids = await addPayments(db, 12)
     const [posted = ''] = ids
     await db.insertInto('fence').values({ id: posted, state: 'posted' }).execute()
-    const job = await startJob()
+    const job = await startJob({ DECIDE: mode })
     await job.arm(point, 'kill', { skip: point === 'reversal.scanned' ? 1 : 6 })
     job.send({ type: 'start' })
     expect(await job.exited).toMatchObject({ signal: 'SIGKILL' })
 
-    await finishWithAnother()
+    await finishWithAnother(mode)
     await expectConsistent(ids, posted)
   })
 
-  async function finishWithAnother(): Promise<void> {
+  async function finishWithAnother(mode: Mode): Promise<void> {
     // The server needs a moment to notice that the dead job's connection is gone; until then the
     // row it was recording counts as held.
-    const reversal = createReversal(paymentOptions(db))
+    const reversal = createReversal(optionsOf(mode))
     await waitFor(async () => {
       await reversal.run()
       return (await reversal.report()).pending === 0
@@ -86,19 +97,65 @@ describe('a job frozen in the middle', () => {
     await expectConsistent(ids)
   })
 
-  it('REV-03 holds up no other job while it is frozen inside its transaction', async () => {
+  it.each(modes)('REV-03 deciding %s, holds up no other in its transaction', async (mode) => {
     const ids = await addPayments(db, 3)
-    const job = await startJob()
+    // The deadline of its transaction is far away.
+    const job = await startJob({ DECIDE: mode, RESOLVE_TIMEOUT_MS: '120000' })
     await job.arm('reversal.recording', 'stop')
     job.send({ type: 'start' })
     await job.reached('reversal.recording')
 
-    expect(await createReversal(paymentOptions(db)).run()).toMatchObject({ reversed: 2 })
+    expect(await createReversal(optionsOf(mode)).run()).toMatchObject({ reversed: 2 })
 
     job.go('reversal.recording')
     await job.exited
     expect(JSON.parse(job.stdout())).toMatchObject({ reversed: 1, lost: 2 })
     await expectConsistent(ids)
+  })
+})
+
+describe('a job frozen past its deadline', () => {
+  it.each(modes)('REV-09 deciding %s, loses its lock, and comes back to nothing', async (mode) => {
+    const ids = await addPayments(db, 3)
+    const job = await startJob({ DECIDE: mode, RESOLVE_TIMEOUT_MS: '1500' })
+    await job.arm('reversal.recording', 'stop')
+    job.send({ type: 'start' })
+    await job.reached('reversal.recording')
+    process.kill(job.pid, 'SIGSTOP')
+
+    // The server ends the transaction; until then the row counts as held, and is passed over.
+    const other = createReversal(optionsOf(mode))
+    await waitFor(
+      async () => {
+        await other.run()
+        return (await other.report()).pending === 0
+      },
+      { timeoutMs: 60_000 },
+    )
+
+    process.kill(job.pid, 'SIGCONT')
+    job.go('reversal.recording')
+    await job.exited
+    expect(JSON.parse(job.stdout())).toMatchObject({ reversed: 0, failed: 1, lost: 2 })
+    await expectConsistent(ids)
+  })
+})
+
+describe('two jobs whose clocks are ten minutes apart', () => {
+  it.each(modes)('REV-05 deciding %s, agree with the database and each other', async (mode) => {
+    const fresh = await addPayments(db, 3, { createdMsAgo: 20_000 })
+    const times = { createdMsAgo: 700_000, dispatchedMsAgo: 650_000 }
+    const backlog = await addPayments(db, 3, times)
+    const stale = await addPayments(db, 12, { createdMsAgo: 61_000 })
+    const jobs = await Promise.all(
+      [-300_000, 300_000].map((skewMs) => startJob({ DECIDE: mode, CLOCK_SKEW_MS: `${skewMs}` })),
+    )
+    const results = await Promise.all(jobs.map(finish))
+    expect(results.map(({ failed }) => failed)).toEqual([0, 0])
+    // What one passed over because the other held it.
+    await createReversal(optionsOf(mode)).run()
+    await expectConsistent(stale)
+    for (const id of [...fresh, ...backlog]) expect(await statusOf(db, id)).toBe('PENDING')
   })
 })
 

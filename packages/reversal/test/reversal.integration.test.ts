@@ -1,7 +1,7 @@
 // The job against a real PostgreSQL: what it settles, what it leaves alone, and what happens when
 // another writer is there first. Rules are those of the stale-PENDING job, REV-nn.
-import { CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely'
-import type { LogEvent } from 'kysely'
+import { sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createTestDatabase, waitFor } from '@payflow/testkit'
 import { createReversal, ReversalError } from '../src/index.ts'
@@ -317,32 +317,6 @@ describe('run', () => {
     expect((await warned).message).toContain('observer')
   })
 
-  it('reads each leash, page by page, as one range of its own index', async () => {
-    await addPayments(db, 20)
-    await addPayments(db, 20, { createdMsAgo: 990_000, dispatchedMsAgo: 950_000 })
-    await addPayments(db, 3000, { createdMsAgo: 5_000 })
-    await addPayments(db, 3000, { createdMsAgo: 5_000, dispatchedMsAgo: 1_000 })
-    await sql`analyze payments`.execute(db)
-    const scans: CompiledQuery[] = []
-    const log = ({ query }: LogEvent): void => {
-      if (query.sql.includes('scanat')) scans.push(query)
-    }
-    const logged = new Kysely<PaymentsDatabase>({
-      dialect: new PostgresDialect({ pool: database.pool }),
-      log,
-    })
-    const resolve = async () => 'not_yet' as const
-    await createReversal(paymentOptions(logged, { batchSize: 15, resolve })).run()
-    const plans = await Promise.all(scans.map(planOf))
-    expect(plans.map((plan) => /using (payments_\w+)/.exec(plan)?.[1])).toEqual([
-      'payments_undispatched',
-      'payments_undispatched',
-      'payments_unprocessed',
-      'payments_unprocessed',
-    ])
-    expect(plans.filter((plan) => plan.includes('Sort'))).toEqual([])
-  })
-
   it('tells an absent table from a finished run', async () => {
     const reversal = createReversal(paymentOptions(db, { table: 'absent' as 'payments' }))
     const error = await reversal.run().catch((reason: unknown) => reason)
@@ -373,38 +347,6 @@ describe('watch', () => {
     expect(failures[0]).toMatchObject({ code: 'REVERSAL_STORE_UNAVAILABLE' })
   })
 })
-
-describe('report', () => {
-  it('counts what is stale, by leash and with ages, and changes nothing', async () => {
-    await addPayments(db, 3, { createdMsAgo: 120_000 })
-    await addPayments(db, 2, { createdMsAgo: 1_000_000, dispatchedMsAgo: 950_000 })
-    await addPayments(db, 4, { createdMsAgo: 1_000 })
-    await addPayments(db, 1, { createdMsAgo: 5_000_000, status: 'COMPLETED' })
-    const report = await createReversal(paymentOptions(db, { maxPerRun: 4 })).report()
-    expect(report).toMatchObject({ table: 'payments', pending: 9, beyondMaxPerRun: true })
-    expect(report.undispatched.count).toBe(3)
-    expect(report.unprocessed.count).toBe(2)
-    expect(report.undispatched.oldestMs).toBeGreaterThanOrEqual(120_000)
-    expect(report.unprocessed.oldestMs).toBeGreaterThanOrEqual(950_000)
-    expect(report.oldestPendingMs).toBeGreaterThanOrEqual(1_000_000)
-    const { rows } = await sql`select 1 from payments where status = 'PENDING'`.execute(db)
-    expect(rows).toHaveLength(9)
-  })
-
-  it('has no ages when nothing is pending', async () => {
-    expect(await createReversal(paymentOptions(db)).report()).toMatchObject({
-      pending: 0,
-      oldestPendingMs: undefined,
-      undispatched: { count: 0, oldestMs: undefined },
-    })
-  })
-})
-
-async function planOf(query: CompiledQuery): Promise<string> {
-  const explain = CompiledQuery.raw(`explain ${query.sql}`, [...query.parameters])
-  const { rows } = await db.executeQuery<{ 'QUERY PLAN': string }>(explain)
-  return rows.map((row) => row['QUERY PLAN']).join('\n')
-}
 
 async function whileLocked(id: string, work: () => Promise<void>): Promise<void> {
   await db.transaction().execute(async (trx) => {

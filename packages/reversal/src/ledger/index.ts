@@ -1,7 +1,9 @@
 /**
- * Answers `resolve` with @payflow/ledger: releasing a hold decides, once and for ever.
+ * Decides with @payflow/ledger: releasing a hold is an answer, once and for ever.
  *
  * @packageDocumentation
  */
-export { ledgerResolver } from './ledger-resolver.ts'
-export type { LedgerResolverOptions } from './ledger-resolver.ts'
+export { ledgerPreview } from './ledger-preview.ts'
+export type { LedgerPreviewOptions } from './ledger-preview.ts'
+export { ledgerResolver, ledgerResolverInTransaction } from './ledger-resolver.ts'
+export type { LedgerHolds, LedgerResolverOptions } from './ledger-resolver.ts'

@@ -1,16 +1,20 @@
-import type { Kysely } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import type { Ledger } from '@payflow/ledger'
-import { ReversalError } from '../errors.ts'
 import type { ResolveOutcome } from '../outcome.ts'
+import { outcomeOfRelease } from './release-answer.ts'
 
-/** Settings of {@link ledgerResolver}. */
-export interface LedgerResolverOptions<Row> {
+/** Settings of {@link ledgerResolverInTransaction}, and what {@link ledgerResolver} has of them. */
+export interface LedgerHolds<Row> {
   /** The ledger made by `createLedger`; only `release` is called. */
   readonly ledger: Pick<Ledger, 'release'>
-  /** A Kysely of the database the ledger lives in. Need not be that of the stale rows. */
-  readonly db: Kysely<any>
   /** Which hold belongs to a row. The same row must always name the same hold. */
   readonly holdId: (row: Row) => string
+}
+
+/** Settings of {@link ledgerResolver}. */
+export interface LedgerResolverOptions<Row> extends LedgerHolds<Row> {
+  /** A Kysely of the database the ledger lives in. Need not be that of the stale rows. */
+  readonly db: Kysely<any>
 }
 
 /**
@@ -23,34 +27,35 @@ export interface LedgerResolverOptions<Row> {
  * - the ledger was too busy to decide, or its answer was lost: `not_yet`
  *
  * @throws from the returned function: {@link ReversalError} with code `REVERSAL_UNEXPECTED_ANSWER`
- * when the ledger answers anything else (a hold id that is no UUID, say), and whatever the database
- * throws. The row then stays pending.
+ * when the ledger answers anything else (a hold id that is no UUID, a hold captured in part), and
+ * whatever the database throws. The row then stays pending.
  */
 export function ledgerResolver<Row>(
   options: LedgerResolverOptions<Row>,
 ): (row: Row) => Promise<ResolveOutcome> {
   return async (row) => {
     const holdId = options.holdId(row)
-    const result = await options.ledger.release(options.db, { holdId })
-    switch (result.outcome) {
-      case 'created':
-      case 'replayed':
-        return 'reversed'
-      case 'busy':
-      case 'unknown':
-        return 'not_yet'
-      case 'rejected':
-        if (result.reason === 'already_captured') return 'completed'
-        throw unexpected(holdId, result.reason)
-      default:
-        throw unexpected(holdId, (result as { readonly outcome: string }).outcome)
-    }
+    return outcomeOfRelease(holdId, await options.ledger.release(options.db, { holdId }))
   }
 }
 
-function unexpected(holdId: string, answer: string): ReversalError {
-  return new ReversalError(
-    'REVERSAL_UNEXPECTED_ANSWER',
-    `Releasing hold ${holdId} was answered ${answer}; the row stays pending`,
-  )
+/**
+ * Makes a `resolveInTransaction` that releases the row's hold in the very transaction that records
+ * the row, for a ledger in the same database: money, status and hook commit together. The answers
+ * are those of {@link ledgerResolver}.
+ *
+ * The transaction locks the row first and then the accounts of the hold. A worker that captures in
+ * one transaction with its status should lock the row first as well; otherwise the two may deadlock,
+ * and PostgreSQL ends one of them, whole.
+ *
+ * @throws from the returned function: as {@link ledgerResolver}; a ledger that is too busy throws
+ * its `LedgerError` here, since the transaction can't go on after it. The row stays pending.
+ */
+export function ledgerResolverInTransaction<Row>(
+  options: LedgerHolds<Row>,
+): (trx: Transaction<any>, row: Row) => Promise<ResolveOutcome> {
+  return async (trx, row) => {
+    const holdId = options.holdId(row)
+    return outcomeOfRelease(holdId, await options.ledger.release(trx, { holdId }))
+  }
 }

@@ -36,13 +36,14 @@ export async function migratePayments(db: Kysely<any>): Promise<void> {
     where status = 'PENDING' and dispatched_at is null`.execute(db)
   await sql`create index payments_unprocessed on payments (dispatched_at, id)
     where status = 'PENDING' and dispatched_at is not null`.execute(db)
+  await sql`create index payments_created on payments (created_at) include (status)`.execute(db)
   await sql`create table fence (id uuid primary key, state text not null)`.execute(db)
   await sql`create table effect (
     at timestamptz not null default now(), payment_id uuid not null, outcome text not null
   )`.execute(db)
 }
 
-export const testDatabase = { migrate: migratePayments, cacheKey: 'reversal-payments-1' }
+export const testDatabase = { migrate: migratePayments, cacheKey: 'reversal-payments-2' }
 
 export interface PaymentTimes {
   /** How long ago, by the database's clock. */

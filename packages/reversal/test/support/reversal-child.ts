@@ -1,6 +1,6 @@
 // A process that waits for 'start', runs the job once over the payments of DATABASE_URL, prints
 // its result and ends. Its own clock is CLOCK_SKEW_MS away from the truth; its probes are armed by
-// the test.
+// the test. DECIDE=inside: decides in the transaction that records.
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { childProbe } from '@payflow/testkit'
@@ -19,10 +19,12 @@ globalThis.Date = class extends RealDate {
 
 // Imported when the clock is already wrong, so that nothing can have kept the right one.
 const { createReversal } = await import('../../src/index.ts')
-const { paymentOptions } = await import('./payments.ts')
+const { paymentOptions, paymentOptionsInside } = await import('./payments.ts')
 
 const pool = new pg.Pool({ connectionString: process.env['DATABASE_URL'], max: 4 })
 pool.on('error', () => {})
+// The server ends the transaction of a job that was frozen in it.
+pool.on('connect', (client) => client.on('error', () => {}))
 const db = new Kysely<any>({ dialect: new PostgresDialect({ pool }) })
 const probe = childProbe()
 const started = new Promise<void>((resolve) => {
@@ -32,7 +34,12 @@ const started = new Promise<void>((resolve) => {
 })
 process.channel?.ref()
 await started
-const reversal = createReversal(paymentOptions(db, { batchSize: 5, concurrency: 1, probe }))
+const resolveTimeoutMs = Number(process.env['RESOLVE_TIMEOUT_MS'] ?? 10_000)
+const settings = { batchSize: 5, concurrency: 1, resolveTimeoutMs, probe }
+const reversal =
+  process.env['DECIDE'] === 'inside'
+    ? createReversal(paymentOptionsInside(db, settings))
+    : createReversal(paymentOptions(db, settings))
 const result = await reversal.run()
 process.stdout.write(`${JSON.stringify(result)}\n`)
 await db.destroy()
