@@ -15,10 +15,11 @@ export { isAlive, processTree, signalAll } from './processes/process-tree.ts'
 export { between, seeded, shuffled, type Random } from './random.ts'
 export { random, randomInteger, seed } from './seed.ts'
 export { aptFinished } from './servers/apt.ts'
-export { ensureServers, findChromium, lookForServer } from './servers/find.ts'
+export { ensureServers, lookForServer } from './servers/find.ts'
 export { pingPostgres } from './servers/postgres.ts'
 export { pingRabbitmq } from './servers/rabbitmq.ts'
 export { pingRedis } from './servers/redis.ts'
+export { findChromium, findSpin, type Spin } from './servers/programs.ts'
 export {
   startRabbitCluster,
   type RabbitCluster,

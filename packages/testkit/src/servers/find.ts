@@ -1,6 +1,4 @@
-import { TestkitError } from '../errors.ts'
 import { aptInstall, aptRefusal } from './apt.ts'
-import { onPath, versionOf } from './binaries.ts'
 import { dockerRefusal } from './docker.ts'
 import { findEmbeddedPostgres } from './embedded-postgres.ts'
 import { debianPackage, missingPostgres, missingServers } from './missing-servers.ts'
@@ -87,30 +85,4 @@ export function lookForServer(kind: ServerKind): { version: string; where: strin
   if ('postgres' in found) return { version: found.version, where: found.postgres }
   if ('sbin' in found) return { version: found.version, where: found.sbin }
   return { version: found.version, where: found.server }
-}
-
-/**
- * A Chromium for browser tests: `PAYFLOW_CHROMIUM`, PATH, or Debian's package.
- *
- * @throws {@link TestkitError} `TESTKIT_SERVER_MISSING` when there is none and none may be installed.
- */
-export async function findChromium(
-  announce: (line: string) => void = toStandardError,
-): Promise<{ path: string; version: string }> {
-  const look = () =>
-    process.env['PAYFLOW_CHROMIUM'] ??
-    ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
-      .map(onPath)
-      .find((path) => path !== undefined)
-  let path = look()
-  const refusal = aptRefusal()
-  if (path === undefined && refusal === undefined) {
-    await aptInstall(['chromium'], announce)
-    path = look()
-  }
-  if (path === undefined) {
-    const text = `no Chromium found, and ${refusal}. Install one, or set PAYFLOW_CHROMIUM to its path.`
-    throw new TestkitError('TESTKIT_SERVER_MISSING', text)
-  }
-  return { path, version: versionOf(path, '--version') }
 }
