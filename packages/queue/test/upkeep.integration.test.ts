@@ -62,6 +62,7 @@ describe('a bus with a running consumer', () => {
     await until(remembered, [{ id: 'of yesterday' }])
     await remember('of the last century', 36_500)
     await until(remembered, [{ id: 'of yesterday' }])
+    expect(world.eventsOf('sweep.failed')).toEqual([])
   })
 
   it('forgets no id without a retention, however often it sweeps', async () => {

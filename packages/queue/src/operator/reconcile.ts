@@ -64,8 +64,9 @@ function consumerDifferences(account: ConsumerAccount): Difference[] {
       meaning:
         `${committed} commits were counted, but the inbox ever held only ${remembered}: commits ` +
         'were lost, by a failover to a server that lacked them or a restored backup; or, where a ' +
-        'COMMIT got no answer, one commit was counted by two, the one whose work was rolled back ' +
-        'and the one that committed a copy of the message (at most one for each such COMMIT)',
+        'COMMIT got no answer, a message was counted by two, the one whose work was rolled back ' +
+        'and the one that committed a copy of it (at most one message for each such COMMIT, or ' +
+        'all of a batch)',
     })
   }
   return found

@@ -69,7 +69,9 @@ export class Upkeep {
   }
 
   #sweepIn(ms: number): void {
-    this.#nextSweep = setTimeout(() => (this.#sweeping = this.#sweep()), ms).unref()
+    this.#nextSweep = setTimeout(() => {
+      this.#sweeping = this.#sweep()
+    }, ms).unref()
   }
 
   async #sweep(): Promise<void> {
