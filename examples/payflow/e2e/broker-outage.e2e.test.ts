@@ -6,7 +6,7 @@
 import { waitFor } from '@payflow/testkit'
 import { startStack, type Stack } from '@payflow-app/stack'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { auditAll, auditPayment, call, settle, SOUND, User } from './src/index.ts'
+import { auditAll, auditEnds, auditPayment, call, settle, SOUND, User } from './src/index.ts'
 
 let stack: Stack
 let ada: User
@@ -23,7 +23,7 @@ afterAll(async () => {
 })
 
 describe('while RabbitMQ is away', () => {
-  it('accepts payments, reverses them after the dispatch leash, and never executes them late', async () => {
+  it('REV-13 REV-04 accepts payments, reverses them after the dispatch leash, and never executes them late', async () => {
     await stack.killServer('rabbitmq')
 
     const newcomer = await User.register(stack.url)
@@ -68,13 +68,16 @@ describe('while RabbitMQ is away', () => {
       expect(await auditPayment(stack, body.id)).toMatchObject({ postings: 0 })
     }
     expect(await ada.wallet()).toMatchObject({ balance: 99_300 })
+    const ids = answers.map(({ body }) => body.id)
     await waitFor(
-      async () => (await auditPayment(stack, answers[0]!.body.id)).notifications === 1,
-      {
-        message: 'the sender to be told about the reversal',
-        timeoutMs: 30_000,
-      },
+      async () => (await auditEnds(stack, ids)).every(({ notifications }) => notifications > 0),
+      { message: 'the sender to be told of the reversals', timeoutMs: 30_000 },
     )
+    // Once, and nobody else: the recipient has never heard of these payments.
+    const reversed = { status: 'FAILED', resolvedBy: 'reversal', events: 1, postings: 0 }
+    expect(await auditEnds(stack, ids)).toEqual(ids.map(() => ({ ...reversed, notifications: 1 })))
+    const news = await grace.get<{ items: { paymentId: string }[] }>('/api/notifications')
+    expect(news.body.items.filter(({ paymentId }) => ids.includes(paymentId))).toEqual([])
     expect(await auditAll(stack)).toMatchObject(SOUND)
   })
 })

@@ -19,18 +19,15 @@ export async function age(
   ids: readonly string[],
   { createdMs, dispatchedMs }: Ages,
 ): Promise<void> {
-  const client = new pg.Client({ connectionString: stack.adminUrl('transaction') })
-  client.on('error', () => undefined)
-  await client.connect()
-  try {
-    const sent = async () =>
-      (
-        await client.query<{ waiting: boolean }>(
-          `select bool_or(status = 'PENDING' and dispatched_at is null) as waiting
-           from payments where id = any($1)`,
-          [ids],
-        )
-      ).rows[0]?.waiting === false
+  await withPayments(stack, async (client) => {
+    const sent = async () => {
+      const { rows } = await client.query<{ waiting: boolean }>(
+        `select bool_or(status = 'PENDING' and dispatched_at is null) as waiting
+         from payments where id = any($1)`,
+        [ids],
+      )
+      return rows[0]?.waiting === false
+    }
     if (dispatchedMs !== undefined) {
       await waitFor(sent, { timeoutMs: 60_000, message: 'the messages to be with the broker' })
     }
@@ -40,6 +37,31 @@ export async function age(
        where id = any($1) and status = 'PENDING'`,
       [ids, createdMs, dispatchedMs ?? 0],
     )
+  })
+}
+
+/** The id of the message that asks to execute a payment: what the worker's probes tell of. */
+export async function messageIdOf(stack: Pick<Stack, 'adminUrl'>, id: string): Promise<string> {
+  return await withPayments(stack, async (client) => {
+    const found = await client.query<{ id: string }>(
+      'select message_id as id from payments where id = $1',
+      [id],
+    )
+    const [row] = found.rows
+    if (row === undefined) throw new Error(`there is no payment ${id}`)
+    return row.id
+  })
+}
+
+async function withPayments<T>(
+  stack: Pick<Stack, 'adminUrl'>,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client({ connectionString: stack.adminUrl('transaction') })
+  client.on('error', () => undefined)
+  await client.connect()
+  try {
+    return await work(client)
   } finally {
     await client.end()
   }

@@ -103,6 +103,53 @@ export async function auditPayment(stack: Auditable, id: string): Promise<Paymen
   }
 }
 
+/** How one payment ended, and how often that was told. */
+export interface PaymentEnd {
+  readonly status: string
+  readonly resolvedBy: string | null
+  /** Events of its end in the outbox. */
+  readonly events: number
+  readonly postings: number
+  readonly notifications: number
+}
+
+/** The ends of these payments, in the order of the ids. */
+export async function auditEnds(stack: Auditable, of: readonly string[]): Promise<PaymentEnd[]> {
+  const paid = await read<{ id: string; status: string; resolvedBy: string; events: number }>(
+    stack,
+    'transaction',
+    sql`select id, status, resolved_by as "resolvedBy",
+          (select count(*)::int from queue.outbox where key = payments.id::text
+            and type in ('payments.completed', 'payments.failed')) as events
+        from payments where id = any(${of}::uuid[])`,
+  )
+  const count = async (name: DatabaseName, table: string, column: string) => {
+    const rows = await read<{ id: string; times: number }>(
+      stack,
+      name,
+      sql`select ${sql.ref(column)} as id, count(*)::int as times from ${sql.table(table)}
+          where ${sql.ref(column)} = any(${of}::uuid[]) group by 1`,
+    )
+    return new Map(rows.map(({ id, times }) => [id, times]))
+  }
+  const postings = await count('wallet', 'ledger.transfer', 'hold_id')
+  const notifications = await count('notification', 'notifications', 'payment_id')
+  const rows = new Map(paid.map(({ id, ...rest }) => [id, rest]))
+  return of.map((id) => ({
+    ...(rows.get(id) ?? { status: 'MISSING', resolvedBy: null, events: 0 }),
+    postings: postings.get(id) ?? 0,
+    notifications: notifications.get(id) ?? 0,
+  }))
+}
+
+/** Posts the hold of a payment, as a worker does that dies before it can write that down. */
+export async function postInLedger(stack: Auditable, id: string): Promise<void> {
+  await withDatabase(stack, 'wallet', async (db) => {
+    const { outcome } = await createLedger().capture(db, { holdId: id })
+    if (outcome !== 'created') throw new Error(`capturing the hold was answered ${outcome}`)
+  })
+}
+
 /** What became of every key, by the databases. */
 export interface KeyAudit {
   /** The payment of each key that has one. */

@@ -1,12 +1,15 @@
-export { age, type Ages } from './age.ts'
+export { age, messageIdOf, type Ages } from './age.ts'
 export {
   auditAll,
+  auditEnds,
   auditKeys,
   auditPayment,
+  postInLedger,
   SOUND,
   type Audit,
   type Auditable,
   type KeyAudit,
+  type PaymentEnd,
   type PaymentFacts,
 } from './audit.ts'
 export {

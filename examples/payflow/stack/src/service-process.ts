@@ -203,13 +203,11 @@ export class ServiceProcess {
       NODE_ENV: 'development',
       PAYFLOW_PROBES: '1',
       ...process.env,
-      ...this.plan.env,
-      ...this.#options.env,
     }
     // A test runner's own settings are not for the programs under test.
     if (env['NODE_ENV'] === 'test') env['NODE_ENV'] = 'development'
     delete env['NODE_OPTIONS']
     delete env['NODE_V8_COVERAGE']
-    return env
+    return { ...env, ...this.plan.env, ...this.#options.env }
   }
 }
