@@ -1,5 +1,5 @@
 import { createBus, defineMessage } from '@payflow/queue'
-import type { BusEvent, MessageDefinition } from '@payflow/queue'
+import type { BusEvent, Consumer, MessageDefinition } from '@payflow/queue'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { bodySchema } from './contender.ts'
@@ -14,89 +14,75 @@ export const Posted: MessageDefinition<Body, Body> = defineMessage({
   key: (body) => body.account,
 })
 
-/** Ours, one transaction a message. */
-export const payflow: Contender = {
-  name: 'payflow',
-  packages: ['@payflow/queue'],
-  about: 'bus.consumer, one handler, one transaction a message',
-  fill: fillQueue,
-  left: ready,
-  async prepare(place) {
-    const { bus, close } = open(place, 1)
-    await bus.topology.apply()
-    await close()
-  },
-  async work(place, { concurrency, prefetch }, committed) {
-    const bodies = new Map<string, Body>()
-    const { bus, close } = open(place, concurrency, counting(bodies, committed))
-    const consumer = bus.consumer({
-      name: 'bench',
-      queue: place.queue,
-      messages: [Posted],
-      concurrency,
-      prefetch,
-    })
-    consumer.handle(Posted, async ({ id, data }, { trx }) => {
-      bodies.set(id, data)
-      await sql`insert into effect (message_id, account, amount_minor)
-        values (${id}, ${data.account}, ${data.amountMinor})`.execute(trx)
-    })
-    await consumer.start()
-    return { stop: close }
-  },
+/** How a consumer of ours is told what to do with its messages. */
+type Handle = (consumer: Consumer<any>, seen: (id: string, body: Body) => void) => void
+
+/** Ours: nothing differs but how messages are taken, and what handles them. */
+function ours(name: string, about: string, handle: Handle): Contender {
+  return {
+    name,
+    packages: ['@payflow/queue'],
+    about,
+    fill: fillQueue,
+    left: ready,
+    async prepare(place) {
+      const { bus, close } = open(place, 1)
+      await bus.topology.apply()
+      await close()
+    },
+    async work(place, { concurrency, prefetch, batchSize }, committed) {
+      const bodies = new Map<string, Body>()
+      // A batch is formed while the others commit.
+      const connections = batchSize === undefined ? concurrency : concurrency + 1
+      const { bus, close } = open(place, connections, counting(bodies, committed))
+      const consumer = bus.consumer({
+        name: 'bench',
+        queue: place.queue,
+        messages: [Posted],
+        concurrency,
+        prefetch,
+        ...(batchSize === undefined ? {} : { batch: { size: batchSize } }),
+      })
+      handle(consumer, (id, body) => bodies.set(id, body))
+      await consumer.start()
+      return { stop: close }
+    },
+  }
 }
+
+const oneEffect: Handle = (consumer, seen) =>
+  consumer.handle(Posted, async ({ id, data }, { trx }) => {
+    seen(id, data)
+    await sql`insert into effect (message_id, account, amount_minor)
+      values (${id}, ${data.account}, ${data.amountMinor})`.execute(trx)
+  })
+
+/** Ours, one transaction a message. */
+export const payflow: Contender = ours(
+  'payflow',
+  'bus.consumer, one handler, one transaction a message',
+  oneEffect,
+)
 
 /** Ours, many messages in a transaction, each with a handler and a subtransaction of its own. */
-export const payflowBatch: Contender = {
-  ...payflow,
-  name: 'payflow, batches',
-  about: 'bus.consumer with batch: {}, one handler for each message',
-  async work(place, { concurrency, prefetch, batchSize }, committed) {
-    const bodies = new Map<string, Body>()
-    const { bus, close } = open(place, concurrency + 1, counting(bodies, committed))
-    const consumer = bus.consumer({
-      name: 'bench',
-      queue: place.queue,
-      messages: [Posted],
-      concurrency,
-      prefetch,
-      batch: { size: batchSize },
-    })
-    consumer.handle(Posted, async ({ id, data }, { trx }) => {
-      await sql`insert into effect (message_id, account, amount_minor)
-        values (${id}, ${data.account}, ${data.amountMinor})`.execute(trx)
-    })
-    await consumer.start()
-    return { stop: close }
-  },
-}
+export const payflowBatch: Contender = ours(
+  'payflow, batches',
+  'bus.consumer with batch: {}, one handler for each message',
+  oneEffect,
+)
 
 /** Ours, many messages in a transaction and all effects in one statement. */
-export const payflowSets: Contender = {
-  ...payflow,
-  name: 'payflow, handleBatch',
-  about: 'bus.consumer with batch, handleBatch with one statement for all of them',
-  async work(place, { concurrency, prefetch, batchSize }, committed) {
-    const bodies = new Map<string, Body>()
-    const { bus, close } = open(place, concurrency + 1, counting(bodies, committed))
-    const consumer = bus.consumer({
-      name: 'bench',
-      queue: place.queue,
-      messages: [Posted],
-      concurrency,
-      prefetch,
-      batch: { size: batchSize },
-    })
+export const payflowSets: Contender = ours(
+  'payflow, handleBatch',
+  'bus.consumer with batch, handleBatch with one statement for all of them',
+  (consumer) =>
     consumer.handleBatch(Posted, async (messages, { trx }) => {
       await sql`insert into effect (message_id, account, amount_minor)
         select * from unnest(${messages.map(({ id }) => id)}::text[],
           ${messages.map(({ data }) => data.account)}::text[],
           ${messages.map(({ data }) => data.amountMinor)}::bigint[])`.execute(trx)
-    })
-    await consumer.start()
-    return { stop: close }
-  },
-}
+    }),
+)
 
 const counting =
   (bodies: Map<string, Body>, committed: Committed) =>
