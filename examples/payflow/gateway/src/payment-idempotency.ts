@@ -48,5 +48,8 @@ export function paymentIdempotency(options: PaymentIdempotencyOptions): RequestH
       else logger.debug({ event }, `idempotency: ${event.type}`)
     },
   })
-  return idempotent(idempotency)
+  const claim = idempotent(idempotency)
+  return function claimKey(req, res, next) {
+    return claim(req, res, next)
+  }
 }

@@ -63,7 +63,7 @@ export const gatewayService: ServiceDefinition<typeof gatewayVariables> = {
         app.use('/api', sameOriginOnly)
         mountPublicRoutes(app, { clients, userTokens, onePerKey, limits })
         serveApiDocs(app)
-        app.use('/api', () => {
+        app.use('/api', function refuseUnknownApiPath() {
           throw problem('route-not-found')
         })
         serveWebPage(app, config.WEB_ROOT)

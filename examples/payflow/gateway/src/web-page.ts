@@ -11,7 +11,7 @@ const ASSET_MAX_AGE_MS = 365 * 24 * 3_600_000
  */
 export function serveWebPage(app: Express, root: string): void {
   const assets = { immutable: true, maxAge: ASSET_MAX_AGE_MS, index: false, redirect: false }
-  app.use('/assets', express.static(join(root, 'assets'), assets), (_req: Request) => {
+  app.use('/assets', express.static(join(root, 'assets'), assets), function refuseUnknownAsset() {
     throw problem('not-found', { detail: 'There is no such file' })
   })
   app.use(
@@ -25,7 +25,7 @@ function alwaysAskAgain(res: Response): void {
 }
 
 function pageFor(root: string) {
-  return (req: Request, res: Response, next: NextFunction): void => {
+  return function sendWebPage(req: Request, res: Response, next: NextFunction): void {
     const wantsPage = (req.method === 'GET' || req.method === 'HEAD') && req.accepts('html')
     if (!wantsPage || req.path.startsWith('/api')) {
       next()

@@ -175,6 +175,45 @@ describe('a limit', () => {
   })
 })
 
+describe('the checks', () => {
+  test('come in the order of docs/api-gateway-checks.md', async () => {
+    const [worn, fresh] = await Promise.all([newToken(), newToken()])
+    await statuses(5, () => pay(worn))
+    const full = address
+    await statuses(8, () => pay('not.a.token'))
+    // A payment with everything wrong at once, mended from the first check to the last.
+    const sent = {
+      headers: {
+        'content-type': 'text/plain',
+        'sec-fetch-site': 'cross-site',
+        'x-forwarded-for': full,
+        authorization: 'Bearer not.a.token',
+      } as Record<string, string>,
+      body: '{}',
+    }
+    const code = async (): Promise<unknown> => {
+      const init = { method: 'POST', ...sent }
+      const answer = await fetch(`${gateways[0]!.url}/api/transactions`, init)
+      return problemSchema.parse(await answer.json()).code
+    }
+    expect(await code()).toBe('unsupported_media_type')
+    sent.headers['content-type'] = 'application/json'
+    expect(await code()).toBe('forbidden')
+    sent.headers['sec-fetch-site'] = 'same-origin'
+    expect(await code()).toBe('rate_limited')
+    sent.headers['x-forwarded-for'] = '203.0.113.200'
+    expect(await code()).toBe('unauthenticated')
+    sent.headers['authorization'] = `Bearer ${worn}`
+    expect(await code()).toBe('rate_limited')
+    sent.headers['authorization'] = `Bearer ${fresh}`
+    expect(await code()).toBe('validation_failed')
+    sent.body = JSON.stringify(payment())
+    expect(await code()).toBe('idempotency_key_missing')
+    sent.headers['idempotency-key'] = randomUUID()
+    expect(await code()).toBe('service_unavailable')
+  })
+})
+
 describe('without Redis', () => {
   const outages = [
     ['stopped', () => redis.kill(), () => redis.start()],

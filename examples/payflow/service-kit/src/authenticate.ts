@@ -21,7 +21,7 @@ const callers = new WeakMap<Request, Caller>()
 
 /** Lets users in. Handlers behind it learn who it is from {@link userOf}. */
 export function requireUser(tokens: UserTokens): RequestHandler {
-  return async (req, _res, next) => {
+  return async function authenticateUser(req, _res, next) {
     await admitUser(req, tokens)
     next()
   }

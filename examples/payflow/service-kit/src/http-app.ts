@@ -44,7 +44,7 @@ export function createHttpApp(options: HttpAppOptions): Express {
   })
   app.use(metrics.measureRequest)
   app.use(logRequest(logger))
-  app.use((_req, res, next) => {
+  app.use(function endConnectionWhenDraining(_req, res, next) {
     // A stopping process ends its connections with the answer, so that callers go elsewhere.
     if (health.draining) res.setHeader('connection', 'close')
     next()
@@ -52,10 +52,10 @@ export function createHttpApp(options: HttpAppOptions): Express {
   app.use(options.securityHeaders ?? helmet({ contentSecurityPolicy: apiPolicy }))
   app.use(jsonBody())
   options.routes(app)
-  app.use(() => {
+  app.use(function refuseUnknownPath() {
     throw problem('route-not-found')
   })
-  app.use(answerProblem(logger))
+  app.use(problemAnswers(logger))
   return app
 }
 
@@ -66,7 +66,7 @@ const apiPolicy = {
 }
 
 function logRequest(logger: Logger): RequestHandler {
-  return (req, res, next) => {
+  return function logAccess(req, res, next) {
     const startedAt = performance.now()
     // The query may hold names and addresses, so only the path is written.
     const path = req.path
@@ -81,9 +81,14 @@ function logRequest(logger: Logger): RequestHandler {
   }
 }
 
-function answerProblem(logger: Logger) {
+function problemAnswers(logger: Logger) {
   // Express knows an error handler by its four parameters.
-  return (error: unknown, _req: Request, res: Response, next: NextFunction): void => {
+  return function answerProblem(
+    error: unknown,
+    _req: Request,
+    res: Response,
+    next: NextFunction,
+  ): void {
     const answer = errorToProblem(error)
     if (answer.status >= 500) {
       const level = answer.status === 500 ? 'error' : 'warn'

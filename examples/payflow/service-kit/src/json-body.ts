@@ -18,7 +18,7 @@ export function jsonBody(limitBytes: number = BODY_BYTES_MAX) {
     strict: false,
     verify: requireUtf8,
   })
-  return (req: Request, res: Response, next: NextFunction): void => {
+  return function readJsonBody(req: Request, res: Response, next: NextFunction): void {
     if (hasBody(req) && !req.is('application/json')) {
       throw problem('unsupported-media-type', { detail: 'Send Content-Type: application/json' })
     }

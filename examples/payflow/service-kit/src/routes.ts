@@ -19,7 +19,7 @@ const patterns = new WeakMap<Request, string>()
  */
 export function route(router: IRouter, path: string, handlers: MethodHandlers): void {
   const registered = router.route(path)
-  registered.all((req, _res, next) => {
+  registered.all(function rememberRoute(req, _res, next) {
     patterns.set(req, path)
     next()
   })
@@ -28,7 +28,7 @@ export function route(router: IRouter, path: string, handlers: MethodHandlers): 
     if (chain) registered[method](...chain)
   }
   const allow = allowedMethods(handlers)
-  registered.all((req: Request, res: Response) => {
+  registered.all(function refuseOtherMethods(req: Request, res: Response) {
     res.setHeader('allow', allow)
     if (req.method === 'OPTIONS') {
       res.status(204).end()
