@@ -124,6 +124,7 @@ describe('with clocks twenty minutes apart', () => {
       await waitFor(() => deaths.includes('reversal ended (SIGKILL); starting it again'))
       await ended(ids, reversed)
       await ended([posted], repaired)
+      expect(await auditAll(stack)).toMatchObject(SOUND)
     },
   )
 
@@ -153,6 +154,7 @@ describe('with clocks twenty minutes apart', () => {
       stack.go('worker', point)
       await waitFor(async () => (await late()) === 1)
       await ended([id], end)
+      expect(await auditAll(stack)).toMatchObject(SOUND)
     },
   )
 
