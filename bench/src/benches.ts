@@ -5,6 +5,7 @@ import { idempotencyScoreboard } from './idempotency/scoreboard/scoreboard.ts'
 import { ledger } from './ledger/ledger.ts'
 import { queueBacklog } from './queue/backlog.ts'
 import { queue } from './queue/queue.ts'
+import { reversal } from './reversal/reversal.ts'
 
 /** What `npm run bench -- NAME` knows. */
 export const benches: Readonly<Record<string, Bench>> = {
@@ -14,4 +15,5 @@ export const benches: Readonly<Record<string, Bench>> = {
   'ledger-growth': ledgerGrowth,
   queue,
   'queue-backlog': queueBacklog,
+  reversal,
 }

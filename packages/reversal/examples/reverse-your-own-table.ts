@@ -1,7 +1,7 @@
 // Orders that nobody took within a minute, or nobody finished within a quarter of an hour, are
 // ended: the bank says how, the order and a notice to the customer are written together.
 // #region setup
-import type { Generated, Kysely } from 'kysely'
+import type { Generated, Kysely, Transaction } from 'kysely'
 import { createReversal } from '@payflow/reversal'
 import type { ResolveOutcome, Reversal } from '@payflow/reversal'
 
@@ -14,6 +14,10 @@ export interface Shop {
 export interface Bank {
   cancel(orderId: string, signal: AbortSignal): Promise<ResolveOutcome>
 }
+
+async function notice(trx: Transaction<Shop>, orderId: string, text: string): Promise<void> {
+  await trx.insertInto('notices').values({ order_id: orderId, text }).execute()
+}
 // #endregion setup
 
 // #region main
@@ -24,8 +28,6 @@ export const staleOrders = (db: Kysely<Shop>, bank: Bank): Reversal =>
     columns: { id: 'id', status: 'state', createdAt: 'placed_at', dispatchedAt: 'sent_at' },
     statuses: { pending: 'placed', reversed: 'cancelled', completed: 'paid' },
     resolve: (order, { signal }) => bank.cancel(order.id, signal),
-    onResolved: async (trx, order, outcome) => {
-      await trx.insertInto('notices').values({ order_id: order.id, text: outcome }).execute()
-    },
+    onResolved: (trx, order, outcome) => notice(trx, order.id, outcome),
   })
 // #endregion main

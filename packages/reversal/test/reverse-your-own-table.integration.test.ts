@@ -1,4 +1,5 @@
 // The example of the README, run as it is printed there.
+import { readFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestDatabase } from '@payflow/testkit'
@@ -20,6 +21,15 @@ beforeAll(async () => {
 afterAll(() => database.dispose())
 
 describe('the example', () => {
+  it('is ten lines or less', () => {
+    const file = new URL('../examples/reverse-your-own-table.ts', import.meta.url)
+    const [, main = ''] = readFileSync(file, 'utf8').split('// #region main\n')
+    const [region = ''] = main.split('// #endregion main')
+    const lines = region.trimEnd().split('\n')
+    expect(lines[0]).toContain('export const staleOrders')
+    expect(lines.length).toBeLessThanOrEqual(10)
+  })
+
   it('cancels a stale order, writes down one that was paid, leaves a fresh one alone', async () => {
     const { rows } = await sql<{ id: string }>`
       insert into orders (state, placed_at) values
