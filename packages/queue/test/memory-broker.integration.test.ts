@@ -76,14 +76,16 @@ describe('a bus on a broker in memory', () => {
 
   it('has the effect once when the connection is lost under a handler', async () => {
     const gate = Promise.withResolvers<void>()
+    let begun = 0
     const consumer = bus.consumer(notes()).handle(NoteWritten, async ({ id }, { trx }) => {
       await leaveEffect(trx, id, 'once')
+      begun += 1
       await gate.promise
     })
     await bus.topology.apply()
     await consumer.start()
     await bus.publish(NoteWritten, note)
-    await waitFor(() => broker.inHand('notes') === 1)
+    await waitFor(() => begun === 1)
     broker.drop()
     await waitFor(() => bus.health().consume.generation === 2 && broker.inHand('notes') === 1)
     gate.resolve()
