@@ -46,11 +46,12 @@ export class Crew implements AsyncDisposable {
   /** Hands over messages, lets the contender work on them, looks at what it did. */
   async slice(order: WorkOrder): Promise<Pace> {
     this.#slices += 1
-    await this.contender.fill(this.place, messages(`s${this.#slices}`, order.count))
+    const { count, bodyBytes } = order
+    await this.contender.fill(this.place, messages(`s${this.#slices}`, count, bodyBytes))
     const child = await this.work(order)
     const isPace = (message: { pace?: Pace }): boolean => message.pace !== undefined
     const { pace } = await child.message<{ pace: Pace }>(isPace, { timeoutMs: WORK_TIMEOUT_MS })
-    await this.finish(order.count)
+    await this.finish(count)
     return pace
   }
 

@@ -8,10 +8,12 @@ import { oneByOne } from './one-by-one.ts'
 import { peers } from './peers.ts'
 import type { Part } from './part.ts'
 import { relay } from './relay.ts'
+import { shapes } from './shapes.ts'
 
 const parts: Readonly<Record<string, Part>> = {
   'one-by-one': oneByOne,
   batches,
+  shapes,
   relay,
   latency,
   peers,

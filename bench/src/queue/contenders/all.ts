@@ -1,5 +1,5 @@
 import { bullmq } from './bullmq.ts'
-import { byHand } from './by-hand.ts'
+import { byHand, byHandClassic } from './by-hand.ts'
 import { cloudamqp } from './cloudamqp.ts'
 import { connectionManager } from './connection-manager.ts'
 import type { Contender } from './contender.ts'
@@ -27,6 +27,7 @@ const all: readonly Contender[] = [
   payflowBatch,
   payflowSets,
   byHand,
+  byHandClassic,
   relay,
   relayByHand,
   rawPublish,

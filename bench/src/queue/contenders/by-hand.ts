@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import pg from 'pg'
 import { bodySchema, effectOf, insertEffect } from './contender.ts'
 import type { Committed, Contender } from './contender.ts'
-import { declareQueue, fillQueue, ready, TYPE } from './rabbit.ts'
+import { declareClassicQueue, declareQueue, fillQueue, ready, TYPE } from './rabbit.ts'
 
 /** What one writes who knows all of it: the floor. */
 export const byHand: Contender = {
@@ -37,6 +37,14 @@ export const byHand: Contender = {
       },
     }
   },
+}
+
+/** The same on a kind of queue that ours doesn't use. */
+export const byHandClassic: Contender = {
+  ...byHand,
+  name: 'by hand, classic queue',
+  about: 'the same with a classic queue: one node has it, and nobody a copy',
+  prepare: declareClassicQueue,
 }
 
 async function handle(

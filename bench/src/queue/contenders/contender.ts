@@ -16,6 +16,8 @@ export interface WorkOptions {
   readonly prefetch: number
   /** How many messages there are. */
   readonly count: number
+  /** Of each message. @defaultValue 500 */
+  readonly bodyBytes?: number
   /** For the cases that take several messages at once. */
   readonly batchSize?: number
 }
@@ -67,15 +69,17 @@ export interface Message {
 const BODY_BYTES = 500
 const ACCOUNTS = 1_000
 
-/** Messages with bodies of 500 bytes, for a thousand accounts in turn. */
-export function messages(prefix: string, count: number): Message[] {
-  return Array.from({ length: count }, (_, index) => message(`${prefix}-${index}`, index))
+/** Messages with bodies of 500 bytes or as many as given, for a thousand accounts in turn. */
+export function messages(prefix: string, count: number, bodyBytes = BODY_BYTES): Message[] {
+  return Array.from({ length: count }, (_, index) =>
+    message(`${prefix}-${index}`, index, bodyBytes),
+  )
 }
 
-export function message(id: string, index: number): Message {
+export function message(id: string, index: number, bodyBytes = BODY_BYTES): Message {
   const sentAtNs = process.hrtime.bigint().toString()
   const body = { account: `account-${index % ACCOUNTS}`, amountMinor: 100, sentAtNs, memo: '' }
-  const memo = 'm'.repeat(Math.max(0, BODY_BYTES - JSON.stringify(body).length))
+  const memo = 'm'.repeat(Math.max(0, bodyBytes - JSON.stringify(body).length))
   return { id, body: { ...body, memo } }
 }
 

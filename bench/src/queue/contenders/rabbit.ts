@@ -5,12 +5,19 @@ import type { Message, Place } from './contender.ts'
 /** Type of the messages: RabbitMQ's routing key, and what ours is told by its headers. */
 export const TYPE = 'bench.posted'
 
+const declaring =
+  (kind: 'quorum' | 'classic') =>
+  async ({ rabbitmqUrl, queue }: Place): Promise<void> => {
+    await onChannel(rabbitmqUrl, async (channel) => {
+      await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': kind } })
+    })
+  }
+
 /** A durable quorum queue, for those who don't declare one themselves. */
-export async function declareQueue({ rabbitmqUrl, queue }: Place): Promise<void> {
-  await onChannel(rabbitmqUrl, async (channel) => {
-    await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': 'quorum' } })
-  })
-}
+export const declareQueue: (place: Place) => Promise<void> = declaring('quorum')
+
+/** A durable queue on one node and without copies. */
+export const declareClassicQueue: (place: Place) => Promise<void> = declaring('classic')
 
 /** Publishes into the queue and waits for every confirm. The same bytes for every contender. */
 export async function fillQueue(place: Place, messages: readonly Message[]): Promise<void> {
