@@ -38,7 +38,7 @@ afterAll(async () => {
 
 describe('the commands of', () => {
   // Tracing first: it is written for balances that nobody has touched.
-  it.each(['docs/tracing-a-single-request.md', 'docs/getting-started.md'])(
+  it.each(['docs/tracing-a-single-request.md', 'docs/getting-started.md', 'docs/system-flow.md'])(
     '%s print what it says',
     async (document) => {
       const blocks = blocksOf(readFileSync(join(root, document), 'utf8'))

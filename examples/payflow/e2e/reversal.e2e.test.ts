@@ -259,7 +259,7 @@ const late = () =>
 async function runsAnew(): Promise<void> {
   const runs = () => sumOf('reversal', /^payflow_reversal_runs_total\{[^}]*\} (\d+)$/gm)
   const before = await runs()
-  await waitFor(async () => (await runs()) >= before + 2)
+  await waitFor(async () => (await runs()) >= before + 2, { timeoutMs: 60_000 })
 }
 
 function logOf(name: ServiceName): Record<string, unknown>[] {
