@@ -16,10 +16,10 @@ beforeAll(async () => {
 })
 afterAll(() => database.dispose())
 
-const command = (args: readonly string[], databaseUrl: string = database.url) =>
+const command = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
   spawnChild(new URL('../src/bin.ts', import.meta.url), {
     args: [...args, '--config', config],
-    env: { DATABASE_URL: databaseUrl },
+    env: { DATABASE_URL: database.url, ...env },
   })
 
 describe('payflow-reversal', () => {
@@ -45,8 +45,26 @@ describe('payflow-reversal', () => {
   it('ends with 1 when the database is away', async () => {
     const nowhere = new URL(database.url)
     nowhere.port = '1'
-    const run = await command(['run'], nowhere.href)
+    const run = await command(['run'], { DATABASE_URL: nowhere.href })
     expect(await run.exited).toMatchObject({ code: 1 })
     expect(run.stderr()).toContain('ECONNREFUSED')
+  })
+
+  it('REV-11 ends with 6 at a mass reversal it pauses at, with 5 at one it goes on with', async () => {
+    await addPayments(db, 100, { status: 'COMPLETED' })
+    const ids = await addPayments(db, 300)
+    const paused = await command(['run', '--json'], { ON_MASS_REVERSAL: 'pause' })
+    expect(await paused.exited).toMatchObject({ code: 6 })
+    expect(JSON.parse(paused.stdout())).toMatchObject({ scanned: 0, endedBy: 'paused' })
+    expect(paused.stderr()).toContain('MASS REVERSAL (share)')
+    const report = await command(['report', '--limit', '2'], { ON_MASS_REVERSAL: 'pause' })
+    expect(await report.exited).toMatchObject({ code: 0 })
+    expect(report.stdout()).toContain('a run would decide nothing')
+    expect(report.stdout()).toContain(`and ${ids.length - 2} more`)
+    const went = await command(['run', '--on-mass-reversal', 'proceed'], {
+      ON_MASS_REVERSAL: 'pause',
+    })
+    expect(await went.exited).toMatchObject({ code: 5 })
+    expect(went.stdout()).toContain(`${ids.length} reversed`)
   })
 })

@@ -37,7 +37,9 @@ describe('docs/errors.md', () => {
 
   test('explains every event', () => {
     const source = readFileSync(new URL('../src/events.ts', import.meta.url), 'utf8')
-    const types = [...source.matchAll(/readonly type: '([a-z_]+)'/g)].map(([, type]) => type)
+    const types = [...source.matchAll(/readonly type: '([a-z_]+)'/g)].map(
+      ([, type]) => type as string,
+    )
     expect(explained('Events of a job').toSorted()).toEqual(types.toSorted())
   })
 

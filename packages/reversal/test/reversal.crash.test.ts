@@ -5,7 +5,7 @@ import type { Kysely } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createTestDatabase, spawnChild, waitFor } from '@payflow/testkit'
 import type { Child } from '@payflow/testkit'
-import { createReversal } from '../src/index.ts'
+import { createReversal, migrateReversal } from '../src/index.ts'
 import type { ProbePoint, RunResult } from '../src/index.ts'
 import {
   addPayments,
@@ -79,6 +79,30 @@ describe('a job killed in the middle', () => {
       return (await reversal.report()).pending === 0
     })
   }
+})
+
+describe('the logbook of a job killed in the middle', () => {
+  it('REV-08 lacks the batch it was killed in, and says that no run has ended', async () => {
+    await migrateReversal(db)
+    const ids = await addPayments(db, 12)
+    const job = await startJob({ LOGBOOK: 'kept' })
+    await job.arm('reversal.recorded', 'kill', { skip: 7 })
+    job.send({ type: 'start' })
+    expect(await job.exited).toMatchObject({ signal: 'SIGKILL' })
+    const next = createReversal(paymentOptions(db, { logbook: {} }))
+    expect((await next.metrics()).logbook).toMatchObject({
+      runs: 1,
+      reversed: 5,
+      lastEndedBy: undefined,
+      lastSuccessAt: undefined,
+    })
+    expect(await next.run()).toMatchObject({ reversed: ids.length - 8 })
+    expect((await next.metrics()).logbook).toMatchObject({
+      runs: 2,
+      reversed: ids.length - 3,
+      lastEndedBy: 'done',
+    })
+  })
 })
 
 describe('a job frozen in the middle', () => {

@@ -5,7 +5,7 @@ import type { Kysely } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createTestDatabase, waitFor } from '@payflow/testkit'
 import { createReversal, ReversalError } from '../src/index.ts'
-import type { ReversalEvent, RunResult } from '../src/index.ts'
+import type { ReversalEvent, RunProgress, RunResult } from '../src/index.ts'
 import {
   addPayments,
   effectsPerPayment,
@@ -142,6 +142,24 @@ describe('run', () => {
     await waitFor(() => performance.now() - startedAtMs > 2_000)
     gate.resolve()
     expect(await running).toMatchObject({ scanned: 1, reversed: 1, endedBy: 'time_budget' })
+  })
+
+  it('tells every two seconds how far it is', async () => {
+    await addPayments(db, 3)
+    const told = Promise.withResolvers<RunProgress>()
+    const reversal = createReversal(
+      paymentOptions(db, {
+        concurrency: 1,
+        resolve: async (row) => {
+          await told.promise
+          return await voidOrPosted(db, row.id)
+        },
+      }),
+    )
+    expect(await reversal.run({ onProgress: told.resolve })).toMatchObject({ reversed: 3 })
+    const progress = await told.promise
+    expect(progress).toMatchObject({ stale: 3, scanned: 0, settled: 0, failed: 0 })
+    expect(progress.elapsedMs).toBeGreaterThanOrEqual(2_000)
   })
 
   it('REV-08 begins no row after its signal, and finishes the one it is at', async () => {

@@ -35,7 +35,8 @@ const started = new Promise<void>((resolve) => {
 process.channel?.ref()
 await started
 const resolveTimeoutMs = Number(process.env['RESOLVE_TIMEOUT_MS'] ?? 10_000)
-const settings = { batchSize: 5, concurrency: 1, resolveTimeoutMs, probe }
+const logbook = process.env['LOGBOOK'] === 'kept' ? {} : undefined
+const settings = { batchSize: 5, concurrency: 1, resolveTimeoutMs, logbook, probe }
 const reversal =
   process.env['DECIDE'] === 'inside'
     ? createReversal(paymentOptionsInside(db, settings))
