@@ -1,16 +1,9 @@
 // Spans and metrics as a real SDK collects them, of a route on real Redis and PostgreSQL.
-import { context, metrics, SpanStatusCode, trace } from '@opentelemetry/api'
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from '@opentelemetry/sdk-metrics'
-import { TracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace'
+import { metrics, SpanStatusCode, trace } from '@opentelemetry/api'
 import { startRedis, uniqueName } from '@payflow/testkit'
 import type { TestDatabase } from '@payflow/testkit'
+import { metered, tracer } from '@payflow/testkit/telemetry'
+import type { ReadableSpan } from '@payflow/testkit/telemetry'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createIdempotency, presets } from '../src/index.ts'
 import type { Idempotency, IdempotencyContext, Outcome } from '../src/index.ts'
@@ -21,48 +14,21 @@ import { redisStore } from '../src/redis/index.ts'
 import { forgetfulContext, guardedDatabase, pay } from './support/guarded.ts'
 import { connect, isolatedStore } from './support/redis.ts'
 
-const spans = new InMemorySpanExporter()
-const tracerProvider = new TracerProvider({
-  spanProcessors: [new SimpleSpanProcessor({ exporter: spans })],
-})
+const tracing = tracer()
+const { spans, tracerProvider } = tracing
 let database: TestDatabase
 beforeAll(async () => {
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
+  tracing.begin()
   database = await guardedDatabase()
 })
 afterAll(async () => {
-  context.disable()
+  tracing.end()
   await database.dispose()
 })
 beforeEach(() => spans.reset())
 
-/** A meter of its own for each test, and what it has counted. */
-function metered() {
-  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
-  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })
-  const meterProvider = new MeterProvider({ readers: [reader] })
-  const collect = async (name: string): Promise<[Record<string, unknown>, any][]> => {
-    exporter.reset()
-    await reader.forceFlush()
-    const found = exporter
-      .getMetrics()
-      .flatMap(({ scopeMetrics }) => scopeMetrics)
-      .flatMap((scope) => scope.metrics)
-      .find(({ descriptor }) => descriptor.name === name)
-    return (found?.dataPoints ?? []).map(({ attributes, value }) => [attributes, value])
-  }
-  return { meterProvider, collect }
-}
-
-/** Does something inside a span, as a web framework does. */
-async function inRequest<T>(work: () => Promise<T>): Promise<T> {
-  const span = tracerProvider.getTracer('web').startSpan('POST /payments')
-  try {
-    return await context.with(trace.setSpan(context.active(), span), work)
-  } finally {
-    span.end()
-  }
-}
+const inRequest = <T>(work: () => Promise<T>): Promise<T> =>
+  tracing.inRequest('POST /payments', work)
 
 const named = (name: string): ReadableSpan[] =>
   spans.getFinishedSpans().filter((span) => span.name === name)

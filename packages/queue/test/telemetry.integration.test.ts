@@ -1,16 +1,9 @@
 // Spans and metrics as a real SDK collects them, of real outboxes, relays and consumers.
 import { execFileSync } from 'node:child_process'
-import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from '@opentelemetry/sdk-metrics'
-import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace'
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import { waitFor } from '@payflow/testkit'
+import { metered, tracer } from '@payflow/testkit/telemetry'
+import type { ReadableSpan } from '@payflow/testkit/telemetry'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Kysely } from 'kysely'
 import type { Bus, Consumer } from '../src/index.ts'
@@ -20,48 +13,20 @@ import { NoteFiled, NoteWritten } from './support/messages.ts'
 import { createWorld, inTransaction, leaveEffect } from './support/world.ts'
 import type { World } from './support/world.ts'
 
-const spans = new InMemorySpanExporter()
-const tracerProvider = new TracerProvider({
-  spanProcessors: [new SimpleSpanProcessor({ exporter: spans })],
-})
+const tracing = tracer()
+const { spans, tracerProvider } = tracing
 let world: World
 beforeAll(() => {
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
+  tracing.begin()
 })
-afterAll(() => context.disable())
+afterAll(() => tracing.end())
 beforeEach(async () => {
   spans.reset()
   world = await createWorld()
 })
 afterEach(() => world.dispose())
 
-/** A meter of its own for each test, and what it has collected. */
-function metered() {
-  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
-  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })
-  const meterProvider = new MeterProvider({ readers: [reader] })
-  const collect = async (name: string): Promise<[Record<string, unknown>, any][]> => {
-    exporter.reset()
-    await reader.forceFlush()
-    const found = exporter
-      .getMetrics()
-      .flatMap(({ scopeMetrics }) => scopeMetrics)
-      .flatMap((scope) => scope.metrics)
-      .find(({ descriptor }) => descriptor.name === name)
-    return (found?.dataPoints ?? []).map(({ attributes, value }) => [attributes, value])
-  }
-  return { meterProvider, collect }
-}
-
-/** Does something inside a span, as a web framework does. */
-async function inRequest<T>(work: () => Promise<T>): Promise<T> {
-  const span = tracerProvider.getTracer('web').startSpan('POST /notes')
-  try {
-    return await context.with(trace.setSpan(context.active(), span), work)
-  } finally {
-    span.end()
-  }
-}
+const inRequest = <T>(work: () => Promise<T>): Promise<T> => tracing.inRequest('POST /notes', work)
 
 async function named(name: string, count = 1): Promise<ReadableSpan[]> {
   return await waitFor(

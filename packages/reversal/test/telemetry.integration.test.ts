@@ -1,14 +1,7 @@
 // Spans and metrics as a real SDK collects them, of a job on a real PostgreSQL.
-import { context, SpanStatusCode } from '@opentelemetry/api'
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from '@opentelemetry/sdk-metrics'
-import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
+import { SpanStatusCode } from '@opentelemetry/api'
 import { createTestDatabase } from '@payflow/testkit'
+import { metered, tracer } from '@payflow/testkit/telemetry'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -17,15 +10,13 @@ import { telemetry } from '../src/opentelemetry/index.ts'
 import { addPayments, migratePayments, paymentOptions, voidOrPosted } from './support/payments.ts'
 import type { PaymentsDatabase } from './support/payments.ts'
 
-const spans = new InMemorySpanExporter()
-const tracerProvider = new TracerProvider({
-  spanProcessors: [new SimpleSpanProcessor({ exporter: spans })],
-})
+const tracing = tracer()
+const { spans, tracerProvider } = tracing
 let database: Awaited<ReturnType<typeof createTestDatabase>>
 let db: Kysely<PaymentsDatabase>
 
 beforeAll(async () => {
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
+  tracing.begin()
   database = await createTestDatabase({
     migrate: async (empty) => {
       await migratePayments(empty)
@@ -36,7 +27,7 @@ beforeAll(async () => {
   db = database.db as Kysely<PaymentsDatabase>
 })
 afterAll(async () => {
-  context.disable()
+  tracing.end()
   await database.dispose()
 })
 beforeEach(async () => {
@@ -44,29 +35,9 @@ beforeEach(async () => {
   await sql`truncate payments, fence, effect, reversal.job`.execute(db)
 })
 
-/** A meter of its own for each test, and what it has counted. */
-function metered() {
-  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
-  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })
-  const meterProvider = new MeterProvider({ readers: [reader] })
-  const collect = async (): Promise<Record<string, [unknown, unknown][]>> => {
-    exporter.reset()
-    await reader.forceFlush()
-    const scopes = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics)
-    const found = scopes.flatMap((scope) => scope.metrics)
-    return Object.fromEntries(
-      found.map(({ descriptor, dataPoints }) => [
-        descriptor.name.replace('payflow.reversal.', ''),
-        dataPoints.map(({ attributes, value }): [unknown, unknown] => [attributes, value]),
-      ]),
-    )
-  }
-  return { meterProvider, collect }
-}
-
 describe('telemetry', () => {
   it('counts rows, runs and mass reversals, and measures the runs', async () => {
-    const { meterProvider, collect } = metered()
+    const { meterProvider, collectAll: collect } = metered('payflow.reversal.')
     const failing = await addPayments(db, 2, { createdMsAgo: 300_000 })
     await addPayments(db, 3)
     const job = createReversal(
@@ -126,7 +97,7 @@ describe('telemetry', () => {
   })
 
   it('reads the database at each collection, for a job that is long gone', async () => {
-    const { meterProvider, collect } = metered()
+    const { meterProvider, collectAll: collect } = metered('payflow.reversal.')
     const job = createReversal(paymentOptions(db, { logbook: {} }))
     let asked = 0
     const stop = telemetry({ meterProvider }).observe({
