@@ -3,6 +3,7 @@
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '@payflow/testkit'
+import type { Child } from '@payflow/testkit'
 import type { Bus } from '../src/index.ts'
 import { createBatchWorld, letters, note } from './support/batches.ts'
 import { NoteWritten } from './support/messages.ts'
@@ -77,6 +78,7 @@ describe('a consumer with batches', () => {
       await bus.publish(NoteWritten, note('deadly'), { id: 'deadly' })
       let deaths = 0
       let parkedCount = 0
+      let last: Child | undefined
       while (parkedCount === 0) {
         const victim = await spawnWorker(world, { ...settings, batch: { ...batch, size: 9 } })
         let dead = false
@@ -86,17 +88,20 @@ describe('a consumer with batches', () => {
             parkedCount = await world.ready(`${world.queue}.parked`)
             return dead || parkedCount > 0
           },
-          { timeoutMs: 30_000 },
+          { timeoutMs: 60_000 },
         )
         if (dead) deaths += 1
-        else await victim.kill()
+        else last = victim
       }
       // Once with the others, unrecorded; then alone, five times of five.
       expect(deaths).toBe(6)
       const parked = await world.take(`${world.queue}.parked`)
       expect(parked.properties.messageId).toBe('deadly')
       expect(await world.ready(`${world.queue}.parked`)).toBe(0)
+      // Who parked it has its companions still to do.
+      await world.waitForEffects(letters.length, 60_000)
       await expectDoneOnce(letters)
+      await last?.kill()
     },
   )
 })

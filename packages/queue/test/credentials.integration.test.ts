@@ -107,7 +107,8 @@ function disturbances(): string[] {
   return world.events.map(({ type }) => type).filter((type) => kinds.test(type))
 }
 
-describe('credentials', () => {
+// Patient: every right is given and taken with rabbitmqctl, which starts a machine of its own.
+describe('credentials', { timeout: 180_000 }, () => {
   it('rotates to another user under load, with the old user deleted, and nothing notices', async () => {
     const [one, two] = ['one', 'two'].map((username) => ({ username, password: `${username}-pw` }))
     await addUser(one!)

@@ -17,10 +17,10 @@ describe('messages from the outbox to their effects', () => {
       faults: faults.length,
       seed: seed(),
       tally,
-      signal: AbortSignal.timeout(240_000),
+      signal: AbortSignal.timeout(600_000),
     })
     expect(isRight(verdict), JSON.stringify({ ...verdict, seed: seed() })).toBe(true)
     expect(verdict.messages).toBeGreaterThanOrEqual(MESSAGES)
     expect(tally.faultsTotal).toBeGreaterThanOrEqual(faults.length)
-  }, 300_000)
+  }, 900_000)
 })

@@ -66,7 +66,7 @@ it('ends with the process that started it, its networks too', async () => {
   )
   expect(owned.pids.every(isAlive)).toBe(true)
   await owner.kill('SIGKILL')
-  const gone = { timeoutMs: 10_000 }
+  const gone = { timeoutMs: 60_000 }
   await waitFor(() => owned.pids.every((pid) => !isAlive(pid)), gone)
   await waitFor(() => !existsSync(owned.folder), gone)
   await waitFor(() => owned.interfaces.every((name) => !(name in networkInterfaces())), gone)
