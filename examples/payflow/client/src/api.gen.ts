@@ -673,6 +673,21 @@ export interface components {
                 };
             };
         };
+        /** @description `idempotency_key_expired`: The key is too old to be used. */
+        IdempotencyKeyExpired: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code: "idempotency_key_expired";
+                };
+            };
+        };
         /** @description `idempotency_in_progress`: The same request is still in progress. */
         IdempotencyInProgress: {
             headers: {
@@ -1262,6 +1277,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["IdempotencyInProgress"];
+            410: components["responses"]["IdempotencyKeyExpired"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /**

@@ -32,6 +32,7 @@ export const PROBLEMS = {
   'transfer-conflict': { status: 409, title: 'The transfer id was used with other contents' },
   'idempotency-key-missing': { status: 400, title: 'An Idempotency-Key header is required' },
   'idempotency-key-invalid': { status: 400, title: 'The Idempotency-Key header is invalid' },
+  'idempotency-key-expired': { status: 410, title: 'The key is too old to be used' },
   'idempotency-in-progress': { status: 409, title: 'The same request is still in progress' },
   'idempotency-indeterminate': { status: 409, title: 'The outcome of the request is unknown' },
   'idempotency-key-reused': { status: 422, title: 'The key was used with another request' },

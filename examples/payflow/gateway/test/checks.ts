@@ -61,6 +61,7 @@ export const onRoutes: Readonly<Record<string, Check>> = {
     refuses: [
       'idempotency-key-missing',
       'idempotency-key-invalid',
+      'idempotency-key-expired',
       'idempotency-in-progress',
       'idempotency-key-reused',
     ],

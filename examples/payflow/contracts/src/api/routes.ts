@@ -147,6 +147,7 @@ const money = {
     problems: [
       'idempotency-key-missing',
       'idempotency-key-invalid',
+      'idempotency-key-expired',
       'idempotency-in-progress',
       'idempotency-key-reused',
       'insufficient-funds',

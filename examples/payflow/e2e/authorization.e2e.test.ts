@@ -1,0 +1,203 @@
+/*
+ * Goal: every route answers everybody as documented, and no token but the right one opens anything.
+ * Method: one table, a row for each route and a column for each kind of caller, played against every
+ * process of PayFlow. A route without a row does not compile, and fails.
+ */
+import { randomUUID } from 'node:crypto'
+import { API_OPERATIONS, apiRoute, type ApiOperation } from '@payflow-app/contracts/api'
+import { startStack, type Stack } from '@payflow-app/stack'
+import { waitFor } from '@payflow/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CALLERS, callerTokens, type Caller, type CallerTokens } from './src/callers.ts'
+import { settle, User } from './src/index.ts'
+
+/** What each caller is answered: status, code of a problem, and ▪ where the owner is in the answer. */
+type Row = Readonly<Record<Caller, string>>
+
+const nobody = '401 unauthenticated'
+
+/** A route for users: no token, or one that does not hold, opens nothing. */
+const forUsers = (owner: string, other: string): Row => ({
+  anonymous: nobody,
+  expired: nobody,
+  'alg=none': nobody,
+  'wrong audience': nobody,
+  'service token': nobody,
+  'other user': other,
+  owner,
+})
+
+/** A route that looks at no token. */
+const forAll = (outcome: string): Row =>
+  Object.fromEntries(CALLERS.map((caller) => [caller, outcome])) as Row
+
+const table: Readonly<Record<ApiOperation, Row>> = {
+  register: forAll('201'),
+  login: forAll('200'),
+  // The cookie decides, and only the owner has one here.
+  refresh: { ...forAll('401 refresh_token_invalid'), owner: '200 ▪' },
+  logout: forAll('204'),
+  me: forUsers('200 ▪', '200'),
+  // People are found by name and address, oneself aside; nothing else is told of them.
+  searchUsers: forUsers('200', '200 ▪'),
+  getUser: forUsers('200 ▪', '200 ▪'),
+  getWallet: forUsers('200 ▪', '200'),
+  createTransaction: forUsers('202 ▪', '202'),
+  listTransactions: forUsers('200 ▪', '200'),
+  getTransaction: forUsers('200 ▪', '404 not_found'),
+  listNotifications: forUsers('200 ▪', '200'),
+  markNotificationRead: forUsers('200 ▪', '404 not_found'),
+  getStatus: forAll('200'),
+}
+
+/** What the gateway answers beside the contract. */
+const beside: Readonly<Record<string, Row>> = {
+  '/health/live': forAll('200'),
+  '/health/ready': forAll('200'),
+  // For Prometheus; in Kubernetes this is not reached through the public port.
+  '/metrics': forAll('200'),
+  '/api/openapi.json': forAll('200'),
+  '/api/docs': forAll('200'),
+}
+
+const password = 'correct horse battery'
+
+let stack: Stack
+let owner: User
+let other: User
+let third: User
+let tokens: CallerTokens
+let payment: string
+let notification: string
+
+beforeAll(async () => {
+  stack = await startStack()
+  const users = ['Owner', 'Other', 'Third'].map((name) => User.register(stack.url, name))
+  ;[owner, other, third] = (await Promise.all(users)) as [User, User, User]
+  tokens = await callerTokens(stack, owner, other)
+  const { body } = await owner.pay({ toUserId: third.id, amount: 100 })
+  payment = body.id
+  await settle(owner, payment, 60_000)
+  const told = () => owner.get<{ items: { id: string; paymentId: string }[] }>('/api/notifications')
+  notification = await waitFor(
+    async () => (await told()).body.items.find(({ paymentId }) => paymentId === payment)?.id,
+    { timeoutMs: 30_000, message: 'the notification of the payment' },
+  )
+})
+afterAll(async () => {
+  await stack?.stop()
+})
+
+interface Request {
+  readonly path: string
+  readonly json?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** The request that each route is tried with: valid, and about something of the owner's. */
+const requests: Readonly<Record<ApiOperation, (caller: Caller) => Request | Promise<Request>>> = {
+  register: () => ({
+    path: '/api/auth/register',
+    json: { email: `${randomUUID()}@payflow.test`, password, name: 'New' },
+  }),
+  login: () => ({ path: '/api/auth/login', json: { email: third.email, password } }),
+  refresh: async (caller) => ({
+    path: '/api/auth/refresh',
+    headers: caller === 'owner' ? { cookie: await freshCookie() } : {},
+  }),
+  logout: () => ({ path: '/api/auth/logout' }),
+  me: () => ({ path: '/api/auth/me' }),
+  searchUsers: () => ({ path: `/api/users?query=${encodeURIComponent(owner.email)}` }),
+  getUser: () => ({ path: `/api/users/${owner.id}` }),
+  getWallet: () => ({ path: '/api/wallets/me' }),
+  createTransaction: () => ({
+    path: '/api/transactions',
+    json: { toUserId: third.id, amount: 1, currency: 'USD' },
+    headers: { 'idempotency-key': randomUUID() },
+  }),
+  listTransactions: () => ({ path: '/api/transactions' }),
+  getTransaction: () => ({ path: `/api/transactions/${payment}` }),
+  listNotifications: () => ({ path: '/api/notifications' }),
+  markNotificationRead: () => ({ path: `/api/notifications/${notification}/read` }),
+  getStatus: () => ({ path: '/api/status' }),
+}
+
+async function freshCookie(): Promise<string> {
+  const { headers } = await call('POST', 'anonymous', {
+    path: '/api/auth/login',
+    json: { email: owner.email, password },
+  })
+  return headers.getSetCookie()[0]?.split(';')[0] ?? ''
+}
+
+async function call(method: string, caller: Caller, { path, json, headers }: Request) {
+  const token = tokens[caller]
+  return await fetch(stack.url + path, {
+    method,
+    headers: {
+      ...headers,
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(json !== undefined && { 'content-type': 'application/json' }),
+    },
+    ...(json !== undefined && { body: JSON.stringify(json) }),
+    signal: AbortSignal.timeout(60_000),
+  })
+}
+
+async function outcomeOf(response: Response): Promise<string> {
+  const text = await response.text()
+  if (response.status >= 400) {
+    const { code } = JSON.parse(text) as { code: string }
+    return `${response.status} ${code}`
+  }
+  const theirs = [owner.id, owner.email, payment].some((mark) => text.includes(mark))
+  return `${response.status}${theirs ? ' ▪' : ''}`
+}
+
+/** Plays one row, the owner last: what the others may not do must not have been done by then. */
+async function play(method: string, request: (caller: Caller) => Request | Promise<Request>) {
+  const seen: [Caller, string][] = []
+  for (const caller of CALLERS) {
+    seen.push([caller, await outcomeOf(await call(method, caller, await request(caller)))])
+  }
+  return Object.fromEntries(seen) as Row
+}
+
+const printed: string[] = [`| route | ${CALLERS.join(' | ')} |`, `|${' --- |'.repeat(8)}`]
+const print = (route: string, row: Row) =>
+  printed.push(`| ${route} | ${CALLERS.map((caller) => row[caller]).join(' | ')} |`)
+
+describe('who may call what', () => {
+  it('has a row for every route of the contract', () => {
+    expect(Object.keys(table)).toEqual(API_OPERATIONS)
+  })
+
+  it.each(API_OPERATIONS)('%s', async (operation) => {
+    const { method, path } = apiRoute(operation)
+    const row = await play(method, requests[operation])
+    print(`${method} ${path}`, row)
+    expect(row).toEqual(table[operation])
+  })
+
+  it.each(Object.keys(beside))('GET %s', async (path) => {
+    const row = await play('GET', () => ({ path }))
+    print(`GET ${path}`, row)
+    // The page and the metrics name nobody.
+    expect(row).toEqual(beside[path])
+  })
+
+  it('moves no money but that of who paid, once for each payment', async () => {
+    const balance = async (user: User) => (await user.wallet()).balance
+    await waitFor(async () => (await other.wallet()).pending + (await owner.wallet()).pending === 0)
+    expect([await balance(owner), await balance(other), await balance(third)]).toEqual([
+      100_000 - 100 - 1,
+      100_000 - 1,
+      100_000 + 102,
+    ])
+  })
+
+  it('prints what was seen', () => {
+    process.stdout.write(`\n${printed.join('\n')}\n`)
+    expect(printed).toHaveLength(2 + API_OPERATIONS.length + Object.keys(beside).length)
+  })
+})
