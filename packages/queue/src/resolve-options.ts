@@ -126,7 +126,7 @@ export function resolveRelayOptions(options: RelayOptions): ResolvedRelayOptions
     pollMs: within('pollMs', options.pollMs ?? 250, 10, 60_000),
     leaseMs: within('leaseMs', options.leaseMs ?? 5_000, 1_000, 300_000),
     maxAttempts: within('maxAttempts', options.maxAttempts ?? 10, 1, 1_000),
-    retentionMs: within('retentionMs', options.retentionMs ?? 86_400_000, 0, 3_153_600_000_000),
+    retentionMs: within('retentionMs', options.retentionMs ?? 0, 0, 3_153_600_000_000),
     onConfirmed: options.onConfirmed,
   }
 }

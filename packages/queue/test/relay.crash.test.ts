@@ -66,6 +66,32 @@ describe('bus.relay', () => {
     await heir.kill()
   })
 
+  it.each([
+    ['relay.claimed', 2],
+    ['relay.confirmed', 2],
+    ['relay.marked', 1],
+  ])(
+    'QUEUE-18 killed at %s while its window slides: each message has one effect, each key its order',
+    async (probe, skip) => {
+      const texts: string[] = []
+      for (let index = 0; index < 8; index += 1) {
+        for (const subject of ['a', 'b', 'c', 'd'])
+          texts.push(...(await write(1, `${subject}${index}`)))
+      }
+      const victim = await spawnWorker(world, { relay: { ...relay, batchSize: 4 } })
+      await victim.arm(probe, 'kill', { skip })
+      texts.push(...(await write(8, 'e')))
+      expect(await victim.exited).toMatchObject({ signal: 'SIGKILL' })
+      const heir = await spawnWorker(world, { relay: { ...relay, batchSize: 4 } })
+      await allSent()
+      const effects = await world.waitForEffects(texts.length)
+      expect(effects.toSorted()).toEqual(texts.toSorted())
+      const ofKey = effects.filter((text) => text.startsWith('e'))
+      expect(ofKey).toEqual(ofKey.toSorted())
+      await heir.kill()
+    },
+  )
+
   it('QUEUE-17 a writer that dies right after its COMMIT has its message sent', async () => {
     // The row is all there is: no relay ran when it was written, and its writer is gone.
     const texts = await write(1)

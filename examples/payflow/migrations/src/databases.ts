@@ -63,6 +63,7 @@ const queueGrants = [
   'grant select, insert, update, delete on queue.inbox, queue.attempt, queue.outbox to $role',
   'grant select, update on queue.partition to $role',
   'grant select, insert, update, delete on queue.outbox_confirmed, queue.consumer_count to $role',
+  'grant select, insert, update, delete on queue.claim to $role',
   'grant select, insert, update, delete on queue.outbox_removed, queue.inbox_removed to $role',
   'grant select, insert, update on queue.operator_action to $role',
 ]

@@ -6,7 +6,11 @@ import type { Reporter } from '../reporter.ts'
 import type { BrokerConnection, LiveConnection } from './connection.ts'
 import { refusal, refusedLocally, unavailable } from './publish-errors.ts'
 import type { Target } from './publish-errors.ts'
+import { gatherWrites } from './gather-writes.ts'
 import { closeChannel, openConfirmChannel } from './topology.ts'
+
+/** Called once, when the fate of a message is known; an error is a {@link QueueError}. */
+type End = (error?: QueueError) => void
 
 /** A published message waiting for its confirm. */
 interface Pending {
@@ -16,7 +20,7 @@ interface Pending {
   readonly confirmsBefore: number
   /** Set when the broker sent the message back; its confirm follows. */
   returned: string | undefined
-  readonly settle: (error?: QueueError) => void
+  readonly settle: End
 }
 
 interface PublisherOptions {
@@ -134,24 +138,51 @@ export class Publisher {
     this.#notify()
   }
 
+  /**
+   * As {@link publish}, but now or never: `false` when there is no channel to write to at this moment, and
+   * then nothing was written and `end` is not called. It may be called before this returns.
+   */
+  offer(outgoing: Outgoing, end: End): boolean {
+    const { confirmTimeoutMs, connection } = this.#options
+    const channel = this.#channel
+    if (channel === undefined || connection.blocked !== undefined) return false
+    if (this.#stop.signal.aborted || this.#pending.size >= MAX_IN_FLIGHT) return false
+    return this.#handOver(channel, outgoing, confirmTimeoutMs, end)
+  }
+
   /** `false` when nothing was written, because the channel is closed. */
   async #send(channel: ConfirmChannel, outgoing: Outgoing, timeoutMs: number): Promise<boolean> {
-    const { messageId, exchange, routingKey, body } = outgoing
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const end = (error?: QueueError): void => (error === undefined ? resolve() : reject(error))
-    const pending = this.#expect({ messageId, exchange, routingKey }, channel, timeoutMs, end)
+    if (!this.#handOver(channel, outgoing, timeoutMs, end)) return false
+    await promise
+    return true
+  }
+
+  #handOver(channel: ConfirmChannel, outgoing: Outgoing, timeoutMs: number, end: End): boolean {
+    const { messageId, exchange, routingKey, body } = outgoing
+    let ending: End | undefined = end
+    const pending = this.#expect(
+      { messageId, exchange, routingKey },
+      channel,
+      timeoutMs,
+      (error) => {
+        ending?.(error)
+        // amqplib may keep us for ever; what the caller keeps is not ours to hold.
+        ending = undefined
+      },
+    )
     const options = publishOptions(outgoing, this.#options.source)
+    gatherWrites(channel)
     try {
       channel.publish(exchange, routingKey, body, options, this.#onAnswer(pending))
     } catch (error) {
+      const isClosed = (error as Error).name === 'IllegalOperationError'
+      if (isClosed) ending = undefined
       pending.settle(refusedLocally(outgoing, error))
-      if ((error as Error).name === 'IllegalOperationError') {
-        promise.catch(() => {})
-        this.#drop(channel)
-        return false
-      }
+      if (isClosed) this.#drop(channel)
+      return !isClosed
     }
-    await promise
     return true
   }
 
@@ -163,12 +194,7 @@ export class Publisher {
   }
 
   /** Knows the message without its body. */
-  #expect(
-    target: Target,
-    channel: ConfirmChannel,
-    timeoutMs: number,
-    end: (error?: QueueError) => void,
-  ): Pending {
+  #expect(target: Target, channel: ConfirmChannel, timeoutMs: number, end: End): Pending {
     const timer = setTimeout(() => {
       pending.settle(new ConfirmTimeoutError(target.messageId, this.#options.confirmTimeoutMs))
       if (this.#confirms === pending.confirmsBefore) this.#stall(timeoutMs)

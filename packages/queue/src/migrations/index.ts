@@ -4,6 +4,7 @@ import type { Migration, MigrationProvider } from 'kysely/migration'
 import { DEFAULT_SCHEMA, quoteSchema } from '../schema-name.ts'
 import { inboxAndOutbox } from './0001-inbox-and-outbox.ts'
 import { operations } from './0002-operations.ts'
+import { claims } from './0003-claims.ts'
 
 /** Options of {@link createQueueMigrations} and {@link migrateQueue}. */
 export interface MigrationOptions {
@@ -22,6 +23,7 @@ export function createQueueMigrations(options: MigrationOptions = {}): Migration
     // Named after the package: several packages' migrations may be merged under one Migrator.
     queue_0001_inbox_and_outbox: inboxAndOutbox(schema),
     queue_0002_operations: operations(schema),
+    queue_0003_claims: claims(schema),
   }
   return { getMigrations: () => Promise.resolve(migrations) }
 }

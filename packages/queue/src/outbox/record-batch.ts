@@ -8,9 +8,8 @@ import { markRefused } from '../postgres/mark-refused.ts'
 import { markSent } from '../postgres/mark-sent.ts'
 import { isSerializationFailure } from '../postgres/pg-errors.ts'
 import { queryThrough } from '../postgres/query.ts'
-import { unclaimRows } from '../postgres/unclaim-rows.ts'
 import { errorText } from '../reporter.ts'
-import type { SentBatch } from './send-batch.ts'
+import type { Unconfirmed } from './round.ts'
 import type { ConfirmedRow } from './types.ts'
 
 interface RecordContext {
@@ -18,6 +17,8 @@ interface RecordContext {
   readonly schema: string
   readonly relay: string
   readonly maxAttempts: number
+  /** Sent rows stay in the table. */
+  readonly keep: boolean
   readonly onConfirmed:
     | ((trx: Transaction<any>, rows: readonly ConfirmedRow[]) => Promise<void>)
     | undefined
@@ -39,48 +40,56 @@ export function exhausted(
   return error.code !== 'QUEUE_NACKED' && row.attempts + 1 >= max
 }
 
-/** Writes down what became of a batch. Rows with an unknown outcome stay pending, as they are. */
-export async function recordBatch(context: RecordContext, batch: SentBatch): Promise<void> {
-  const { db, schema, maxAttempts } = context
-  if (batch.confirmed.length > 0) await recordConfirmed(context, batch.confirmed)
-  const query = queryThrough(db)
-  if (batch.refused.length > 0) {
-    await markRefused(
-      query,
-      schema,
-      batch.refused.map(({ row, error }) => ({
-        seq: row.seq,
-        epoch: row.epoch,
-        error: errorText(error),
-        park: exhausted(row, error, maxAttempts),
-        retryInMs: backoffMs(row.attempts, REFUSED_AGAIN),
-      })),
-    )
-  }
-  const untouched = batch.unsent.filter((row) => row.firstClaim)
-  if (untouched.length > 0) await unclaimRows(query, schema, untouched)
+/** Counts refusals; parks what was refused too often. */
+export async function recordRefused(
+  { db, schema, maxAttempts }: RecordContext,
+  refused: readonly Unconfirmed[],
+): Promise<void> {
+  await markRefused(
+    queryThrough(db),
+    schema,
+    refused.map(({ row, error }) => ({
+      seq: row.seq,
+      epoch: row.epoch,
+      error: errorText(error),
+      park: exhausted(row, error, maxAttempts),
+      retryInMs: backoffMs(row.attempts, REFUSED_AGAIN),
+    })),
+  )
 }
 
 /**
+ * Marks rows as sent; answers whether all of them were still ours. With `retire` the relay's claims end
+ * then.
+ *
  * With `onConfirmed` this is a transaction: fence first, then the caller's code, then the rows. The
  * caller's code comes before the row locks so that its own locks are taken in the order other
  * transactions take them, which lock their row and then cancel; a deadlock all the same is retried.
  */
-async function recordConfirmed(context: RecordContext, rows: readonly ClaimedRow[]): Promise<void> {
-  const { db, schema, relay, onConfirmed } = context
-  if (onConfirmed === undefined) return await markSent(queryThrough(db), schema, relay, rows)
+export async function recordConfirmed(
+  context: RecordContext,
+  rows: readonly ClaimedRow[],
+  retire: boolean,
+): Promise<boolean> {
+  const { db, schema, relay, keep, onConfirmed } = context
+  const leases = leasesOf(rows)
   for (let round = 0; ; round += 1) {
     try {
+      if (onConfirmed === undefined) {
+        return await markSent(queryThrough(db), schema, rows, { relay, leases, keep, retire })
+      }
       return await db.transaction().execute(async (trx) => {
         const query = queryThrough(trx)
-        const ours = await fencePartitions(query, schema, leasesOf(rows))
+        const ours = await fencePartitions(query, schema, leases)
         const fenced = rows.filter((row) => ours.has(row.partition))
-        if (fenced.length === 0) return
+        if (fenced.length === 0) return false
         await onConfirmed(
           trx,
-          fenced.map(({ id, type, key }) => ({ id, type, key })),
+          fenced.map(({ messageId, type, key }) => ({ id: messageId, type, key })),
         )
-        await markSent(query, schema, relay, fenced)
+        const isAll = fenced.length === rows.length
+        const options = { relay, leases, keep, retire: retire && isAll }
+        return (await markSent(query, schema, fenced, options)) && isAll
       })
     } catch (error) {
       if (!isSerializationFailure(error) || round >= DEADLOCK_RETRIES) throw error
@@ -89,9 +98,6 @@ async function recordConfirmed(context: RecordContext, rows: readonly ClaimedRow
 }
 
 function leasesOf(rows: readonly ClaimedRow[]): Lease[] {
-  const leases = new Map<string, Lease>()
-  for (const { partition, epoch } of rows) {
-    leases.set(`${partition} ${epoch}`, { partition, epoch })
-  }
-  return [...leases.values()]
+  const epochs = new Map(rows.map(({ partition, epoch }) => [partition, epoch]))
+  return [...epochs].map(([partition, epoch]) => ({ partition, epoch }))
 }

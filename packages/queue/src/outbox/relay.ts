@@ -1,9 +1,13 @@
 import type { Kysely } from 'kysely'
 import { backoffMs, pause } from '../backoff.ts'
 import type { Publisher } from '../broker/publisher.ts'
+import { adoptClaims } from '../postgres/adopt-claims.ts'
 import { claimBatch } from '../postgres/claim-batch.ts'
 import type { ClaimedRow } from '../postgres/claim-batch.ts'
 import { deleteSettled } from '../postgres/delete-settled.ts'
+import { foldOutboxRemoved } from '../postgres/fold-outbox-removed.ts'
+import { freeRows } from '../postgres/free-rows.ts'
+import { holdRows } from '../postgres/hold-rows.ts'
 import { leasePartitions } from '../postgres/lease-partitions.ts'
 import type { Query } from '../postgres/query.ts'
 import { releasePartitions } from '../postgres/release-partitions.ts'
@@ -11,9 +15,9 @@ import { errorText } from '../reporter.ts'
 import type { Reporter } from '../reporter.ts'
 import type { BusTelemetry, OutgoingRef } from '../telemetry.ts'
 import { uuidv7 } from '../uuid.ts'
-import { exhausted, recordBatch } from './record-batch.ts'
-import { sendBatch } from './send-batch.ts'
-import type { SentBatch } from './send-batch.ts'
+import { exhausted, recordConfirmed, recordRefused } from './record-batch.ts'
+import { SendingRound } from './round.ts'
+import type { Claimed, Confirmed, SentBatch, Unconfirmed } from './round.ts'
 import type { Relay, RelayHealth, RelayOptions } from './types.ts'
 
 /** {@link RelayOptions} with every default filled in. */
@@ -50,7 +54,8 @@ export class OutboxRelay implements Relay {
   #loop: Promise<void> | undefined
   #woken = false
   #wakeSleeper: (() => void) | undefined
-  #leased = 0
+  /** Our partitions, each with the epoch of its lease. */
+  #leases: ReadonlyMap<number, string> = new Map()
   /** By the monotonic clock, from before the lease was asked for: ours is never the longer one. */
   #leasedUntil = 0
   #confirmed = 0
@@ -58,8 +63,14 @@ export class OutboxRelay implements Relay {
   #parked = 0
   #lastError: string | undefined
 
+  readonly #recording: Parameters<typeof recordConfirmed>[0]
+
   constructor(parts: RelayParts) {
     this.#parts = parts
+    const { db, schema, options } = parts
+    const { maxAttempts, onConfirmed, retentionMs } = options
+    const keep = retentionMs > 0
+    this.#recording = { db, schema, relay: this.#owner, maxAttempts, keep, onConfirmed }
   }
 
   start(): void {
@@ -83,7 +94,7 @@ export class OutboxRelay implements Relay {
   health(): RelayHealth {
     return {
       running: this.#stop !== undefined && !this.#stop.signal.aborted,
-      leasedPartitions: performance.now() < this.#leasedUntil ? this.#leased : 0,
+      leasedPartitions: performance.now() < this.#leasedUntil ? this.#leases.size : 0,
       confirmed: this.#confirmed,
       refused: this.#refused,
       parked: this.#parked,
@@ -98,12 +109,17 @@ export class OutboxRelay implements Relay {
     // The lease is renewed beside the loop, which may wait long for confirms.
     const renewal = setInterval(() => void this.#lease().catch(() => {}), leaseMs / 3)
     let failures = 0
+    let mayHaveClaims = true
     while (!signal.aborted) {
       try {
         // Without a broker nothing is claimed: what waits stays cancellable.
         if (!(await publisher.waitReady(signal))) break
         if (performance.now() >= this.#leasedUntil) await this.#lease()
-        const rows = this.#leased === 0 ? 0 : await this.#sendNext(signal)
+        // Of what a round that failed had in hand nobody knows how far it came.
+        if (mayHaveClaims) await this.#adopt(false)
+        mayHaveClaims = true
+        const rows = this.#leases.size === 0 ? 0 : await this.#sendRound(signal)
+        mayHaveClaims = false
         if (rows === 0) await this.#rest(signal)
         failures = 0
       } catch (error) {
@@ -127,95 +143,101 @@ export class OutboxRelay implements Relay {
       leaseMs: options.leaseMs,
       limit: options.partitions,
     })
-    this.#leased = leases.length
+    this.#leases = new Map(leases.map(({ partition, epoch }) => [partition, epoch]))
     this.#leasedUntil = askedAt + options.leaseMs
   }
 
-  /**
-   * Sends batch after batch; answers how many rows are done with. While one is at the broker, the one
-   * before is marked and the one after claimed, so that neither waits for the other. A batch in which
-   * anything was not confirmed is the last: rows of the same keys may have been claimed behind it, so
-   * those go back, and the next round begins with the oldest again.
-   */
-  async #sendNext(signal: AbortSignal): Promise<number> {
-    let rows = await this.#claim([])
-    let before: SentBatch | undefined
-    let settled = 0
-    while (rows.length > 0) {
-      const sending = this.#send(rows)
-      const [beside, sent] = await Promise.allSettled([
-        this.#besideSending(before, rows, signal),
-        sending,
-      ])
-      // Not before the broker has answered: a row must never be in two batches at once.
-      if (sent.status === 'rejected') throw sent.reason
-      if (beside.status === 'rejected') throw beside.reason
-      const batch = sent.value
-      settled += batch.confirmed.length + batch.refused.length
-      if (batch.confirmed.length < rows.length || signal.aborted) {
-        await this.#record({ ...batch, unsent: [...batch.unsent, ...beside.value] })
-        const [trouble] = batch.unknown
-        if (trouble !== undefined) throw trouble.error
-        return settled
-      }
-      before = batch
-      rows = beside.value
+  /** Sends the outbox once from its beginning; answers how many rows are done with. */
+  async #sendRound(signal: AbortSignal): Promise<number> {
+    const { publisher, options } = this.#parts
+    const lost: ClaimedRow[] = []
+    const heldKeys = new Set<string>()
+    let isRetired = true
+    const round = new SendingRound({
+      publisher,
+      window: options.batchSize,
+      signal,
+      claim: async (after) => {
+        isRetired = false
+        return await this.#claim(after, heldKeys)
+      },
+      maySend: (row) => this.#isOurs(row) && performance.now() < this.#leasedUntil,
+      record: async (confirmed, isAll) => {
+        const isMarked = await this.#recordConfirmed(confirmed, lost, isAll)
+        isRetired = isAll && isMarked
+      },
+    })
+    const { confirmed, refused, unknown } = await round.run()
+    if (refused.length > 0) await this.#recordRefused(refused)
+    const held = [...refused, ...unknown].map(({ row }) => row)
+    if (!isRetired) await this.#hold([...held, ...lost])
+    const [trouble] = unknown
+    if (trouble !== undefined) throw trouble.error
+    return confirmed + refused.length
+  }
+
+  /** The lease it was claimed under is the one we have. */
+  #isOurs(row: ClaimedRow): boolean {
+    return this.#leases.get(row.partition) === row.epoch
+  }
+
+  async #claim(after: string, heldKeys: Set<string>): Promise<Claimed> {
+    const { query, schema, reporter, telemetry, options } = this.#parts
+    const leases = [...this.#leases].map(([partition, epoch]) => ({ partition, epoch }))
+    const limit = options.batchSize
+    const claimed = await claimBatch(query, schema, { relay: this.#owner, leases, after, limit })
+    const free = claimed.length === 0 ? [] : await freeRows(query, schema, claimed)
+    const rows = free === claimed ? claimed : withoutHeld(claimed, new Set(free), heldKeys)
+    const sendable = heldKeys.size === 0 ? rows : rows.filter((row) => !heldKeys.has(row.key))
+    const { promise, resolve: settled } = Promise.withResolvers<SentBatch>()
+    if (sendable.length > 0) {
+      await reporter.probe('relay.claimed', ids(sendable))
+      void telemetry.relaying(sendable.map(reference), () => promise)
     }
-    if (before !== undefined) await this.#record(before)
-    return settled
+    const last = claimed.at(-1)?.seq
+    return { rows: sendable, last, isFull: claimed.length === limit, settled }
   }
 
-  async #besideSending(
-    before: SentBatch | undefined,
-    inHand: readonly ClaimedRow[],
-    signal: AbortSignal,
-  ): Promise<ClaimedRow[]> {
-    if (before !== undefined) await this.#record(before)
-    const isBacklog = inHand.length === this.#parts.options.batchSize
-    return isBacklog && !signal.aborted ? await this.#claim(inHand) : []
+  async #recordConfirmed(
+    confirmed: readonly Confirmed[],
+    lost: ClaimedRow[],
+    retire: boolean,
+  ): Promise<boolean> {
+    const { reporter } = this.#parts
+    const durationMs = performance.now() - Math.min(...confirmed.map(({ sentAt }) => sentAt))
+    const rows = confirmed.map(({ row }) => row)
+    await reporter.probe('relay.confirmed', ids(rows))
+    const ours = rows.filter((row) => this.#isOurs(row))
+    const isAll = ours.length === rows.length
+    const isMarked = await recordConfirmed(this.#recording, ours, retire && isAll)
+    if (!isMarked || !isAll) lost.push(...rows)
+    await reporter.probe('relay.marked', ids(rows))
+    this.#confirmed += rows.length
+    this.#lastError = undefined
+    reporter.emit({ type: 'relay.confirmed', rows: rows.length, durationMs })
+    return isMarked && isAll
   }
 
-  async #claim(inHand: readonly ClaimedRow[]): Promise<ClaimedRow[]> {
-    const { query, schema, options } = this.#parts
-    return await claimBatch(query, schema, this.#owner, options.batchSize, inHand)
-  }
-
-  async #send(rows: readonly ClaimedRow[]): Promise<SentBatch> {
-    const { publisher, reporter, telemetry } = this.#parts
-    await reporter.probe('relay.claimed', ids(rows))
-    const batch = await telemetry.relaying(rows.map(reference), () =>
-      sendBatch(publisher, rows, () => performance.now() < this.#leasedUntil),
-    )
-    await reporter.probe('relay.confirmed', ids(batch.confirmed))
-    return batch
-  }
-
-  async #record(batch: SentBatch): Promise<void> {
-    const { db, schema, reporter, options } = this.#parts
-    const { maxAttempts, onConfirmed } = options
-    await recordBatch({ db, schema, relay: this.#owner, maxAttempts, onConfirmed }, batch)
-    await reporter.probe('relay.marked', ids(batch.confirmed))
-    this.#account(batch)
-  }
-
-  #account(batch: SentBatch): void {
+  async #recordRefused(refused: readonly Unconfirmed[]): Promise<void> {
     const { reporter, options } = this.#parts
-    this.#confirmed += batch.confirmed.length
-    if (batch.confirmed.length > 0) {
-      this.#lastError = undefined
-      reporter.emit({
-        type: 'relay.confirmed',
-        rows: batch.confirmed.length,
-        durationMs: batch.durationMs,
-      })
-    }
-    for (const { row, error } of batch.refused) {
+    await recordRefused(this.#recording, refused)
+    for (const { row, error } of refused) {
       const parked = exhausted(row, error, options.maxAttempts)
       this.#refused += 1
       if (parked) this.#parked += 1
       this.#lastError = errorText(error)
-      reporter.emit({ type: parked ? 'relay.parked' : 'relay.refused', id: row.id, error })
+      reporter.emit({ type: parked ? 'relay.parked' : 'relay.refused', id: row.messageId, error })
     }
+  }
+
+  async #hold(rows: readonly ClaimedRow[]): Promise<void> {
+    const { query, schema } = this.#parts
+    await holdRows(query, schema, this.#owner, rows)
+  }
+
+  async #adopt(ofTheDead: boolean): Promise<void> {
+    const { query, schema } = this.#parts
+    await adoptClaims(query, schema, this.#owner, { ofTheDead })
   }
 
   /** Waits for a wake-up or the next poll. */
@@ -229,6 +251,12 @@ export class OutboxRelay implements Relay {
     this.#woken = false
   }
 
+  async #tidyUp(): Promise<void> {
+    const { query, schema } = this.#parts
+    await this.#adopt(true)
+    await foldOutboxRemoved(query, schema)
+  }
+
   /** Deletes what is past its retention, beside the loop: one that is always busy must not keep it. */
   async #cleanUp(signal: AbortSignal): Promise<void> {
     const { query, schema, reporter, options } = this.#parts
@@ -238,6 +266,7 @@ export class OutboxRelay implements Relay {
         const startedAt = performance.now()
         const deleted = await deleteSettled(query, schema, options.retentionMs, CLEANUP_ROWS)
         if (deleted === CLEANUP_ROWS) restMs = performance.now() - startedAt
+        else await this.#tidyUp()
       } catch (error) {
         reporter.emit({ type: 'relay.failed', error })
       }
@@ -246,11 +275,23 @@ export class OutboxRelay implements Relay {
   }
 }
 
+/** Someone is cancelling a row, and may yet think better of it: the rest of its key waits for that. */
+function withoutHeld(
+  claimed: readonly ClaimedRow[],
+  free: ReadonlySet<ClaimedRow>,
+  heldKeys: Set<string>,
+): readonly ClaimedRow[] {
+  return claimed.filter((row) => {
+    if (!free.has(row)) heldKeys.add(row.key)
+    return !heldKeys.has(row.key)
+  })
+}
+
 function reference(row: ClaimedRow): OutgoingRef {
-  const { exchange, routingKey, id, type, headers } = row
-  return { exchange, routingKey, messageId: id, messageType: type, headers }
+  const { exchange, routingKey, messageId, type, headers } = row
+  return { exchange, routingKey, messageId, messageType: type, headers }
 }
 
 function ids(rows: readonly ClaimedRow[]): readonly string[] {
-  return rows.map((row) => row.id)
+  return rows.map((row) => row.messageId)
 }

@@ -66,7 +66,8 @@ export interface ConfirmedRow {
 /** Options of `bus.relay`. */
 export interface RelayOptions {
   /**
-   * Rows claimed at once, and so the most unconfirmed messages in flight. 1–5000.
+   * The most unconfirmed messages in flight, and rows claimed at once. Rows are claimed ahead, so up to
+   * three times as many are in hand. 1–5000.
    *
    * @defaultValue 256
    */
@@ -100,13 +101,15 @@ export interface RelayOptions {
    */
   readonly maxAttempts?: number | undefined
   /**
-   * How long sent and cancelled rows are kept, in ms, from 0.
+   * How long sent and cancelled rows are kept, in ms, from 0. With 0 a row is deleted as soon as it is
+   * confirmed, which is what a relay does fastest; otherwise it is marked as `sent`, an UPDATE for each.
+   * As long as a row is kept, its id can't be published again.
    *
-   * @defaultValue 86400000 (one day)
+   * @defaultValue 0
    */
   readonly retentionMs?: number | undefined
   /**
-   * Runs in the transaction that marks the rows as sent, before they are marked: lock what
+   * Runs in the transaction that marks the rows as sent or deletes them, before it does: lock what
    * your own code locks before it calls `cancel`, and the two cannot deadlock. It may run again for
    * the same rows when that transaction fails, so make it idempotent.
    */

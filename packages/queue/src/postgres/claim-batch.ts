@@ -1,44 +1,51 @@
+import type { Outgoing } from '../envelope.ts'
+import type { Lease } from './lease-partitions.ts'
 import type { Query } from './query.ts'
 
-/** A row a relay has in hand. */
-export interface ClaimedRow {
+/** A row a relay has in hand, as it goes to the broker. */
+export interface ClaimedRow extends Outgoing {
   readonly seq: string
-  readonly id: string
   readonly partition: number
+  /** Of the lease it was claimed under. */
   readonly epoch: string
-  readonly key: string
-  readonly exchange: string
-  readonly routingKey: string
-  readonly type: string
-  readonly headers: Readonly<Record<string, string | number>>
-  readonly payload: Buffer
   readonly attempts: number
-  /** No relay had it before; giving it back unsent makes it cancellable again. */
-  readonly firstClaim: boolean
+}
+
+/** Which rows a relay wants next. */
+export interface ClaimOptions {
+  readonly relay: string
+  readonly leases: readonly Lease[]
+  /** Only rows behind this one: what a relay has in hand is before it. */
+  readonly after: string
+  readonly limit: number
 }
 
 /*
- * Autocommitted: no transaction is open while the broker is waited for.
+ * Autocommitted: no transaction is open while the broker is waited for. Locks nothing and rewrites no
+ * row: the claim is one new row with the numbers of all, and the rows must be looked at once more after
+ * it has committed (`free-rows.ts`), since someone may be cancelling one of them right now.
  *
- * `candidate` takes the oldest pending rows of partitions whose lease is still ours, except those the
- * relay has in hand. A key whose earlier row waits for a retry is left out whole, which keeps its
- * order. It reads the index of pending rows from its beginning and stops at the limit, however long
- * the backlog: hence the partitions as an array instead of a join, and an `offset 0` that keeps the
- * subquery from becoming a join, which would have to read and sort all of it. `locked` skips rows that
- * someone is cancelling right now, and `held` then leaves the rest of that key for the next round,
- * since the cancellation may still roll back. Row locks last for the statement; the write of
- * `claimed_at` is what a later cancel sees.
+ * `candidate` takes the oldest pending rows of partitions whose lease is still ours. A key whose earlier
+ * row waits for a retry is left out whole, which keeps its order. It reads the index of pending rows in
+ * its order and stops at the limit, however long the backlog: hence the partitions as an array instead of
+ * a join, and an `offset 0` that keeps the subquery from becoming a join, which would have to read and
+ * sort all of it.
  */
 const claim = (schema: string): string => `
   with candidate as materialized (
-    select o.seq, o.key, o.partition
+    select o.seq, o.id, o.partition, o.key, o.exchange, o.routing_key, o.type, o.headers, o.payload,
+      o.attempts
     from ${schema}.outbox o
     where o.state = 'pending'
+      and o.seq > $3
       and o.partition = any (array(
-        select id from ${schema}.partition where owner = $1 and leased_until > now()
+        select p.id
+        from ${schema}.partition p
+        join unnest($4::smallint[], $5::bigint[]) as l (id, epoch)
+          on l.id = p.id and l.epoch = p.epoch
+        where p.owner = $1 and p.leased_until > now()
       ))
       and o.available_at <= now()
-      and o.seq <> all ($3::bigint[])
       and not exists (
         select 1 from ${schema}.outbox e
         where e.key = o.key and e.seq < o.seq and e.state = 'pending' and e.attempts > 0
@@ -47,38 +54,39 @@ const claim = (schema: string): string => `
       )
     order by o.seq
     limit $2
-  ), locked as materialized (
-    select o.seq, o.claimed_at is null as first_claim
-    from ${schema}.outbox o
-    where o.seq in (select seq from candidate) and o.state = 'pending'
-    order by o.seq
-    for no key update skip locked
-  ), held as (
-    select key, min(seq) as seq
-    from candidate
-    where seq not in (select seq from locked)
-    group by key
+  ), claimed as (
+    insert into ${schema}.claim (relay, seqs)
+    select $1, array_agg(seq order by seq) from candidate having count(*) > 0
   )
-  update ${schema}.outbox o
-  set claimed_at = now()
-  from locked l
-  join candidate c on c.seq = l.seq
-  join ${schema}.partition p on p.id = c.partition
-  where o.seq = l.seq
-    and not exists (select 1 from held h where h.key = c.key and h.seq < c.seq)
-  returning
-    o.seq::text as seq, o.id, o.partition, p.epoch::text as epoch, o.key, o.exchange,
-    o.routing_key as "routingKey", o.type, o.headers, o.payload, o.attempts,
-    l.first_claim as "firstClaim"`
+  select
+    c.seq::text as seq, c.id as "messageId", c.partition, c.key, c.exchange,
+    c.routing_key as "routingKey", c.type, c.headers, c.payload as body, c.attempts
+  from candidate c
+  order by c.seq`
 
-/** The next rows to send, oldest first, without those that the relay has in hand already. */
+/** The next rows, oldest first. They may be sent when they were found free. */
 export async function claimBatch(
   query: Query,
   schema: string,
-  owner: string,
-  limit: number,
-  inHand: readonly ClaimedRow[],
+  { relay, leases, after, limit }: ClaimOptions,
 ): Promise<ClaimedRow[]> {
-  const rows = await query<ClaimedRow>(claim(schema), [owner, limit, inHand.map((row) => row.seq)])
-  return rows.toSorted((a, b) => (BigInt(a.seq) < BigInt(b.seq) ? -1 : 1))
+  const rows = await query<Omit<ClaimedRow, 'epoch'> & { epoch?: string | undefined }>(
+    claim(schema),
+    [
+      relay,
+      limit,
+      after,
+      leases.map((lease) => lease.partition),
+      leases.map((lease) => lease.epoch),
+    ],
+  )
+  const epochs = new Map(leases.map((lease) => [lease.partition, lease.epoch]))
+  // The rows are ours alone, so they may grow by what all of them share.
+  for (const row of rows) row.epoch = epochs.get(row.partition)
+  return rows as ClaimedRow[]
+}
+
+/** Numbers of rows as one parameter: the driver would look at each for quotes. */
+export function seqArray(rows: readonly { readonly seq: string }[]): string {
+  return `{${rows.map((row) => row.seq).join(',')}}`
 }

@@ -98,6 +98,13 @@ export class World {
     )
   }
 
+  /** Rows in the outbox, whatever their state. */
+  async outboxRows(): Promise<number> {
+    const { rows } = await sql<{ n: number }>`
+      select count(*)::integer as n from queue.outbox`.execute(this.db)
+    return rows[0]?.n ?? 0
+  }
+
   /** The notes handlers left, in order. */
   async effects(): Promise<string[]> {
     const rows = await sql<{ note: string }>`select note from effect order by seq`.execute(this.db)
@@ -139,7 +146,7 @@ export class World {
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const database = await createTestDatabase({
     migrate: migrateWorld,
-    cacheKey: 'queue-world-2',
+    cacheKey: 'queue-world-3',
     ...(options.postgresUrl === undefined ? {} : { serverUrl: options.postgresUrl }),
   })
   return new World(database, options.rabbitmqUrl ?? sharedServers().rabbitmqUrl)

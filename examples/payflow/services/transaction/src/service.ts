@@ -37,6 +37,8 @@ export const transactionService: ServiceDefinition<typeof transactionVariables> 
     health.observe('rabbitmq', () => requireConnected(bus.health().publish.state))
     const count = registerPaymentMetrics({ registry: metrics.registry, db, bus })
     const relay = bus.relay({
+      // A payment's messages can be looked at for a day.
+      retentionMs: 86_400_000,
       async onConfirmed(trx, rows) {
         await markDispatched(trx, paymentsOf(rows))
         count.sent(rows)
