@@ -327,12 +327,14 @@ describe('bus.relay', () => {
   })
 
   it('deletes settled rows after their retention', async () => {
-    bus.relay({ retentionMs: 0, pollMs: 10 }).start()
+    bus.relay({ retentionMs: 3_600_000, pollMs: 10 }).start()
     await publish('x')
     await takeTexts(1)
-    const relay = publishingBus().relay({ retentionMs: 0, pollMs: 10 })
-    relay.start()
+    await waitFor(async () => (await states())['sent'] === 1)
+    expect(await world.outboxRows()).toBe(1)
+    publishingBus().relay({ retentionMs: 0, pollMs: 10 }).start()
     await waitFor(async () => (await world.outboxRows()) === 0)
+    expect(await states()).toEqual({ sent: 1 })
   })
 
   it('deletes them also while it always finds rows to send', async () => {

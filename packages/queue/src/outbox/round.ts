@@ -1,5 +1,6 @@
 import type { Publisher } from '../broker/publisher.ts'
-import { BlockedError, QueueError } from '../errors.ts'
+import { BlockedError } from '../errors.ts'
+import type { QueueError } from '../errors.ts'
 import type { ClaimedRow } from '../postgres/claim-batch.ts'
 
 /** A row that was not confirmed, and what was said instead. */
