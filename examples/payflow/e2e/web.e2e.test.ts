@@ -199,7 +199,7 @@ describe('the wallet page', () => {
       )
       const ids = paid.map(({ body }) => body.id)
       await age(stack, ids, { createdMs: 3_600_000, dispatchedMs: 3_600_000 })
-      await Promise.all(ids.map((id) => settle(payer, id)))
+      await Promise.all(ids.map((id) => settle(payer, id, 30_000)))
     } finally {
       await stack.startService('worker')
     }
@@ -260,7 +260,7 @@ async function reversedPayment(payer: User, input: PaymentInput): Promise<string
   try {
     const { body } = await payer.payUntilAnswered(input)
     await age(stack, [body.id], { createdMs: 3_600_000, dispatchedMs: 3_600_000 })
-    expect(await settle(payer, body.id)).toMatchObject({ failureCode: 'reversed_timeout' })
+    expect(await settle(payer, body.id, 30_000)).toMatchObject({ failureCode: 'reversed_timeout' })
     return body.id
   } finally {
     await stack.startService('worker')

@@ -25,6 +25,8 @@ export interface Audit {
   readonly postedTwice: readonly string[]
   /** Holds still open although their payment is settled. */
   readonly heldThoughSettled: readonly string[]
+  /** Kinds of event of which the tally behind the metrics counts another number than there are. */
+  readonly miscounted: readonly string[]
 }
 
 /** What is true of one payment, wherever it left a trace. */
@@ -66,6 +68,7 @@ export async function auditAll(stack: Auditable): Promise<Audit> {
     failedWithPosting: ids(withStatus('FAILED').filter(({ id }) => times.has(id))),
     postedTwice: posted.filter((row) => row.times > 1).map((row) => row.holdId),
     heldThoughSettled: ids(held.filter(({ id }) => settled(id))),
+    miscounted: await miscountedEvents(stack),
   }
 }
 
@@ -78,7 +81,28 @@ export const SOUND = {
   failedWithPosting: [],
   postedTwice: [],
   heldThoughSettled: [],
+  miscounted: [],
 } as const satisfies Partial<Audit>
+
+async function miscountedEvents(stack: Auditable): Promise<readonly string[]> {
+  const differing = await read<{ event: string }>(
+    stack,
+    'transaction',
+    sql`with payment as (
+          select 'created' as event from payments
+          union all
+          select case when resolved_by = 'worker' then lower(status)
+            when status = 'FAILED' then 'reversed' else 'repaired' end
+          from payments where status <> 'PENDING'
+        ), counted as (
+          select event, sum(payments) as payments from payment_tally group by event
+        )
+        select event from (select event, count(*) as payments from payment group by event) as there
+        full join counted using (event)
+        where there.payments is distinct from counted.payments`,
+  )
+  return differing.map(({ event }) => event)
+}
 
 export async function auditPayment(stack: Auditable, id: string): Promise<PaymentFacts> {
   const [payment] = await read<{ status: string }>(
