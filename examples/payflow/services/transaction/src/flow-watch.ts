@@ -65,7 +65,7 @@ async function look(
       found(await readFlow(db))
       if (performance.now() >= foldAtMs) {
         foldAtMs = performance.now() + FOLD_MS
-        await foldTally(db)
+        while (!signal.aborted && (await foldTally(db)) > 0);
       }
     } catch (error) {
       logger.warn({ err: error }, 'how payments are doing could not be read')

@@ -104,6 +104,25 @@ describe('payments in order', () => {
     expect(await metrics()).toEqual(before)
   })
 
+  it('are folded however many there are, and not again when they are', async () => {
+    const { db } = payments.database
+    const before = await readFlow(db)
+    await sql`insert into payment_tally (minute, event, payments, last_at)
+      select date_trunc('minute', now()) - interval '1 minute' * (n % 3 + 1), 'created', 1, now()
+      from generate_series(1, 25000) as n`.execute(db)
+    const folded = async (): Promise<string[]> => {
+      await foldTally(db)
+      const rows = await sql<{ id: string }>`select id from payment_tally where payments > 8000
+        order by id`.execute(db)
+      return rows.rows.map(({ id }) => id)
+    }
+    await waitFor(async () => (await folded()).length === 3)
+    expect((await readFlow(db)).totals.created).toBe(before.totals.created + 25_000)
+    const ids = await folded()
+    expect(await folded()).toEqual(ids)
+    await sql`delete from payment_tally where payments > 8000`.execute(db)
+  })
+
   it('count what is committed, once, and hold up nobody who counts at the same time', async () => {
     const { totals } = await readFlow(payments.database.db)
     const ids = await accepted(8)
