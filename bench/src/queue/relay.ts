@@ -8,7 +8,7 @@ import type { Part } from './part.ts'
 const WINDOW = 512
 
 const remark =
-  'Raw publishing has its messages in memory and writes nothing down. The relay reads each row and writes it twice (claimed, sent), on cores it shares with PostgreSQL and the broker, and begins a batch when the one before is confirmed to the last message; raw publishing slides its window. What a relay costs that is written by hand is in the table.'
+  'Raw publishing has its messages in memory and writes nothing down. The relay claims, reads and deletes each row in PostgreSQL, which shares the cores with it and with the broker; both slide their window. What a relay costs that is written by hand is in the table.'
 
 /** The relay against nothing but publishing, with as many messages unconfirmed. */
 export const relay: Part = async (context, ground) => {
