@@ -99,8 +99,9 @@ describe('a mass reversal', () => {
 
   it('REV-11 REV-12 leaves rows from before notBefore out of it', async () => {
     await addPayments(db, 50, { createdMsAgo: 7_200_000 })
+    await addPayments(db, 20, { createdMsAgo: 600_000, status: 'FAILED' })
     await addPayments(db, 2)
-    const notBefore = new Date(Date.now() - 3_600_000)
+    const notBefore = new Date(Date.now() - 300_000)
     const { massReversal } = await createReversal(paymentOptions(db, { notBefore })).run()
     expect(massReversal).toBeUndefined()
   })

@@ -45,11 +45,10 @@ async function plansOf(query: CompiledQuery): Promise<{ custom: string; generic:
   const client = await database.pool.connect()
   try {
     await client.query('set plan_cache_mode = force_generic_plan')
-    const generic = await client.query<{ 'QUERY PLAN': string }>({
-      name: 'explained',
-      text: `explain ${query.sql}`,
-      values: [...query.parameters],
-    })
+    await client.query(`prepare explained as ${query.sql}`)
+    const values = query.parameters.map((value) => client.escapeLiteral(String(value)))
+    const execute = values.length === 0 ? 'explained' : `explained (${values.join(', ')})`
+    const generic = await client.query<{ 'QUERY PLAN': string }>(`explain execute ${execute}`)
     return { custom: text(rows), generic: text(generic.rows) }
   } finally {
     client.release(true)
