@@ -13,6 +13,7 @@
  * Seen to fail, within 33 lives each, and shrunk to these:
  *   a refusal believed without its seal   deliver, its recipient frozen: FAILED, not sealed
  *   the job's record without the compare  job up to resolved, deliver: told payments.failed twice
+ *   the worker's record without it        job up to recording, deliver: told payments.failed twice
  *   reversing without asking the ledger   time passes, the job runs: FAILED, not sealed
  *
  * TEST_SEED replays a run; PAYFLOW_MODEL_RUNS says how many lives, 25 if nobody does.
