@@ -185,7 +185,9 @@ process.on('message', (message: { target?: number }) => {
 })
 if (settings.role === 'relay') {
   // Half of the partitions each: both are at work.
-  bus.relay({ leaseMs: 1_000, partitions: 8, pollMs: 50, batchSize: 100 }).start()
+  // The verdict reads from the outbox what was sent.
+  const retentionMs = 86_400_000
+  bus.relay({ leaseMs: 1_000, partitions: 8, pollMs: 50, batchSize: 100, retentionMs }).start()
 }
 if (settings.role === 'worker') consume()
 if (settings.role === 'writer') void write(seeded(settings.seed))
