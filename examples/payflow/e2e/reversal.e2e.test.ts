@@ -47,6 +47,8 @@ const reversed: PaymentEnd = {
   notifications: 1,
 }
 
+const isFailed = ({ status }: PaymentEnd): boolean => status === 'FAILED'
+
 let stack: Stack
 let senders: User[]
 let grace: User
@@ -88,24 +90,32 @@ describe('with clocks twenty minutes apart', () => {
     const ids = await pay(30)
     await stack.stopService('reversal')
     await age(stack, ids, FOREVER)
-    const jobs = await Promise.all([runJob(), runJob(), stack.startService('reversal')])
-    const [first, second] = jobs as [Child, Child, void]
-    const codes = [await first.exited, await second.exited].map(({ code }) => code)
+    // The service holds what it has read until a command has looked as well: whoever looks after
+    // the others have ended most of it has no mass reversal to tell of.
+    await stack.arm('reversal', 'reversal.scanned', 'stop')
+    await stack.startService('reversal')
+    await stack.reached('reversal', 'reversal.scanned', 30_000)
+    const jobs = await Promise.all([runJob(), runJob()])
+    await waitFor(async () => (await auditEnds(stack, ids)).some(isFailed), PATIENT)
+    stack.go('reversal', 'reversal.scanned')
+    const codes = (await Promise.all(jobs.map((job) => job.exited))).map(({ code }) => code)
     await ended(ids, reversed)
     expect(await available()).toBe(senders.length * 100_000 - 5)
 
     // What must not be missed: by the schedule, the log, the metrics, and whoever opens the page.
-    expect(codes, first.stdout() + second.stdout()).toContain(5)
+    expect(codes, jobs.map((job) => job.stdout()).join('')).toContain(5)
     expect(codes.every((code) => code === 5 || code === 0)).toBe(true)
-    const { body } = await call(stack.url, 'GET', '/api/status')
-    expect(body).toEqual({ payments: 'reversing' })
-    const scraped = await metrics('transaction')
-    expect(scraped).toMatch(/^payflow_payment_flow\{[^}]*state="reversing"[^}]*\} 1$/m)
-    expect(scraped).toMatch(/^payflow_reversals_total\{[^}]*outcome="reversed"[^}]*\} 30$/m)
-    expect(scraped).toMatch(/^payflow_reversal_last_success_timestamp_seconds\{[^}]*\} [1-9]/m)
-    expect(logOf('transaction')).toContainEqual(
-      expect.objectContaining({ level: 'error', event: 'payment_flow', flow: 'reversing' }),
-    )
+    await waitFor(async () => {
+      const { body } = await call(stack.url, 'GET', '/api/status')
+      return JSON.stringify(body) === '{"payments":"reversing"}'
+    }, PATIENT)
+    await exports('transaction', /^payflow_payment_flow\{[^}]*state="reversing"[^}]*\} 1$/m)
+    await exports('transaction', /^payflow_reversals_total\{[^}]*outcome="reversed"[^}]*\} 30$/m)
+    const lastSuccess = /^payflow_reversal_last_success_timestamp_seconds\{[^}]*\} [1-9]/m
+    await exports('transaction', lastSuccess)
+    const isTold = (line: Record<string, unknown>) =>
+      line['level'] === 'error' && line['event'] === 'payment_flow' && line['flow'] === 'reversing'
+    await waitFor(() => logOf('transaction').some(isTold), PATIENT)
   })
 
   it.each([
@@ -256,6 +266,11 @@ async function metrics(name: ServiceName): Promise<string> {
   return await (await fetch(`${stack.serviceUrl(name)}/metrics`)).text()
 }
 
+/** Resolves when the service exports a line like that. */
+async function exports(name: ServiceName, line: RegExp): Promise<void> {
+  await waitFor(async () => line.test(await metrics(name)), { ...PATIENT, message: `${line}` })
+}
+
 async function sumOf(name: ServiceName, series: RegExp): Promise<number> {
   const values = (await metrics(name)).matchAll(series)
   return [...values].reduce((sum, [, value]) => sum + Number(value), 0)
@@ -272,8 +287,9 @@ async function runsAnew(): Promise<void> {
   await waitFor(async () => (await runs()) >= before + 2, PATIENT)
 }
 
+/** Its log; the last line only once it is whole. */
 function logOf(name: ServiceName): Record<string, unknown>[] {
-  const lines = readFileSync(stack.log(name), 'utf8').split('\n')
+  const lines = readFileSync(stack.log(name), 'utf8').split('\n').slice(0, -1)
   return lines
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as Record<string, unknown>)
