@@ -4,14 +4,13 @@ import type { Migration } from 'kysely/migration'
 /*
  * claim  what a relay has taken in hand, one row a batch, so that no row of the outbox is rewritten for
  *        being claimed. It lasts until the relay has written down what became of the batch; of a relay
- *        that died another one writes `claimed_at` into the rows that are left. The newest row always
- *        stays, if only empty: the trigger below needs its number.
+ *        that died another one writes `claimed_at` into the rows that are left.
  *
  * Who cancels asks the claims from within a trigger: so does code of an older version, which knows of
  * `claimed_at` only, and it needs no right to read them. The row is locked before a BEFORE trigger runs,
  * and the claim is committed before the relay looks at its rows for the second time: of a cancel and a
- * claim at the same moment at least one sees the other. Under REPEATABLE READ a claim that committed
- * after the snapshot can't be seen, but a sequence can: if it has moved on, the answer is "perhaps".
+ * claim at the same moment at least one sees the other. Under REPEATABLE READ and SERIALIZABLE a claim
+ * that committed after the snapshot can't be seen, so there the answer is always "perhaps".
  */
 const up = (s: string): readonly string[] => [
   `create table ${s}.claim (
@@ -23,15 +22,12 @@ const up = (s: string): readonly string[] => [
   )`,
   // Compressing some hundred numbers costs more than writing them.
   `alter table ${s}.claim alter column seqs set storage external`,
-  `insert into ${s}.claim (relay, seqs) values ('nobody', '{}')`,
   grantsAsOnConfirmed(s),
   `create function ${s}.cancel_looks_at_claims() returns trigger language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $fn$
 begin
-  if exists (select 1 from ${s}.claim c where old.seq = any (c.seqs))
-    or current_setting('transaction_isolation') not in ('read committed', 'read uncommitted')
-      and (select last_value from ${s}.claim_id_seq)
-        is distinct from (select max(c.id) from ${s}.claim c)
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted')
+    or exists (select 1 from ${s}.claim c where old.seq = any (c.seqs))
   then
     new.claimed_at := now();
   end if;

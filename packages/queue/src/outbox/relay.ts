@@ -147,24 +147,27 @@ export class OutboxRelay implements Relay {
     this.#leasedUntil = askedAt + options.leaseMs
   }
 
-  /** Sends the outbox once from its beginning; answers how many rows are done with. */
+  /** Sends what the outbox holds; answers how many rows are done with. */
   async #sendRound(signal: AbortSignal): Promise<number> {
     const { publisher, options } = this.#parts
     const lost: ClaimedRow[] = []
     const heldKeys = new Set<string>()
+    const inHand = new Set<string>()
     let isRetired = true
     const round = new SendingRound({
       publisher,
       window: options.batchSize,
       signal,
-      claim: async (after) => {
+      claim: async () => {
         isRetired = false
-        return await this.#claim(after, heldKeys)
+        return await this.#claim(inHand, heldKeys)
       },
       maySend: (row) => this.#isOurs(row) && performance.now() < this.#leasedUntil,
       record: async (confirmed, isAll) => {
-        const isMarked = await this.#recordConfirmed(confirmed, lost, isAll)
-        isRetired = isAll && isMarked
+        // Of a row that was lost it must stay known that it was in hand, however the rest ends.
+        const retire = isAll && lost.length === 0
+        isRetired = (await this.#recordConfirmed(confirmed, lost, retire)) && retire
+        for (const { row } of confirmed) inHand.delete(row.seq)
       },
     })
     const { confirmed, refused, unknown } = await round.run()
@@ -181,11 +184,12 @@ export class OutboxRelay implements Relay {
     return this.#leases.get(row.partition) === row.epoch
   }
 
-  async #claim(after: string, heldKeys: Set<string>): Promise<Claimed> {
+  async #claim(inHand: Set<string>, heldKeys: Set<string>): Promise<Claimed> {
     const { query, schema, reporter, telemetry, options } = this.#parts
     const leases = [...this.#leases].map(([partition, epoch]) => ({ partition, epoch }))
     const limit = options.batchSize
-    const claimed = await claimBatch(query, schema, { relay: this.#owner, leases, after, limit })
+    const relay = this.#owner
+    const claimed = await claimBatch(query, schema, { relay, leases, inHand, heldKeys, limit })
     const free = claimed.length === 0 ? [] : await freeRows(query, schema, claimed)
     const rows = free === claimed ? claimed : withoutHeld(claimed, new Set(free), heldKeys)
     const sendable = heldKeys.size === 0 ? rows : rows.filter((row) => !heldKeys.has(row.key))
@@ -194,8 +198,8 @@ export class OutboxRelay implements Relay {
       await reporter.probe('relay.claimed', ids(sendable))
       void telemetry.relaying(sendable.map(reference), () => promise)
     }
-    const last = claimed.at(-1)?.seq
-    return { rows: sendable, last, isFull: claimed.length === limit, settled }
+    for (const row of sendable) inHand.add(row.seq)
+    return { rows: sendable, isFull: claimed.length === limit, settled }
   }
 
   async #recordConfirmed(

@@ -19,9 +19,7 @@ export interface SentBatch {
 /** Rows that may be sent. */
 export interface Claimed {
   readonly rows: readonly ClaimedRow[]
-  /** The last row that was looked at; nothing when there was none. */
-  readonly last: string | undefined
-  /** There may be more behind it. */
+  /** There may be more. */
   readonly isFull: boolean
   /** Told when each of the rows is confirmed, refused, of unknown fate, or given up unsent. */
   readonly settled: (batch: SentBatch) => void
@@ -33,8 +31,8 @@ export interface RoundParts {
   /** The most messages without an answer. */
   readonly window: number
   readonly signal: AbortSignal
-  /** Takes rows behind this one in hand. */
-  readonly claim: (after: string) => Promise<Claimed>
+  /** Takes the oldest rows in hand, of those that are not. */
+  readonly claim: () => Promise<Claimed>
   /** Asked before each message: a relay whose lease ran out, or was another's meanwhile, hands over no more. */
   readonly maySend: (row: ClaimedRow) => boolean
   /** Writes down that these are confirmed; with `isAll` every row in hand was. */
@@ -67,12 +65,12 @@ interface Item extends Confirmed {
   sentAt: number
 }
 
-/** A round ends then, so that the next begins with the oldest again: rows that committed late, or were held. */
+/** A round ends then, so that what it held back has its turn: rows that somebody was cancelling. */
 const LONGEST_MS = 1_000
 const NOTHING: Item[] = []
 
 /**
- * Sends the outbox once, from its oldest row on, with a window of unconfirmed messages that slides: rows
+ * Sends the outbox, its oldest rows first, with a window of unconfirmed messages that slides: rows
  * are claimed before the window needs them and marked as their confirms come, while others are under way.
  * At most one message of a key is unconfirmed. After the first that is not confirmed nothing more is
  * handed over: what is in hand behind it goes back, and the next round begins with the oldest. So a key
@@ -88,6 +86,8 @@ export class SendingRound {
   #unsent = 0
   #inFlight = 0
   #confirmed: Item[] = []
+  /** Also those being recorded. */
+  #unrecorded = 0
   #confirmedInAll = 0
   readonly #refused: Unconfirmed[] = []
   readonly #unknown: Unconfirmed[] = []
@@ -109,15 +109,13 @@ export class SendingRound {
   }
 
   async #claimAhead(): Promise<void> {
-    const { window, signal, claim } = this.#parts
+    const { signal, claim } = this.#parts
     const endsAt = performance.now() + LONGEST_MS
-    let after = '0'
     try {
       for (let isFull = true; isFull;) {
-        await this.#until(() => this.#isStopped || this.#unsent < window)
+        await this.#until(() => this.#isStopped || this.#hasRoom)
         if (this.#isStopped || signal.aborted || performance.now() > endsAt) break
-        const claimed = await claim(after)
-        after = claimed.last ?? after
+        const claimed = await claim()
         isFull = claimed.isFull
         this.#add(claimed)
       }
@@ -126,6 +124,12 @@ export class SendingRound {
     }
     this.#isClaiming = false
     this.#look()
+  }
+
+  /** What is in hand is bounded, also when the broker is faster than the database. */
+  get #hasRoom(): boolean {
+    const { window } = this.#parts
+    return this.#unsent < window && this.#unrecorded < 2 * window
   }
 
   #add({ rows, settled }: Claimed): void {
@@ -173,6 +177,7 @@ export class SendingRound {
 
   #confirm(item: Item): void {
     this.#confirmed.push(item)
+    this.#unrecorded += 1
     item.batch.confirmed.push(item.row)
     const behind = this.#behind.get(item.row.key) ?? NOTHING
     const following = behind.shift()
@@ -229,6 +234,8 @@ export class SendingRound {
           const troubles = this.#refused.length + this.#unknown.length + this.#errors.length
           await this.#parts.record(rows, isLast && troubles === 0)
           this.#confirmedInAll += rows.length
+          this.#unrecorded -= rows.length
+          this.#look()
         }
         if (isLast) return
       }

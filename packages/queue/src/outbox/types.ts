@@ -46,7 +46,8 @@ export interface Outbox {
    * `true`: no relay has ever been given the row, and if this transaction commits none will be: the
    * message was not sent and never will be.
    * `false`: there is no such row, or it was sent, or a relay has or had it in hand, so it may have
-   * reached the broker. A row still unsent is stopped all the same, so it is not sent *again*.
+   * reached the broker. A row still unsent is stopped all the same, so it is not sent *again*. Also
+   * in any transaction under REPEATABLE READ or SERIALIZABLE, whose snapshot can't show who has it.
    *
    * Consumers must cope with the second case: a cancelled message may arrive.
    */

@@ -9,10 +9,9 @@ const adopt = (schema: string): string => `
   with orphan as materialized (
     select c.id, c.seqs
     from ${schema}.claim c
-    where c.seqs <> '{}'
-      and (c.relay = $1 or $2 and not exists (
+    where case when $2 then not exists (
         select 1 from ${schema}.partition p where p.owner = c.relay and p.leased_until > now()
-      ))
+      ) else c.relay = $1 end
     order by c.id
     limit 64
     for update skip locked
@@ -20,12 +19,12 @@ const adopt = (schema: string): string => `
     update ${schema}.outbox o set claimed_at = now()
     where o.seq = any (array(select unnest(seqs) from orphan)) and o.claimed_at is null
       and o.state <> 'sent'
-  ), ${retiringClaims(schema, "c.seqs = '{}' or c.id in (select id from orphan)")}
+  ), ${retiringClaims(schema, 'c.id in (select id from orphan)')}
   select 1 from orphan`
 
 /**
  * Writes into the rows themselves that they were claimed, and ends those claims: what this relay left
- * behind when it failed, and with `ofTheDead` what relays did that have no lease any more.
+ * behind when it failed, or with `ofTheDead` what relays did that have no lease any more.
  */
 export async function adoptClaims(
   query: Query,

@@ -15,8 +15,10 @@ export interface ClaimedRow extends Outgoing {
 export interface ClaimOptions {
   readonly relay: string
   readonly leases: readonly Lease[]
-  /** Only rows behind this one: what a relay has in hand is before it. */
-  readonly after: string
+  /** Rows the relay has in hand already. */
+  readonly inHand: Iterable<string>
+  /** Keys of which it takes nothing, because somebody is cancelling one of their rows. */
+  readonly heldKeys: Iterable<string>
   readonly limit: number
 }
 
@@ -29,7 +31,9 @@ export interface ClaimOptions {
  * row waits for a retry is left out whole, which keeps its order. It reads the index of pending rows in
  * its order and stops at the limit, however long the backlog: hence the partitions as an array instead of
  * a join, and an `offset 0` that keeps the subquery from becoming a join, which would have to read and
- * sort all of it.
+ * sort all of it. It begins with the oldest row each time and leaves out what the relay has in hand, one
+ * by one (`not in` looks a row up in a hash). To go on behind the last one would be wrong: a row before it
+ * that commits late, whose partition falls to us, or whose wait is over, would be overtaken by its key.
  */
 const claim = (schema: string): string => `
   with candidate as materialized (
@@ -37,7 +41,8 @@ const claim = (schema: string): string => `
       o.attempts
     from ${schema}.outbox o
     where o.state = 'pending'
-      and o.seq > $3
+      and o.seq not in (select unnest($3::bigint[]))
+      and o.key not in (select unnest($6::text[]))
       and o.partition = any (array(
         select p.id
         from ${schema}.partition p
@@ -68,16 +73,17 @@ const claim = (schema: string): string => `
 export async function claimBatch(
   query: Query,
   schema: string,
-  { relay, leases, after, limit }: ClaimOptions,
+  { relay, leases, inHand, heldKeys, limit }: ClaimOptions,
 ): Promise<ClaimedRow[]> {
   const rows = await query<Omit<ClaimedRow, 'epoch'> & { epoch?: string | undefined }>(
     claim(schema),
     [
       relay,
       limit,
-      after,
+      `{${[...inHand].join(',')}}`,
       leases.map((lease) => lease.partition),
       leases.map((lease) => lease.epoch),
+      [...heldKeys],
     ],
   )
   const epochs = new Map(leases.map((lease) => [lease.partition, lease.epoch]))
