@@ -10,7 +10,7 @@ export type MassReversalAction = 'proceed' | 'pause'
  * - `none_completed`: rows are created and reversed, and not one was completed. Nothing works, and
  *   without this sign it could go on quietly for weeks.
  * - `uncounted`: the rows could not be counted within a quarter of `timeBudgetMs`. Nobody knows, so
- *   it is taken for one; give the table an index on `createdAt`.
+ *   it is told as one, but never pauses a run; give the table an index on `createdAt`.
  */
 export type MassReversalCause = 'share' | 'none_completed' | 'uncounted'
 
@@ -94,7 +94,19 @@ export interface MassReversalSigns {
 
 /** A mass reversal that a run met, and what it did. */
 export interface MassReversal extends MassReversalSigns {
+  /** `proceed`, whatever was asked for, when nothing but `uncounted` speaks for one. */
   readonly action: MassReversalAction
+}
+
+/**
+ * What is done about these signs. Not having been able to count never pauses: a table that has lost
+ * its index would otherwise keep everything pending for ever.
+ */
+export function actionFor(
+  { causes }: Pick<MassReversalSigns, 'causes'>,
+  asked: MassReversalAction,
+): MassReversalAction {
+  return causes.some((cause) => cause !== 'uncounted') ? asked : 'proceed'
 }
 
 /**

@@ -180,7 +180,8 @@ export interface ReversalSettings<DB, T extends keyof DB & string> {
    * stale by the hundred are a fault of the system around them, seldom of the rows.
    *
    * - `proceed`: ends them all the same. People wait for their money, and the ledger decides.
-   * - `pause`: decides nothing in this run, and looks again in the next.
+   * - `pause`: decides nothing in this run, and looks again in the next. Not when the rows could
+   *   only not be counted (`uncounted`): then it proceeds.
    *
    * Either way the run says so: the event `mass_reversal`, `RunResult.massReversal`, and an exit
    * code of the command.

@@ -1,4 +1,5 @@
 import { ReversalError } from './errors.ts'
+import { actionFor } from './mass-reversal.ts'
 import { readMetrics } from './metrics.ts'
 import type { ReversalMetrics } from './metrics.ts'
 import type { ResolveOutcome, StaleReason } from './outcome.ts'
@@ -64,7 +65,7 @@ export async function report(
   return {
     ...metrics,
     beyondMaxPerRun: stale > options.maxPerRun,
-    wouldPause: options.onMassReversal === 'pause' && metrics.massReversal.causes.length > 0,
+    wouldPause: actionFor(metrics.massReversal, options.onMassReversal) === 'pause',
     rows,
     more: Math.max(0, stale - rows.length),
   }

@@ -1,4 +1,5 @@
 import { lookForMassReversal } from './look-for-mass-reversal.ts'
+import { actionFor } from './mass-reversal.ts'
 import type { MassReversal, MassReversalAction } from './mass-reversal.ts'
 import { Pass } from './pass.ts'
 import type { ResolvedReversalOptions } from './resolve-options.ts'
@@ -62,14 +63,15 @@ async function runOnce(options: ResolvedReversalOptions, settings: RunOptions): 
 /** Whether there is anything to do, and whether it is so much that something else is wrong. */
 async function look(
   options: ResolvedReversalOptions,
-  action: MassReversalAction = options.onMassReversal,
+  asked: MassReversalAction = options.onMassReversal,
 ): Promise<{ readonly stale: number; readonly massReversal: MassReversal | undefined }> {
   return await asStoreError(`Counting stale rows of ${options.table}`, async () => {
     const stale = await countStale(options)
     // A run without work reads no more than two empty index ranges.
     if (stale === 0) return { stale, massReversal: undefined }
     const signs = await lookForMassReversal(options, stale)
-    return { stale, massReversal: signs.causes.length === 0 ? undefined : { ...signs, action } }
+    if (signs.causes.length === 0) return { stale, massReversal: undefined }
+    return { stale, massReversal: { ...signs, action: actionFor(signs, asked) } }
   })
 }
 

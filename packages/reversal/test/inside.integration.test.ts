@@ -155,9 +155,8 @@ describe('resolveInTransaction', () => {
     await release()
     expect(result).toMatchObject({ failed: 1 })
     const { rows } = await sql`select 1 from pg_stat_activity
-      where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()`.execute(
-      db,
-    )
+      where datname = current_database() and backend_type = 'client backend'
+        and state <> 'idle' and pid <> pg_backend_pid()`.execute(db)
     expect(rows).toEqual([])
     expect(errors).toHaveLength(1)
     expect(await statusOf(db, id)).toBe('PENDING')

@@ -18,11 +18,10 @@ export async function countWindow(
   trx: Transaction<any>,
   options: ResolvedReversalOptions,
 ): Promise<WindowCounts> {
-  const { rows } = await sql<CountRow>`
-    select ${counts(options)} from ${sql.table(options.table)}
-    where ${createdAt(options)} >= ${windowStart(options)} ${cutOff(options)}
-  `.execute(trx)
-  return decoded(rows[0])
+  return await count(
+    trx,
+    sql`${marks(options)} where ${createdAt(options)} >= ${windowStart(options)} ${cutOff(options)}`,
+  )
 }
 
 /**
@@ -34,26 +33,41 @@ export async function countBeforeWindow(
   options: ResolvedReversalOptions,
   limit: number,
 ): Promise<WindowCounts> {
-  const { rows } = await sql<CountRow>`
-    select ${counts(options)} from (
-      select * from ${sql.table(options.table)}
+  return await count(
+    trx,
+    sql`${marks(options)}
       where ${createdAt(options)} < ${windowStart(options)} ${cutOff(options)}
         and ${sql.ref(options.columns.status)} <> ${sql.lit(options.statuses.pending)}
       order by ${createdAt(options)} desc
-      limit ${limit}
-    ) as newest
-  `.execute(trx)
-  return decoded(rows[0])
+      limit ${limit}`,
+  )
 }
 
-function counts(options: ResolvedReversalOptions): RawBuilder<unknown> {
-  const { statuses, massReversal } = options
-  const status = sql.ref(options.columns.status)
-  const marked = massReversal.isReversed === undefined ? sql`` : sql`and ${massReversal.isReversed}`
-  return sql`count(*) as created,
-    count(*) filter (where ${status} = ${sql.lit(statuses.pending)}) as pending,
-    count(*) filter (where ${status} = ${sql.lit(statuses.completed)}) as completed,
-    count(*) filter (where ${status} = ${sql.lit(statuses.reversed)} ${marked}) as reversed`
+/**
+ * What each row is. `isReversed` is the caller's expression and may name its columns with the table
+ * in front, so it is evaluated where the table has its own name.
+ */
+function marks({
+  table,
+  columns,
+  statuses,
+  massReversal,
+}: ResolvedReversalOptions): RawBuilder<unknown> {
+  const status = sql.ref(columns.status)
+  const ours = massReversal.isReversed === undefined ? sql`` : sql`and ${massReversal.isReversed}`
+  return sql`select ${status} = ${sql.lit(statuses.pending)} as pending,
+    ${status} = ${sql.lit(statuses.completed)} as completed,
+    ${status} = ${sql.lit(statuses.reversed)} ${ours} as reversed
+    from ${sql.table(table)}`
+}
+
+async function count(trx: Transaction<any>, marked: RawBuilder<unknown>): Promise<WindowCounts> {
+  const { rows } = await sql<CountRow>`
+    select count(*) as created, count(*) filter (where pending) as pending,
+      count(*) filter (where completed) as completed, count(*) filter (where reversed) as reversed
+    from (${marked}) as marked
+  `.execute(trx)
+  return decoded(rows[0])
 }
 
 const createdAt = (options: ResolvedReversalOptions) => sql.ref(options.columns.createdAt)
