@@ -185,6 +185,8 @@ export class Scene implements AsyncDisposable {
     await bus.topology.apply()
     this.#relay = bus.relay({
       pollMs: 20,
+      // What was told of a payment is read from the outbox.
+      retentionMs: 86_400_000,
       onConfirmed: async (trx, rows) => {
         const sent = rows.filter((row) => row.type === PaymentExecute.type).map((row) => row.key)
         if (sent.length === 0) return
