@@ -1,8 +1,10 @@
 // A relay's claim is one row for a whole batch. What `cancel` answers must not depend on that: `true` only
 // for what no relay ever had in hand, whichever version of the code asks, and whatever became of the relay.
 import { sql } from 'kysely'
+import { Migrator } from 'kysely/migration'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '@payflow/testkit'
+import { createQueueMigrations, migrateQueue } from '../src/index.ts'
 import type { Bus, BusOptions, Relay } from '../src/index.ts'
 import { NoteWritten } from './support/messages.ts'
 import { Proxy } from './support/proxy.ts'
@@ -194,6 +196,26 @@ describe('a claim', () => {
     await shaky.drain({ deadlineMs: 1_000 })
     expect(await cancel(second.id)).toBe(true)
     expect(await cancel(first.id)).toBe(false)
+  })
+})
+
+describe('the migration', () => {
+  it('gives up behind a long transaction, and writers do not wait for it; run again, it goes on', async () => {
+    const migrator = new Migrator({
+      db: world.db,
+      provider: createQueueMigrations(),
+      migrationTableSchema: 'queue',
+      migrationTableName: 'queue_migration',
+      migrationLockTableName: 'queue_migration_lock',
+    })
+    expect((await migrator.migrateDown()).error).toBeUndefined()
+    const writer = await world.db.startTransaction().execute()
+    await bus.outbox(writer).publish(NoteWritten, { subject: 'a', text: 'x' })
+    await expect(migrateQueue(world.db)).rejects.toMatchObject({ code: '55P03' })
+    await writer.commit().execute()
+    await migrateQueue(world.db)
+    bus.relay().start()
+    expect(await takeText()).toBe('x')
   })
 })
 

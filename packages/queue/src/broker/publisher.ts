@@ -279,7 +279,7 @@ export class Publisher {
       try {
         await prepare(live)
         const channel = await openConfirmChannel(live.model)
-        if (this.#stop.signal.aborted) return await closeChannel(channel)
+        if (this.#stop.signal.aborted) return void (await closeChannel(channel))
         const before = this.#channel
         const closed = this.#adopt(channel)
         if (before !== undefined) void this.#letGo(before)
@@ -298,7 +298,8 @@ export class Publisher {
     channel.on('close', () => this.#leaving.delete(channel))
     const waits = (): boolean => [...this.#pending].some((pending) => pending.channel === channel)
     while (waits() && !this.#stop.signal.aborted) await pause(LOOK_EVERY_MS, this.#stop.signal)
-    await closeChannel(channel)
+    // One that was closed before we listened tells nobody.
+    if (await closeChannel(channel)) this.#leaving.delete(channel)
   }
 
   /** Resolves when there must be another. */

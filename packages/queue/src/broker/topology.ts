@@ -167,11 +167,16 @@ export async function declare(channel: Channel, declaration: Declaration): Promi
 
 /**
  * Closes a channel, after everything written to it has been dealt with by the broker. A broker in
- * trouble may never answer; then the channel goes with its connection.
+ * trouble may never answer; then the channel goes with its connection. Answers whether it is closed now.
  */
-export async function closeChannel(channel: Channel): Promise<void> {
+export async function closeChannel(channel: Channel): Promise<boolean> {
   const closing = (async () => await channel.close())()
-  await withTimeout(closing, CLOSE_TIMEOUT_MS, 'The close of a channel').catch(() => {})
+  try {
+    await withTimeout(closing, CLOSE_TIMEOUT_MS, 'The close of a channel')
+    return true
+  } catch (error) {
+    return (error as Error).name === 'IllegalOperationError'
+  }
 }
 
 /** AMQP has no time limit for an answer, and a quorum queue without a leader gives none. */

@@ -55,6 +55,10 @@ export class RunningConsumer<DB> {
   #state: ConsumerState = 'idle'
   #lastError: string | undefined
   #subscription: Subscription | undefined
+  /** Replaced, and not closed yet. */
+  readonly #formers = new Set<Subscription>()
+  /** Subscriptions in a row that were replaced for bringing nothing, and had brought nothing at all. */
+  #inVain = 0
   #pausing: Promise<void> | undefined
   /** By an operator, until he resumes it: resolves when nothing is in hand any more. */
   #holding: Promise<void> | undefined
@@ -125,7 +129,8 @@ export class RunningConsumer<DB> {
     // They need a moment to roll back and to give their messages back.
     if (abandoned > 0) await this.#scheduler.whenIdle(AbortSignal.timeout(ROLLBACK_MS))
     this.#scheduler.releaseBuffered()
-    await this.#subscription?.close()
+    const subscriptions = [...this.#formers, this.#subscription]
+    await Promise.all(subscriptions.map(async (former) => await former?.close()))
     await Promise.race([this.#loop, aborted(deadline)])
     this.#state = 'stopped'
     const released = this.#counts.released - before.released
@@ -217,9 +222,12 @@ export class RunningConsumer<DB> {
   ): Promise<SubscriptionEnd | undefined> {
     const over = new AbortController()
     const signal = AbortSignal.any([live.retired, over.signal])
-    const quiet = whenQuiet(subscription, live, signal).then(() => undefined)
+    const quiet = whenQuiet(subscription, live, signal, this.#inVain).then(() => undefined)
     try {
-      return await Promise.race([subscription.ended, quiet])
+      const end = await Promise.race([subscription.ended, quiet])
+      const isVain = end === undefined && !signal.aborted && subscription.received === 0
+      this.#inVain = isVain ? this.#inVain + 1 : 0
+      return end
     } finally {
       over.abort()
     }
@@ -261,7 +269,10 @@ export class RunningConsumer<DB> {
       this.#scheduler.start()
       return
     }
+    this.#formers.add(former)
+    void former.ended.then(() => this.#formers.delete(former))
     await former.retire(this.#stop.signal)
+    // It gives up when a drain begins, which closes what is left.
     void former.finish(this.#stop.signal)
   }
 

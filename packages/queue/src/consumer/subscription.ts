@@ -39,7 +39,7 @@ export class Subscription {
   #received = 0
   #retired = false
   #over = false
-  #closed: Promise<void> | undefined
+  #closed: Promise<unknown> | undefined
 
   private constructor(live: LiveConnection, channel: Channel, options: SubscriptionOptions) {
     const { promise, resolve } = Promise.withResolvers<SubscriptionEnd>()

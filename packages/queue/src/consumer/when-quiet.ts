@@ -3,11 +3,12 @@ import type { LiveConnection } from '../broker/connection.ts'
 import { closeChannel, openChannel } from '../broker/topology.ts'
 import type { Subscription } from './subscription.ts'
 
-const QUIET = { baseMs: 30_000, maxMs: 30_000 }
+const QUIET = { baseMs: 30_000, maxMs: 300_000 }
 
 /**
  * Resolves when a subscription has brought nothing for a while and has nothing in hand, so that another
- * had better take its place; and when the signal aborts.
+ * had better take its place; and when the signal aborts. For a while longer each time, up to minutes, if
+ * so many (`inVain`) before it brought nothing either: most queues are quiet because nobody writes.
  *
  * What is on its way to a consumer while a quorum queue changes its leader may be lost, and what the
  * consumer settles then, too. The queue counts it as in the consumer's hands, and once that is all the
@@ -19,14 +20,18 @@ export async function whenQuiet(
   subscription: Subscription,
   live: LiveConnection,
   signal: AbortSignal,
+  inVain: number,
 ): Promise<void> {
+  let failures = inVain
   while (!signal.aborted) {
     const before = subscription.received
-    await pause(backoffMs(0, QUIET), signal)
+    await pause(backoffMs(before === 0 ? failures : 0, QUIET), signal)
     if (signal.aborted) return
     const isQuiet = (): boolean => subscription.idle && subscription.received === before
     // While the queue has no leader a new subscription would cost the connection.
-    if (isQuiet() && (await hasLeader(live, subscription.queue)) && isQuiet()) return
+    if (!isQuiet()) continue
+    if (!(await hasLeader(live, subscription.queue))) failures = 0
+    else if (isQuiet()) return
   }
 }
 

@@ -13,6 +13,9 @@ import type { Migration } from 'kysely/migration'
  * that committed after the snapshot can't be seen, so there the answer is always "perhaps".
  */
 const up = (s: string): readonly string[] => [
+  // Behind us every INSERT into the outbox would wait for a long transaction, too: better to fail.
+  `select set_config('payflow.lock_timeout', current_setting('lock_timeout'), true)`,
+  `set local lock_timeout = '3s'`,
   `create table ${s}.claim (
     id bigint generated always as identity,
     relay text not null,
@@ -40,6 +43,7 @@ $fn$`,
   ) execute function ${s}.cancel_looks_at_claims()`,
   // The space was kept for writing `claimed_at`, which is the exception now.
   `alter table ${s}.outbox reset (fillfactor)`,
+  `select set_config('lock_timeout', current_setting('payflow.lock_timeout'), true)`,
 ]
 
 /** Roles that relay already may do so after the migration, without a grant of their own for the table. */

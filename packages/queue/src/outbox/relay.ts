@@ -9,6 +9,7 @@ import { foldOutboxRemoved } from '../postgres/fold-outbox-removed.ts'
 import { freeRows } from '../postgres/free-rows.ts'
 import { holdRows } from '../postgres/hold-rows.ts'
 import { leasePartitions } from '../postgres/lease-partitions.ts'
+import { isSerializationFailure } from '../postgres/pg-errors.ts'
 import type { Query } from '../postgres/query.ts'
 import { releasePartitions } from '../postgres/release-partitions.ts'
 import { errorText } from '../reporter.ts'
@@ -257,7 +258,10 @@ export class OutboxRelay implements Relay {
 
   async #tidyUp(): Promise<void> {
     const { query, schema } = this.#parts
-    await this.#adopt(true)
+    await this.#adopt(true).catch((error: unknown) => {
+      // Its relay is not dead and marks those very rows, in the other order: another time.
+      if (!isSerializationFailure(error)) throw error
+    })
     await foldOutboxRemoved(query, schema)
   }
 

@@ -146,7 +146,7 @@ export class World {
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const database = await createTestDatabase({
     migrate: migrateWorld,
-    cacheKey: 'queue-world-4',
+    cacheKey: 'queue-world-5',
     ...(options.postgresUrl === undefined ? {} : { serverUrl: options.postgresUrl }),
   })
   return new World(database, options.rabbitmqUrl ?? sharedServers().rabbitmqUrl)
