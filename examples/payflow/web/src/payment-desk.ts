@@ -76,13 +76,19 @@ export class PaymentDesk {
 
   /**
    * Stores the key, then sends. Submitting the same payment twice (a double click) sends it once.
+   * One that was set aside while it was being sent is wanted again: its answer is waited for.
    *
    * @returns false when the key could not be stored; then nothing was sent.
    */
   submit(payment: PendingPayment): boolean {
-    if (this.#running.has(payment.key)) return true
-    if (payment.userId !== this.#userId || !this.#store.save(payment)) return false
-    void this.#run(payment)
+    const { key, userId } = payment
+    if (userId !== this.#userId || !this.#store.save(payment)) return false
+    const controller = this.#running.get(key)
+    if (controller === undefined) void this.#run(payment)
+    else {
+      if (!this.#entries.has(key)) this.#enter(payment, { kind: 'sending', attempt: 1 })
+      controller.abort()
+    }
     return true
   }
 

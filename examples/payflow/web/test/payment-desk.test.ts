@@ -105,6 +105,23 @@ describe('PaymentDesk', () => {
     expect(sent).toHaveLength(1)
   })
 
+  it('goes on with a payment that is set aside and submitted again during a slow answer', async () => {
+    const storage = memoryStorage()
+    const slow = Promise.withResolvers<Answer>()
+    const answers = [slow.promise, Promise.resolve(accepted)]
+    let posts = 0
+    const { desk } = open(storage, [], { post: () => answers[posts++]! })
+    desk.submit(payment)
+    desk.setAside(payment.key)
+    expect(desk.submit(payment)).toBe(true)
+    expect(storage.length).toBe(1)
+    expect(desk.entries()).toEqual([{ payment, phase: { kind: 'sending', attempt: 1 } }])
+    slow.resolve(none)
+    await phase(desk, 'accepted')
+    expect(posts).toBe(2)
+    expect(storage.length).toBe(0)
+  })
+
   it('finds the payment again after a reload and asks with the same key', async () => {
     const storage = memoryStorage()
     const before = open(storage, [], { post: () => new Promise(() => undefined) })
