@@ -152,11 +152,15 @@ describe('the wallet page', () => {
     const id = await reversedPayment(payer, { toUserId: payee.id, amount: 5000, note: 'lunch' })
     await page.goto(`/payments/${id}`)
     await page.getByText('We could not complete this in time; your money was not moved.').waitFor()
-    const second = await context.newPage()
+    const again = page.getByRole('link', { name: 'Try again' })
+    const opened = context.waitForEvent('page')
+    await again.click({ modifiers: ['ControlOrMeta'] })
+    const second = await opened
     second.on('request', (request) => notePost(request))
-    await second.goto(`/payments/${id}`)
+    await again.click()
     for (const tab of [page, second]) {
-      await tab.getByRole('link', { name: 'Try again' }).click()
+      await tab.getByRole('heading', { name: 'Send money' }).waitFor()
+      await tab.getByLabel('Amount').waitFor()
       expect(await tab.getByLabel('Amount').inputValue()).toBe('50.00')
       expect(await tab.getByLabel('Note (optional)').inputValue()).toBe('lunch')
       await tab.getByRole('button', { name: 'Review' }).click()
@@ -189,8 +193,45 @@ describe('the wallet page', () => {
     expect(await payee.wallet()).toMatchObject({ balance: 105_700 })
   })
 
-  it('REV-11 warns everybody while payments are reversed instead of executed', async () => {
+  it('REV-10 tries again once there is money, after a try that was refused, and pays once', async () => {
     const { payer, payee } = await payerAndPayee()
+    const id = await reversedPayment(payer, { toUserId: payee.id, amount: 5000 })
+    await page.goto(`/payments/${id}`)
+    await page.getByRole('link', { name: 'Try again' }).click()
+    await page.getByRole('button', { name: 'Review' }).click()
+    const send = page.getByRole('button', { name: /^Send \$50\.00/ })
+    await send.waitFor()
+    const elsewhere = await payer.payUntilAnswered({ toUserId: payee.id, amount: 99_000 })
+    await settle(payer, elsewhere.body.id)
+    await send.click()
+    await page.getByText('No money moved.').waitFor()
+
+    const back = await payee.payUntilAnswered({ toUserId: payer.id, amount: 50_000 })
+    await settle(payee, back.body.id)
+    await page.getByRole('button', { name: 'Change it and try again' }).click()
+    for (const _ of ['as it was', 'and once more, from the failed payment']) {
+      await page.getByRole('button', { name: 'Review' }).click()
+      await send.click()
+      await page.getByText('The money moved, exactly once.').waitFor()
+      await page.goto(`/payments/${id}`)
+      await page.getByRole('link', { name: 'Try again' }).click()
+    }
+    expect(await payer.wallet()).toMatchObject({ balance: 46_000, pending: 0 })
+    const keys = posts.map((post) => post.split(' ')[0])
+    expect(new Set(keys)).toEqual(new Set([`retry-of-${id}`, `retry-of-${id}-2`]))
+  })
+
+  it('REV-11 warns everybody while payments are reversed instead of executed', async () => {
+    const answered = Promise.withResolvers<void>()
+    let answers = 0
+    page.on('response', (response) => {
+      if (!response.url().endsWith('/api/status')) return
+      answers += 1
+      // The page asks again when it has shown the answer to its first question.
+      if (answers === 2) answered.resolve()
+    })
+    const { payer, payee } = await payerAndPayee()
+    await answered.promise
     expect(await page.getByTestId('flow').textContent()).toBe('')
     await stack.stopService('worker')
     try {

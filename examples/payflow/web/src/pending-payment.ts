@@ -40,6 +40,8 @@ export type Answer =
       readonly status: number
       readonly body: unknown
       readonly retryAfter: string | null
+      /** The same key was answered before, and this is that answer again. */
+      readonly isReplayed: boolean
     }
   | { readonly kind: 'none' }
 
@@ -50,6 +52,13 @@ export type Verdict =
   | { readonly kind: 'again'; readonly problem: Problem | null; readonly leastMs: number | null }
   | { readonly kind: 'sign-in' }
 
+const retryPrefix = 'retry-of-'
+
+/** The failed payment that this one tries again; undefined when it repeats none. */
+export function retriedPayment({ key }: PendingPayment): string | undefined {
+  return key.startsWith(retryPrefix) ? key.slice(retryPrefix.length) : undefined
+}
+
 /**
  * A new payment with a key of its own.
  *
@@ -58,7 +67,7 @@ export type Verdict =
  *   so that a failed payment can be tried again by many clicks and be paid once.
  */
 export function createPayment(intent: PaymentIntent, retryOf?: string): PendingPayment {
-  const key = retryOf === undefined ? randomKey() : `retry-of-${retryOf}`
+  const key = retryOf === undefined ? randomKey() : retryPrefix + retryOf
   const { toUserId, amount, currency } = intent
   const note = intent.note.trim()
   const body = JSON.stringify(

@@ -24,6 +24,7 @@ const answer = (
   status,
   body,
   retryAfter,
+  isReplayed: false,
 })
 const accepted = answer(202, { id: 'p-1' })
 const none: Answer = { kind: 'none' }

@@ -14,7 +14,7 @@ const intent: PaymentIntent = {
   note: ' lunch ',
 }
 const answer = (status: number, body: unknown = null, retryAfter: string | null = null) =>
-  ({ kind: 'answer', status, body, retryAfter }) as const
+  ({ kind: 'answer', status, body, retryAfter, isReplayed: false }) as const
 
 const refusal = { type: 'https://payflow.dev/problems/insufficient-funds', detail: 'Too little.' }
 

@@ -103,11 +103,16 @@ async function pay(client: ApiClient, payment: PendingPayment): Promise<Answer> 
       bodySerializer: () => payment.body,
     })
     const { data, error, response } = await readable(call)
-    const retryAfter = response.headers.get('Retry-After')
-    return { kind: 'answer', status: response.status, body: data ?? error ?? null, retryAfter }
+    return {
+      kind: 'answer',
+      status: response.status,
+      body: data ?? error ?? null,
+      retryAfter: response.headers.get('Retry-After'),
+      isReplayed: response.headers.get('Idempotent-Replayed') === 'true',
+    }
   } catch (error) {
     if (error instanceof SignedOutError) {
-      return { kind: 'answer', status: 401, body: null, retryAfter: null }
+      return { kind: 'answer', status: 401, body: null, retryAfter: null, isReplayed: false }
     }
     if (error instanceof NoAnswerError) return { kind: 'none' }
     throw error

@@ -8,6 +8,7 @@ import { ApiProblemError, SignedOutError } from '../api/problem.ts'
 import { WalletContext } from '../hooks/use-wallet.ts'
 import type { Wallet } from '../hooks/use-wallet.ts'
 import { PaymentDesk } from '../payment-desk.ts'
+import { postPayment } from '../post-payment.ts'
 
 /**
  * Everything below it belongs to `user`. Give it the user's id as `key`: another user must start
@@ -37,7 +38,7 @@ function openWallet(user: UserView): Wallet {
   const api = createApi(session, user.id)
   const desk = new PaymentDesk(user.id, {
     storage: localStorage,
-    post: (payment) => api.pay(payment),
+    post: (payment) => postPayment(payment, (item) => api.pay(item)),
     isOnline: () => navigator.onLine,
     pause,
     nowMs: () => Date.now(),

@@ -12,12 +12,11 @@ import { PageHeading } from '../components/page-heading.tsx'
 import { StatusBadge } from '../components/status-badge.tsx'
 import { Timeline } from '../components/timeline.tsx'
 import { usePayment } from '../hooks/queries.ts'
-import { unnamed, usePerson, usePersonName } from '../hooks/use-person.ts'
+import { usePersonName } from '../hooks/use-person.ts'
 import { useWallet } from '../hooks/use-wallet.ts'
 import { formatMinor } from '../money.ts'
 import { fullTime } from '../time.ts'
 import { direction, mayTryAgain, statusWord } from '../words.ts'
-import type { SendPrefill } from './send-page.tsx'
 
 export function PaymentPage() {
   const { id = '' } = useParams()
@@ -129,10 +128,6 @@ function Fact(props: {
  * often and wherever it is pressed, it is the same new payment.
  */
 function TryAgain({ payment }: { readonly payment: TransactionView }) {
-  const { id: retryOf, toUserId, amount, note = '' } = payment
-  const known = usePerson(toUserId)
-  const to = known ?? { id: toUserId, name: unnamed(toUserId), email: '' }
-  const prefill: SendPrefill = { to, amount, note, retryOf }
   return (
     <div className='border-t border-line bg-sunken/50 p-5 print:hidden'>
       <p className='mb-3 text-sm'>
@@ -141,7 +136,7 @@ function TryAgain({ payment }: { readonly payment: TransactionView }) {
           ' Trying again makes one new payment, however often you press.'}
       </p>
       {mayTryAgain(payment.failureCode) && (
-        <Link to='/send' state={prefill} className={buttonClass('primary', 'w-full')}>
+        <Link to={`/send?retry=${payment.id}`} className={buttonClass('primary', 'w-full')}>
           <RotateCcw aria-hidden='true' className='size-4' />
           Try again
         </Link>

@@ -1,19 +1,22 @@
 import { ArrowLeft } from 'lucide-react'
 import { useState } from 'react'
 import type { FormEvent } from 'react'
-import { useLocation, useNavigate } from 'react-router'
+import { useQuery } from '@tanstack/react-query'
+import { Navigate, useLocation, useNavigate, useSearchParams } from 'react-router'
 import type { RecipientView } from '@payflow-app/contracts'
 import { Button } from '../components/button.tsx'
-import { FormError } from '../components/feedback.tsx'
+import { FormError, LoadError, SkeletonRows } from '../components/feedback.tsx'
 import { Field } from '../components/field.tsx'
 import { PageHeading } from '../components/page-heading.tsx'
 import { RecipientPicker } from '../components/recipient-picker.tsx'
 import { Review } from '../components/review.tsx'
-import { useBalance } from '../hooks/queries.ts'
+import { useBalance, usePayment } from '../hooks/queries.ts'
+import { personQuery, unnamed } from '../hooks/use-person.ts'
 import { useWallet } from '../hooks/use-wallet.ts'
 import { formatMinor, minorToDecimal, parseAmount } from '../money.ts'
 import { createPayment } from '../pending-payment.ts'
 import type { PendingPayment } from '../pending-payment.ts'
+import { mayTryAgain } from '../words.ts'
 
 /** What another page may fill in. */
 export interface SendPrefill {
@@ -33,10 +36,47 @@ interface Draft {
   readonly note: string
 }
 
+/**
+ * Which failed payment is tried again is part of the address: so it is when the page is opened in
+ * another tab, reloaded or come back to, and never leads to a payment with a key of its own.
+ */
 export function SendPage() {
+  const { state } = useLocation()
+  const [search] = useSearchParams()
+  const retryOf = search.get('retry') ?? ''
+  if (retryOf !== '') return <TryAgain key={retryOf} id={retryOf} />
+  return <Compose prefill={(state ?? {}) as SendPrefill} />
+}
+
+/** The form as the failed payment filled it in. */
+function TryAgain({ id }: { readonly id: string }) {
+  const { user, api } = useWallet()
+  const { data, error, isError, refetch } = usePayment(id)
+  const toUserId = data?.toUserId ?? ''
+  const person = useQuery({ ...personQuery(api, toUserId), enabled: data !== undefined })
+  if (data === undefined || person.isPending) {
+    return (
+      <section className='card mx-auto max-w-lg'>
+        <PageHeading title='Send money' />
+        {isError ? (
+          <LoadError error={error} onRetry={() => void refetch()} />
+        ) : (
+          <SkeletonRows rows={3} />
+        )}
+      </section>
+    )
+  }
+  const isOwn = data.fromUserId === user.id
+  if (!isOwn || data.status !== 'FAILED' || !mayTryAgain(data.failureCode)) {
+    return <Navigate to={`/payments/${data.id}`} replace />
+  }
+  const to = person.data ?? { id: toUserId, name: unnamed(toUserId), email: '' }
+  return <Compose prefill={{ to, amount: data.amount, note: data.note ?? '', retryOf: data.id }} />
+}
+
+function Compose({ prefill }: { readonly prefill: SendPrefill }) {
   const { user, desk } = useWallet()
   const navigate = useNavigate()
-  const prefill = (useLocation().state ?? {}) as SendPrefill
   const [draft, setDraft] = useState<Draft>({
     to: prefill.to ?? null,
     amount: prefill.amount === undefined ? '' : minorToDecimal(prefill.amount, currency),

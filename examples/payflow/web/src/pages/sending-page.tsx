@@ -10,6 +10,7 @@ import { PageHeading } from '../components/page-heading.tsx'
 import { usePerson } from '../hooks/use-person.ts'
 import { useDesk, useWallet } from '../hooks/use-wallet.ts'
 import type { DeskEntry } from '../payment-desk.ts'
+import { retriedPayment } from '../pending-payment.ts'
 import type { PendingPayment } from '../pending-payment.ts'
 import { nothingWasPaid, phaseText } from '../words.ts'
 import type { SendPrefill } from './send-page.tsx'
@@ -111,15 +112,16 @@ function Ways({ entry }: { readonly entry: DeskEntry }) {
 function AfterRefusal(props: { readonly payment: PendingPayment; readonly problem: Problem }) {
   const { payment, problem } = props
   const { desk } = useWallet()
-  const to = usePerson(payment.toUserId)
+  const known = usePerson(payment.toUserId)
   const navigate = useNavigate()
   function change(): void {
-    const prefill: SendPrefill = {
-      ...(to === undefined ? {} : { to }),
-      amount: payment.amount,
-      note: payment.note,
-    }
-    void navigate('/send', { replace: true, state: prefill })
+    const { toUserId, toName, amount, note } = payment
+    const to = known ?? { id: toUserId, name: toName, email: '' }
+    const prefill: SendPrefill = { to, amount, note }
+    // What tries a failed payment again goes on doing so, unless something of it is changed.
+    const retryOf = retriedPayment(payment)
+    if (retryOf === undefined) void navigate('/send', { replace: true, state: prefill })
+    else void navigate(`/send?retry=${retryOf}`, { replace: true })
     desk.setAside(payment.key)
   }
   return (
