@@ -45,6 +45,7 @@ mtype outbox = none;   /* queue.outbox: the row of payments.execute */
 bool inbox = false;    /* queue.inbox: the row (worker, message) */
 byte told = 0;         /* events payments.completed and payments.failed in the outbox */
 byte lock = 0;         /* whose open transaction has the payment's row locked */
+byte entry = 0;        /* whose open transaction has the message's entry of the inbox */
 
 /* The broker. All copies of the message are alike, so their order means nothing. */
 bool up = true;
@@ -57,6 +58,7 @@ byte faults = FAULTS;
 #define FAULT faults > 0 -> faults--
 
 #define ENDED (row == COMPLETED || row == FAILED)
+#define UNLOCKED (lock == 0 && entry == 0)
 #define HELD (hold == open && !overdue)
 #define HAS(worker) (hand[worker] == held || hand[worker] == acked)
 #define COPIES (waiting + parked + HAS(1) + HAS(2) + HAS(3))
@@ -116,7 +118,9 @@ inline ledger_capture(me, answer) {
    yes: never posts. no: has posted. */
 inline ledger_release(answer) {
   if
+#ifndef NO_FINALITY
   :: hold == captured -> answer = no; printf("ledger: the money has moved before\n")
+#endif
   :: hold == expired -> answer = yes; printf("ledger: the hold has expired, it never posts\n")
   :: else -> answer = yes; overdue = false;
 #ifdef NO_TOMBSTONE
@@ -148,7 +152,11 @@ again:
   if
   :: atomic { answer == yes -> /* accept: sql/insert-payment.ts under the lock of the claim */
       if
+#ifdef NO_CLAIM
+      :: row == none -> row = PENDING;
+#else
       :: !refused && row == none -> row = PENDING;
+#endif
 #ifdef OUTBOX_APART
         printf("request %d: writes the payment, PENDING, and commits\n", me); goto apart
 #else
@@ -220,32 +228,28 @@ end_idle:
    hand goes back to the queue (settle.ts giveBack does it, or the broker). */
 inline drop(me) {
   if :: hand[me] == held -> waiting++ :: else fi;
+#ifndef NO_ROLLBACK
   if :: lock == me -> lock = 0 :: else fi;
+  if :: entry == me -> entry = 0 :: else fi;
+#endif
   hand[me] = none; answer = none; decision = none;
   lawful()
 }
+#define WAITS_TOO_LONG(me) \
+  printf("worker %d: waits too long for a lock, gives the message back\n", me); \
+  drop(me); goto end_idle
 #define WORKER_DIES(me) \
   atomic { FAULT; printf("worker %d: dies\n", me); drop(me); goto end_idle }
 
 /* run-transaction.ts: inbox row, sql/settle-payment.ts, the event; one commit */
 inline worker_record(me) {
+  inbox = true; entry = 0;
   if
-#ifndef NO_INBOX
-  :: inbox -> printf("worker %d: finds the message in the inbox, rolls back\n", me)
-#endif
-  :: else -> inbox = true;
-    if
-#ifdef NO_CAS
-    :: decision != late ->
-#else
-    :: decision != late && row == PENDING ->
-#endif
-      row = decision; told++;
-      printf("worker %d: records %e and the event, one commit\n", me, row)
-    :: else -> printf("worker %d: finds the payment ended, records the message alone\n", me)
-    fi
+  :: decision == late -> printf("worker %d: records the message alone, one commit\n", me)
+  :: else -> row = decision; told++; lock = 0;
+    printf("worker %d: records %e and the event, one commit\n", me, row)
   fi;
-  lock = 0; lawful()
+  lawful()
 }
 
 proctype Worker(byte me) {
@@ -270,7 +274,13 @@ end_idle:
   if
   :: atomic { row == none -> printf("worker %d: knows no such payment\n", me); goto park }
   :: atomic { ENDED -> decision = late;
-      printf("worker %d: reads that the payment has ended\n", me); goto record }
+      printf("worker %d: reads that the payment has ended\n", me);
+#ifdef NO_LATE
+      decision = none; goto retry
+#else
+      goto record
+#endif
+    }
   :: atomic { row == PENDING -> printf("worker %d: reads the payment, PENDING\n", me) }
   :: WORKER_DIES(me)
   fi;
@@ -278,7 +288,13 @@ end_idle:
   if
   :: atomic { ledger_capture(me, answer) }
   :: atomic { FAULT; ledger_capture(me, answer); answer = none;
-      printf("worker %d: never sees that answer\n", me); goto retry }
+      printf("worker %d: never sees that answer\n", me);
+#ifdef NO_ANSWER
+      printf("worker %d: takes it for a yes\n", me); decision = COMPLETED; goto record
+#else
+      goto retry
+#endif
+    }
   :: WORKER_DIES(me)
   fi;
   if
@@ -295,10 +311,31 @@ end_idle:
   :: WORKER_DIES(me)
   fi;
 record:
-  /* BEGIN and the first writes: inbox entry and row are locked till the end. One lock stands for
-     both: whoever takes one of them here takes the other as well, or has nothing to write. */
+  /* BEGIN, and the entry of the inbox: postgres/claim-inbox.ts, insert-inbox.ts. It waits for a
+     twin in mid-transaction; lock_timeout ends any wait for a lock, and the message comes again. */
   if
-  :: atomic { lock == 0 -> lock = me }
+#ifdef NO_INBOX
+  :: atomic { true -> skip }
+#else
+  :: atomic { inbox -> printf("worker %d: finds the message in the inbox, rolls back\n", me);
+      answer = none; decision = none; goto acknowledge }
+  :: atomic { !inbox && entry == 0 -> entry = me }
+  :: atomic { entry != 0 -> WAITS_TOO_LONG(me) }
+#endif
+  :: WORKER_DIES(me)
+  fi;
+  /* sql/settle-payment.ts waits for whoever has the row, then compares its status; who read that
+     the payment has ended touches the row no more, so waits for nobody */
+  if
+  :: atomic { decision == late -> skip }
+#ifdef NO_CAS
+  :: atomic { decision != late && lock == 0 -> lock = me }
+#else
+  :: atomic { decision != late && lock == 0 && row == PENDING -> lock = me }
+  :: atomic { decision != late && lock == 0 && row != PENDING -> decision = late;
+      printf("worker %d: finds the payment ended\n", me) }
+#endif
+  :: atomic { decision != late && lock != 0 -> WAITS_TOO_LONG(me) }
   :: WORKER_DIES(me)
   fi;
   if
@@ -336,9 +373,14 @@ park:
 
 /* ---- the reversal job: packages/reversal/src, examples/payflow/worker/src/reversal.ts ---- */
 
+#ifdef NO_ROLLBACK
+#define UNLOCK(me) skip
+#else
+#define UNLOCK(me) if :: lock == 10 + me -> lock = 0 :: else fi
+#endif
 #define JOB_DIES(me) \
   atomic { FAULT; printf("job %d: dies\n", me); answer = none; \
-    if :: lock == 10 + me -> lock = 0 :: else fi; goto end_idle }
+    UNLOCK(me); goto end_idle }
 
 proctype Job(byte me) {
   mtype answer = none;
@@ -358,6 +400,12 @@ end_idle:
 #endif
   :: JOB_DIES(me)
   fi;
+#ifdef NO_COMPLETING
+  if
+  :: atomic { answer == no -> printf("job %d: leaves it to the worker\n", me); goto done }
+  :: atomic { else -> skip }
+  fi;
+#endif
   /* sql/settle-row.ts: SKIP LOCKED, and the status is compared once more */
   if
 #ifdef NO_CAS
@@ -379,7 +427,11 @@ end_idle:
       printf("job %d: records %e and the event, one commit\n", me, row); lawful() }
   :: JOB_DIES(me)
   fi;
-  goto end_idle
+  goto end_idle;
+#ifdef NO_COMPLETING
+done:
+  answer = none
+#endif
 }
 
 /* ---- everything else: clocks, the broker, operators ---- */
@@ -430,11 +482,11 @@ end_world:
 #ifndef NO_REST
 proctype AtRest() {
   atomic { timeout -> printf("world: comes to rest\n");
-    assert(row != PENDING);                                /* rest-ended */
+    assert(outbox != pending && waiting == 0 && UNLOCKED); /* rest-nothing-waits */
     assert((posts == 1) == (row == COMPLETED));            /* rest-posted-completed */
+    assert(row != PENDING);                                /* rest-ended */
     assert(!HELD);                                         /* rest-money-free */
-    assert(row == none || outbox != none);                 /* rest-message-written */
-    assert(outbox != pending && waiting == 0 && lock == 0) /* rest-nothing-waits */
+    assert(row == none || outbox != none)                  /* rest-message-written */
   }
 }
 #endif

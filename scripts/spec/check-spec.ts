@@ -1,8 +1,9 @@
 import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { findSpin, temporaryFolder } from '@payflow/testkit'
+import { findSpin } from '@payflow/testkit'
 import type { Check } from './checks.ts'
+import { programFolder } from './program-folder.ts'
 import { runSpin, type Finding } from './spin.ts'
 
 /** A check with what came of it. */
@@ -26,7 +27,7 @@ export async function checkSpec(
   { memoryMb = 2_000, onStart, onEnd, announce }: CheckSpecOptions = {},
 ): Promise<readonly Outcome[]> {
   const tools = await findSpin(announce)
-  const base = temporaryFolder('spec')
+  const base = programFolder()
   const outcomes: Outcome[] = []
   const waiting = [...checks.entries()]
   const lane = async (): Promise<void> => {

@@ -95,7 +95,22 @@ const mutation = (
   more: Partial<Check> = {},
 ): Check => ({ name: `without ${what}`, what, scope: bounds, without, breaks, ...more })
 
-/** Each guard that is taken away, by its flag in spec/payment.pml. */
+/** What a guard is for at rest, and what in the end. */
+const both = (
+  without: string,
+  what: string,
+  bounds: Scope,
+  atRest: Property,
+  formula: Formula,
+): readonly Check[] => [
+  mutation(without, what, bounds, atRest),
+  mutation(without, what, bounds, formula, { formula }),
+]
+
+/**
+ * Each guard that is taken away, by its flag in spec/payment.pml. Each property is broken by one of
+ * them at least: what no flaw breaks might hold because it says nothing.
+ */
 export const mutations: readonly Check[] = [
   mutation('NO_TRANSFER_ID', 'the payment’s id in the transfer', scope(1, 1, 0, 1), 'posted-once', {
     exceptAtRest: true,
@@ -119,6 +134,22 @@ export const mutations: readonly Check[] = [
     'failed-never-posted',
     { exceptAtRest: true },
   ),
+  mutation(
+    'NO_ANSWER',
+    'the second question, where an answer is lost',
+    scope(1, 1, 0, 1),
+    'completed-posted',
+    { exceptAtRest: true },
+  ),
+  mutation(
+    'NO_FINALITY',
+    'the finality of what was posted',
+    scope(1, 1, 1, 0),
+    'released-never-posted',
+  ),
+  mutation('NO_CLAIM', 'the one decision for a key', scope(2, 1, 0, 0), 'posted-accepted', {
+    exceptAtRest: true,
+  }),
   mutation('NO_CAS', 'the compare-and-set in the record', scope(1, 1, 1, 0), 'told-once'),
   mutation('ACK_FIRST', 'the commit before the ack', scope(1, 1, 1, 1), 'message-kept'),
   mutation('MARK_FIRST', 'the confirm before the mark', scope(1, 1, 1, 1), 'message-kept'),
@@ -128,8 +159,23 @@ export const mutations: readonly Check[] = [
     scope(1, 1, 1, 1),
     'rest-message-written',
   ),
-  mutation('NO_JOB', 'the reversal job', scope(1, 1, 0, 1), 'ends', { formula: 'ends' }),
-  mutation('NO_EXPIRY', 'the expiry of holds', scope(1, 1, 1, 1), 'frees', { formula: 'frees' }),
+  mutation(
+    'NO_COMPLETING',
+    'the record of what was posted, by the job',
+    scope(1, 1, 1, 2),
+    'rest-posted-completed',
+  ),
+  mutation(
+    'NO_ROLLBACK',
+    'the roll-back of what the dead had open',
+    scope(1, 1, 1, 2),
+    'rest-nothing-waits',
+  ),
+  mutation('NO_LATE', 'the ack of what comes late', scope(1, 1, 1, 0), 'drains', {
+    formula: 'drains',
+  }),
+  ...both('NO_JOB', 'the reversal job', scope(1, 1, 0, 1), 'rest-ended', 'ends'),
+  ...both('NO_EXPIRY', 'the expiry of holds', scope(1, 1, 1, 1), 'rest-money-free', 'frees'),
 ]
 
 /** Guards behind which another stands: taken away alone, nothing breaks. */

@@ -22,7 +22,7 @@ export function report(outcomes: readonly Outcome[]): string[] {
   const mutated = outcomes.filter(({ check }) => check.breaks !== undefined)
   const spare = outcomes.filter(({ check }) => check.without !== undefined && !check.breaks)
   return [
-    ...section('The protocol', whole.length === 0 ? [] : properties().map(propertyRow(whole))),
+    ...section('The protocol', whole.length === 0 ? [] : properties().map(propertyRow(outcomes))),
     ...section('… searched among', whole.map(scopeRow)),
     ...section('With a guard taken away', mutated.map(mutationRow)),
     ...section('With a guard taken away behind which another stands', spare.map(mutationRow)),
@@ -41,7 +41,8 @@ const properties = (): Property[] => Object.keys({ ...assertions, ...formulas })
 const says = (property: Property): string => ({ ...assertions, ...formulas })[property]
 
 /** One search judges all assertions; what it broke off at leaves the others unknown. */
-function propertyRow(whole: readonly Outcome[]): (property: Property) => Row {
+function propertyRow(outcomes: readonly Outcome[]): (property: Property) => Row {
+  const whole = outcomes.filter(({ check }) => check.without === undefined)
   return (property) => {
     const judges = whole.filter(({ check: { formula } }) =>
       formula === undefined ? Object.hasOwn(assertions, property) : formula === property,
@@ -52,8 +53,21 @@ function propertyRow(whole: readonly Outcome[]): (property: Property) => Row {
       property: says(property),
       ...measures(judges),
       result: broken.includes(property) ? styleText('red', 'BROKEN') : verdict,
+      'broken without': brokenWithout(outcomes, property).join(', '),
     }
   }
+}
+
+/** The guards without which a property was found broken, by their flags. */
+function brokenWithout(outcomes: readonly Outcome[], property: Property): string[] {
+  return outcomes.flatMap(({ check: { without }, broken }) =>
+    without !== undefined && broken?.property === property ? [without] : [],
+  )
+}
+
+/** Properties that no guard taken away broke: they may hold because they say nothing. */
+export function neverBroken(outcomes: readonly Outcome[]): Property[] {
+  return properties().filter((property) => brokenWithout(outcomes, property).length === 0)
 }
 
 function scopeRow(outcome: Outcome): Row {

@@ -66,9 +66,10 @@ function modelFlags({ scope, without, formula, exceptAtRest }: Check): string[] 
   ]
 }
 
-function compilerFlags({ formula, breaks, scope }: Check, memoryMb: number): string[] {
-  // Optimising takes the compiler seconds, and pays from a hundred thousand states on.
-  const isLarge = breaks === undefined && scope.workers > 1
+function compilerFlags({ formula, breaks }: Check, memoryMb: number): string[] {
+  // Optimising takes the compiler four seconds, and pays from two million states on: among the
+  // bounds that need the memory for them.
+  const isLarge = breaks === undefined && memoryMb > 2_000
   const kind =
     formula === undefined
       ? // Breadth first, so that the first counterexample is a shortest one.

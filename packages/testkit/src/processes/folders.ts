@@ -6,9 +6,9 @@ import { dirname, join } from 'node:path'
 import { TestkitError } from '../errors.ts'
 import { guardFolder } from './guardian.ts'
 
-/** A fresh folder that others may enter, removed by the guardian at the latest. */
-export function temporaryFolder(purpose: string): string {
-  const base = isOpenToAll(tmpdir()) ? tmpdir() : '/tmp'
+/** A fresh folder that others may enter, removed by the guardian at the latest; in `/tmp`, or `within`. */
+export function temporaryFolder(purpose: string, within?: string): string {
+  const base = within ?? (isOpenToAll(tmpdir()) ? tmpdir() : '/tmp')
   const folder = mkdtempSync(join(realpathSync(base), `payflow-${purpose}-`))
   chmodSync(folder, 0o755)
   guardFolder(folder)

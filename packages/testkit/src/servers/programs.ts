@@ -66,7 +66,7 @@ export interface Spin {
 export async function findSpin(announce: (line: string) => void = toStandardError): Promise<Spin> {
   const { spin, gcc } = await findOrInstall(
     {
-      what: 'Spin with gcc',
+      what: missingForSpin().join(', no '),
       look: lookForSpin,
       packages: ['spin', 'gcc', 'libc6-dev'],
       advice: 'Install Spin (https://spinroot.com; on Debian: apt-get install spin gcc libc6-dev).',
@@ -79,7 +79,17 @@ export async function findSpin(announce: (line: string) => void = toStandardErro
 function lookForSpin(): { spin: string; gcc: string } | undefined {
   const spin = onPath('spin')
   const gcc = onPath('gcc')
-  // Debian's gcc comes without the headers of the C library, which generated programs include.
-  const headers = process.platform !== 'linux' || existsSync('/usr/include/stdio.h')
-  return spin === undefined || gcc === undefined || !headers ? undefined : { spin, gcc }
+  return spin === undefined || gcc === undefined || !hasHeaders() ? undefined : { spin, gcc }
+}
+
+function missingForSpin(): string[] {
+  return [
+    ...['spin', 'gcc'].filter((program) => onPath(program) === undefined),
+    ...(hasHeaders() ? [] : ['headers of the C library']),
+  ]
+}
+
+/** Debian's gcc comes without the headers of the C library, which generated programs include. */
+function hasHeaders(): boolean {
+  return process.platform !== 'linux' || existsSync('/usr/include/stdio.h')
 }
