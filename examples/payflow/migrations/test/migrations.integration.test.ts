@@ -158,6 +158,9 @@ describe('migrations', () => {
         await write('COMPLETED', by)
         await write('FAILED', by)
       }
+      // What an operator does first whose writers cannot wait for it.
+      await sql`create index concurrently payments_created
+        on public.payments (created_at)`.execute(before.db)
       await migrateTransaction(before.db)
       await sql`update public.payments set status = 'COMPLETED', completed_at = now(),
         resolved_by = 'worker' where status = 'PENDING'`.execute(before.db)

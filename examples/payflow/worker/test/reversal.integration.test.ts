@@ -41,18 +41,38 @@ describe('the reversal of payments', () => {
 
   it('REV-10 stops the message of a reversed payment in the same transaction', async () => {
     const [from = '', to = ''] = await scene.users(2)
-    const { messageId } = await scene.accept({
+    const { paymentId, messageId } = await scene.accept({
       fromUserId: from,
       toUserId: to,
       createdMsAgo: 61_000,
     })
+    const written = async () => {
+      const { state } = await scene.transactions.db
+        .selectFrom('queue.outbox')
+        .select('state')
+        .where('id', '=', messageId)
+        .executeTakeFirstOrThrow()
+      const { status, events } = await scene.payment(paymentId)
+      return { state, status, events }
+    }
+    const nothing = { state: 'pending', status: 'PENDING', events: [] }
+    const recording: unknown[] = []
+    const dying = reversalOf(scene, noBroker, async (point) => {
+      if (point !== 'reversal.recording') return
+      recording.push(await written())
+      throw new Error('died before its COMMIT')
+    })
+    try {
+      expect(await dying.reversal.run()).toMatchObject({ failed: 1, reversed: 0 })
+    } finally {
+      await dying.close()
+    }
+    expect(recording).toEqual([nothing])
+    expect(await written()).toEqual(nothing)
+
     await job.reversal.run()
-    const { state } = await scene.transactions.db
-      .selectFrom('queue.outbox')
-      .select('state')
-      .where('id', '=', messageId)
-      .executeTakeFirstOrThrow()
-    expect(state).toBe('cancelled')
+    const all = { state: 'cancelled', status: 'FAILED', events: ['payments.failed'] }
+    expect(await written()).toEqual(all)
   })
 
   it('REV-13 leaves an honest backlog alone', async () => {
@@ -102,7 +122,7 @@ describe('the reversal of payments', () => {
     expect(await scene.payment(paymentId)).toMatchObject({ failureCode: 'reversed_timeout' })
   })
 
-  it('REV-14 keeps its decision when wallet-service dies and no broker or cache is left', async () => {
+  it('REV-14 keeps its decision in the ledger: wallet-service starts again and posts nothing', async () => {
     const [from = '', to = ''] = await scene.users(2)
     const payment = await scene.accept({ fromUserId: from, toUserId: to, createdMsAgo: 61_000 })
     expect(await job.reversal.run()).toMatchObject({ reversed: 1 })

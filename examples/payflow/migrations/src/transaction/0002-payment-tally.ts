@@ -6,8 +6,17 @@
  *                as long as a frozen worker pleases.
  *
  * The triggers count whoever writes, in the writer's transaction: what was rolled back never counts.
+ *
+ * What stands still: whoever writes payments, from the beginning of the index to the COMMIT, for as
+ * long as it takes to sort all payments once and then to read them once. Readers go on. Where that
+ * is too long, build the index before, with nobody standing still: `create index concurrently
+ * payments_created on public.payments (created_at)`. It is used as it is, and what is left is to
+ * read all payments once.
  */
 export const paymentTally = `
+-- What was created lately, for whoever judges by it. First, while nothing else of this is locked.
+create index if not exists payments_created on public.payments (created_at);
+
 create table public.payment_tally (
   id bigint generated always as identity,
   minute timestamptz not null,
@@ -49,6 +58,4 @@ select timestamptz '-infinity', case
     else 'completed'
   end, count(*), max(completed_at)
 from public.payments where status <> 'PENDING' group by 2;
--- What was created lately, for whoever judges by it.
-create index payments_created on public.payments (created_at);
 `

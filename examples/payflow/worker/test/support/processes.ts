@@ -1,5 +1,5 @@
 // The two processes under test, as the supervisor starts them.
-import { createLogger } from '@payflow-app/service-kit'
+import { createLogger, noProbe, type Probe } from '@payflow-app/service-kit'
 import { freePort, spawnChild, waitFor, type Child } from '@payflow/testkit'
 import { createPaymentReversal, type PaymentReversal } from '../../src/reversal.ts'
 import type { Scene } from './scene.ts'
@@ -45,8 +45,12 @@ async function counter({ url }: Worker, name: string, outcome: string): Promise<
   return Number(series.exec(text)?.[1] ?? 0)
 }
 
-/** The reversal job inside the test's process. */
-export function reversalOf(scene: Scene, rabbitmqUrl: string): PaymentReversal {
+/** The reversal job inside the test's process; it dies of what `probe` throws. */
+export function reversalOf(
+  scene: Scene,
+  rabbitmqUrl: string,
+  probe: Probe = noProbe,
+): PaymentReversal {
   const { DATABASE_URL, RABBITMQ_URL, WALLET_URL, SERVICE_TOKEN_SECRET } =
     scene.environment(rabbitmqUrl)
   return createPaymentReversal({
@@ -62,5 +66,6 @@ export function reversalOf(scene: Scene, rabbitmqUrl: string): PaymentReversal {
       REVERSAL_NOT_BEFORE: undefined,
     },
     logger: createLogger({ service: 'reversal', level: 'silent' }),
+    probe,
   })
 }
