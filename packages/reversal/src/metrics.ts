@@ -7,6 +7,7 @@ import type { StaleCount } from './sql/count-pending.ts'
 import { readLogbook } from './sql/logbook.ts'
 import type { LogbookEntry } from './sql/logbook.ts'
 import { asLogbookError, asStoreError } from './store-error.ts'
+import { inTime } from './transactions.ts'
 
 /**
  * What the database says about the job and its table, whichever process ran the job: for a
@@ -57,7 +58,7 @@ export async function readMetrics(options: ResolvedReversalOptions): Promise<Rev
   const { pending, oldestPendingMs, stale, massReversal } = await asStoreError(
     `Counting rows of ${table}`,
     async () => {
-      const counts = await countPending(options)
+      const counts = await inTime(options, (trx) => countPending(trx, options))
       const staleCount = counts.stale.undispatched.count + counts.stale.unprocessed.count
       return { ...counts, massReversal: await lookForMassReversal(options, staleCount) }
     },
@@ -67,11 +68,12 @@ export async function readMetrics(options: ResolvedReversalOptions): Promise<Rev
   return { table, pending, oldestPendingMs, undispatched, unprocessed, massReversal, logbook }
 }
 
-async function logbookOf({
-  logbook,
-}: ResolvedReversalOptions): Promise<ReversalLogbook | undefined> {
+async function logbookOf(options: ResolvedReversalOptions): Promise<ReversalLogbook | undefined> {
+  const { logbook } = options
   if (logbook === undefined) return undefined
-  const entry = await asLogbookError(logbook.schema, () => readLogbook(logbook))
+  const entry = await asLogbookError(logbook.schema, () =>
+    inTime(options, (trx) => readLogbook(trx, logbook)),
+  )
   return entry === undefined ? beforeTheFirstRun : published(entry)
 }
 

@@ -81,8 +81,8 @@ export interface ResolveInside<DB, T extends keyof DB & string> {
    * records it: decision, status and hook commit together or not at all. The row is locked (FOR NO
    * KEY UPDATE) and was found stale again under that lock. What it wrote is rolled back when it
    * answers `not_yet` or throws, so its answer need not be repeatable. Keep the network out of it:
-   * the server ends the transaction when a statement, or the time between two, exceeds
-   * `resolveTimeoutMs`.
+   * after `resolveTimeoutMs` the transaction is rolled back. Stop at `signal`: a statement sent
+   * through `trx` after that is never answered, or refused.
    */
   readonly resolveInTransaction: (
     trx: Transaction<DB>,
@@ -97,6 +97,11 @@ export interface ReversalSettings<DB, T extends keyof DB & string> {
   /**
    * The database that holds the table. A pool of at least `concurrency` connections; the job holds
    * none of them while `resolve` runs, and one a row while `resolveInTransaction` does.
+   *
+   * Each client of the pool needs a listener for `error`, besides the pool's own: when the server
+   * ends the connection of a transaction, because it exceeded its time-out or the server restarts,
+   * `pg` otherwise ends the process. `surviveConnectionLoss(pool)` of `@payflow/ledger` adds both;
+   * without it: `pool.on('connect', (client) => client.on('error', log))`.
    */
   readonly db: Kysely<DB>
 
@@ -158,8 +163,10 @@ export interface ReversalSettings<DB, T extends keyof DB & string> {
   readonly maxPerRun?: number | undefined
 
   /**
-   * After how many milliseconds a run starts no further row. Keep it, plus `resolveTimeoutMs`,
-   * under the period of the schedule. Whole number, at least 1.
+   * After how many milliseconds a run starts no further row. Also the longest that a statement which
+   * reads the table or writes into the logbook may take, behind an ALTER TABLE for example; then the
+   * run fails, to be tried again. Keep it, plus `resolveTimeoutMs`, under the period of the
+   * schedule. Whole number, at least 1.
    *
    * @defaultValue 40_000
    */
@@ -167,9 +174,10 @@ export interface ReversalSettings<DB, T extends keyof DB & string> {
 
   /**
    * How long one decision may take, in milliseconds. Then its signal is aborted, its answer no
-   * longer listened to, and the row counts as failed for this run. Also the longest statement, and
-   * the longest pause between two, in the transaction that records: the server then ends it, so
-   * that a frozen job holds no lock for ever. Whole number, at least 1.
+   * longer listened to, what it still sends through its `trx` is not carried out, and the row counts
+   * as failed for this run. The same for `onResolved`. A second later the server itself ends a
+   * statement, or a pause between two, in the transaction that records, and with a pause its
+   * connection (see `db`), so that a frozen job holds no lock for ever. Whole number, at least 1.
    *
    * @defaultValue 10_000
    */

@@ -7,6 +7,7 @@ import type { RowCounts } from './sql/logbook.ts'
 import { scanStale } from './sql/scan-stale.ts'
 import type { ScannedRow, ScanPosition } from './sql/scan-stale.ts'
 import { asStoreError } from './store-error.ts'
+import { inTime } from './transactions.ts'
 
 const zero = (): Record<RowOutcome, number> => ({
   reversed: 0,
@@ -49,7 +50,9 @@ export class Pass {
     let position: ScanPosition | undefined
     while (this.#endedBy === 'done') {
       const batch = await asStoreError(`Reading stale rows of ${table}`, () =>
-        scanStale(this.#options, reason, position, batchSize),
+        inTime(this.#options, (trx) =>
+          scanStale(trx, this.#options, { reason, after: position, limit: batchSize }),
+        ),
       )
       await probe('reversal.scanned', { reason, count: batch.length })
       await this.#resolveBatch(reason, batch)

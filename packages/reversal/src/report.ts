@@ -8,6 +8,7 @@ import { listStale } from './sql/list-stale.ts'
 import type { ListedRow } from './sql/list-stale.ts'
 import { staleReasons } from './sql/scan-stale.ts'
 import { asStoreError } from './store-error.ts'
+import { inTime } from './transactions.ts'
 import { withDeadline } from './with-deadline.ts'
 
 /** Settings of `report`. */
@@ -77,7 +78,7 @@ async function listRows(options: ResolvedReversalOptions, limit: number): Promis
     const lacking = limit - listed.length
     if (lacking === 0) break
     const rows = await asStoreError(`Reading stale rows of ${options.table}`, () =>
-      listStale(options, reason, lacking),
+      inTime(options, (trx) => listStale(trx, options, reason, lacking)),
     )
     const { dispatchTimeoutMs, processingTimeoutMs } = options
     const leashMs = reason === 'undispatched' ? dispatchTimeoutMs : processingTimeoutMs
@@ -96,7 +97,7 @@ async function foretell(
 ): Promise<ReportedRow['wouldBe']> {
   if (preview === undefined) return undefined
   try {
-    return await withDeadline(resolveTimeoutMs, () => preview(row))
+    return await withDeadline('preview', resolveTimeoutMs, () => preview(row))
   } catch {
     // A look that fails must not hide the rows behind it; the run itself will tell the reason.
     return 'unknown'

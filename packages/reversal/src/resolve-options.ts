@@ -140,9 +140,9 @@ function resolveMassReversal(
 function resolveLogbook(
   options: ReversalOptions<Record<string, AnyRow>, string>,
 ): Logbook | undefined {
-  const { db, table, logbook } = options
+  const { table, logbook } = options
   if (logbook === undefined) return undefined
-  return { db, schema: schemaName(logbook.schema), job: logbook.job ?? table }
+  return { schema: schemaName(logbook.schema), job: logbook.job ?? table }
 }
 
 function decisionOf(options: ReversalOptions<Record<string, AnyRow>, string>): Decision {

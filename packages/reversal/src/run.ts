@@ -1,3 +1,4 @@
+import type { Transaction } from 'kysely'
 import { lookForMassReversal } from './look-for-mass-reversal.ts'
 import { actionFor } from './mass-reversal.ts'
 import type { MassReversal, MassReversalAction } from './mass-reversal.ts'
@@ -7,8 +8,9 @@ import type { RunProgress, RunResult } from './run-result.ts'
 import { countStale } from './sql/count-pending.ts'
 import { staleReasons } from './sql/scan-stale.ts'
 import { asLogbookError, asStoreError } from './store-error.ts'
-import { addCounts, beginRun, endRun } from './sql/logbook.ts'
-import type { RowCounts } from './sql/logbook.ts'
+import { addCounts, beginRun, endRun, markMassReversal } from './sql/logbook.ts'
+import type { Logbook, RowCounts } from './sql/logbook.ts'
+import { inTime } from './transactions.ts'
 
 /** Settings of one run. */
 export interface RunOptions {
@@ -38,9 +40,12 @@ export async function run(
 
 async function runOnce(options: ResolvedReversalOptions, settings: RunOptions): Promise<RunResult> {
   const pass = new Pass(options, settings.signal, (counts) => writeCounts(options, counts))
-  await inLogbook(options, (book) => beginRun(book))
+  await inLogbook(options, beginRun)
   const { stale, massReversal } = await look(options, settings.onMassReversal)
-  if (massReversal !== undefined) options.emit({ type: 'mass_reversal', massReversal })
+  if (massReversal !== undefined) {
+    options.emit({ type: 'mass_reversal', massReversal })
+    await inLogbook(options, markMassReversal)
+  }
   if (massReversal?.action === 'pause') pass.pause()
   const stopTelling = tellProgress(settings.onProgress, () => pass.progress(stale))
   try {
@@ -49,13 +54,9 @@ async function runOnce(options: ResolvedReversalOptions, settings: RunOptions): 
     stopTelling()
   }
   const result: RunResult = { ...pass.result(), massReversal }
-  await inLogbook(options, (book) =>
-    endRun(book, {
-      endedBy: result.endedBy,
-      success: result.endedBy === 'done' && result.failed === 0,
-      mass: massReversal !== undefined,
-    }),
-  )
+  const { endedBy, failed } = result
+  const success = endedBy === 'done' && failed === 0
+  await inLogbook(options, (trx, book) => endRun(trx, book, { endedBy, success }))
   options.emit({ type: 'run_finished', result })
   return result
 }
@@ -66,7 +67,7 @@ async function look(
   asked: MassReversalAction = options.onMassReversal,
 ): Promise<{ readonly stale: number; readonly massReversal: MassReversal | undefined }> {
   return await asStoreError(`Counting stale rows of ${options.table}`, async () => {
-    const stale = await countStale(options)
+    const stale = await inTime(options, (trx) => countStale(trx, options))
     // A run without work reads no more than two empty index ranges.
     if (stale === 0) return { stale, massReversal: undefined }
     const signs = await lookForMassReversal(options, stale)
@@ -77,14 +78,16 @@ async function look(
 
 async function writeCounts(options: ResolvedReversalOptions, counts: RowCounts): Promise<void> {
   if (Object.values(counts).every((count) => count === 0)) return
-  await inLogbook(options, (book) => addCounts(book, counts))
+  await inLogbook(options, (trx, book) => addCounts(trx, book, counts))
 }
 
 async function inLogbook(
-  { logbook }: ResolvedReversalOptions,
-  work: (book: NonNullable<ResolvedReversalOptions['logbook']>) => Promise<void>,
+  options: ResolvedReversalOptions,
+  work: (trx: Transaction<any>, book: Logbook) => Promise<void>,
 ): Promise<void> {
-  if (logbook !== undefined) await asLogbookError(logbook.schema, () => work(logbook))
+  const { logbook } = options
+  if (logbook === undefined) return
+  await asLogbookError(logbook.schema, () => inTime(options, (trx) => work(trx, logbook)))
 }
 
 function tellProgress(

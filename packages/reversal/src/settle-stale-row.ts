@@ -5,6 +5,7 @@ import type { AnyRow, Decision, ResolvedReversalOptions } from './resolve-option
 import { lockStaleRow } from './sql/lock-stale-row.ts'
 import { settleRow } from './sql/settle-row.ts'
 import { verifyOpen } from './sql/verify-open.ts'
+import { inTransaction } from './transactions.ts'
 import { withDeadline } from './with-deadline.ts'
 
 /** One stale row on its way to its end. */
@@ -57,7 +58,9 @@ async function decideThenRecord(
   resolve: (Decision & { readonly where: 'outside' })['resolve'],
   { id, row }: StaleEntry,
 ): Promise<Settled> {
-  const answer = await withDeadline(options.resolveTimeoutMs, (signal) => resolve(row, { signal }))
+  const answer = await withDeadline('resolve', options.resolveTimeoutMs, (signal) =>
+    resolve(row, { signal }),
+  )
   const outcome = checkedAnswer(answer)
   if (outcome === 'not_yet') return { outcome }
   await options.probe('reversal.resolved', { id, outcome })
@@ -83,7 +86,7 @@ async function decideInside(
     const row = await lockStaleRow(trx, options, { id, reason })
     if (row === undefined) return { outcome: 'lost' }
     await options.probe('reversal.locked', { id })
-    const answer = await withDeadline(options.resolveTimeoutMs, (signal) =>
+    const answer = await withDeadline('resolveInTransaction', options.resolveTimeoutMs, (signal) =>
       resolve(trx, row, { signal }),
     )
     const outcome = checkedAnswer(answer)
@@ -111,20 +114,12 @@ async function record(
 ): Promise<boolean> {
   const { id, row, outcome } = target
   if (!(await settleRow(trx, options, target))) return false
-  await options.onResolved(trx, row, outcome)
+  await withDeadline('onResolved', options.resolveTimeoutMs, () =>
+    options.onResolved(trx, row, outcome),
+  )
   await verifyOpen(trx)
   await options.probe('reversal.recording', { id, outcome })
   return true
-}
-
-function inTransaction<T>(
-  options: ResolvedReversalOptions,
-  work: (trx: Transaction<any>) => Promise<T>,
-): Promise<T> {
-  // READ COMMITTED by name: under a stricter default the compare-and-set would raise a
-  // serialization failure instead of simply finding the row settled.
-  const transaction = options.db.transaction().setIsolationLevel('read committed')
-  return transaction.execute(work)
 }
 
 function checkedAnswer(answer: ResolveOutcome): ResolveOutcome {

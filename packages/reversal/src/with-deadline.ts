@@ -5,6 +5,7 @@ import { ReversalError } from './errors.ts'
  * work ignores its signal: one hanging call must not hold up a job that others wait for.
  */
 export async function withDeadline<T>(
+  what: string,
   timeoutMs: number,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -13,7 +14,7 @@ export async function withDeadline<T>(
   const timer = setTimeout(() => {
     const error = new ReversalError(
       'REVERSAL_RESOLVE_TIMEOUT',
-      `resolve gave no answer within ${timeoutMs} ms; the row stays pending`,
+      `${what} gave no answer within ${timeoutMs} ms; the row stays pending`,
       { retryable: true },
     )
     controller.abort(error)

@@ -1,7 +1,7 @@
 // Goal: decision, status and hook are one transaction where ledger and table share a database.
 // Method: the fence of the tests is written through the job's own transaction.
 import { sql } from 'kysely'
-import type { Kysely } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createTestDatabase } from '@payflow/testkit'
 import { createReversal } from '../src/index.ts'
@@ -142,6 +142,37 @@ describe('resolveInTransaction', () => {
     expect(settled).toBe(ids.length)
     const effects = await effectsPerPayment(db)
     expect(ids.every((id) => effects.get(id) === 1)).toBe(true)
+  })
+
+  it.each([
+    ['a decision past its deadline', 'resolveInTransaction', false],
+    ['a decision that has failed', 'resolveInTransaction', true],
+    ['a hook past its deadline', 'onResolved', false],
+    ['a hook that has failed', 'onResolved', true],
+  ] as const)('REV-02 commits nothing that is still sent by %s', async (_, name, fails) => {
+    const [id = ''] = await addPayments(db, 1)
+    const events: ReversalEvent[] = []
+    // Statements that stand in line behind one which ends when the transaction is given up.
+    const work = async (trx: Transaction<PaymentsDatabase>) => {
+      const add = () => trx.insertInto('effect').values({ payment_id: id, outcome: 'late' })
+      const slow = sql`select pg_sleep(0.4), 1 / ${fails ? 0 : 1}::int`.execute(trx)
+      const line = Promise.allSettled([slow, ...[1, 2, 3].map(() => add().execute())])
+      if (fails) await slow
+      await line
+      for (;;) await add().execute()
+    }
+    const result = await job({
+      [name]: work,
+      resolveTimeoutMs: 200,
+      onEvent: (event) => void events.push(event),
+    }).run()
+    expect(result).toMatchObject({ failed: 1 })
+    const code = fails ? '22012' : 'REVERSAL_RESOLVE_TIMEOUT'
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'row_failed', error: expect.objectContaining({ code }) }),
+    )
+    expect((await effectsPerPayment(db)).size).toBe(0)
+    expect(await statusOf(db, id)).toBe('PENDING')
   })
 
   it('gives up a decision that waits too long, on the server as well', async () => {

@@ -93,6 +93,7 @@ describe('the logbook of a job killed in the middle', () => {
     expect((await next.metrics()).logbook).toMatchObject({
       runs: 1,
       reversed: 5,
+      lastMassReversalMsAgo: expect.any(Number),
       lastEndedBy: undefined,
       lastSuccessAt: undefined,
     })
@@ -141,7 +142,7 @@ describe('a job frozen in the middle', () => {
 describe('a job frozen past its deadline', () => {
   it.each(modes)('REV-09 deciding %s, loses its lock, and comes back to nothing', async (mode) => {
     const ids = await addPayments(db, 3)
-    const job = await startJob({ DECIDE: mode, RESOLVE_TIMEOUT_MS: '1500' })
+    const job = await startJob({ DECIDE: mode, RESOLVE_TIMEOUT_MS: '5000' })
     await job.arm('reversal.recording', 'stop')
     job.send({ type: 'start' })
     await job.reached('reversal.recording')

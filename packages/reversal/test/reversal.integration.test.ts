@@ -1,10 +1,11 @@
 // The job against a real PostgreSQL: what it settles, what it leaves alone, and what happens when
 // another writer is there first. Rules are those of the stale-PENDING job, REV-nn.
+import { on } from 'node:events'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createTestDatabase, waitFor } from '@payflow/testkit'
-import { createReversal, ReversalError } from '../src/index.ts'
+import { createReversal, migrateReversal, ReversalError } from '../src/index.ts'
 import type { ReversalEvent, RunProgress, RunResult } from '../src/index.ts'
 import {
   addPayments,
@@ -325,15 +326,52 @@ describe('run', () => {
 
   it('survives an observer that throws', async () => {
     await addPayments(db, 1)
-    const warned = new Promise<Error>((resolve) => void process.once('warning', resolve))
+    const warnings = on(process, 'warning')
     const onEvent = () => {
       throw new Error('observer')
     }
     expect(await createReversal(paymentOptions(db, { onEvent })).run()).toMatchObject({
       reversed: 1,
     })
-    expect((await warned).message).toContain('observer')
+    let message = ''
+    while (!message.includes('onEvent')) {
+      message = String((await warnings.next()).value?.[0])
+    }
+    await warnings.return?.()
+    expect(message).toContain('observer')
   })
+
+  it.each(['payments', 'reversal.job'])(
+    'REV-08 fails, and tells so, instead of waiting for ever for a locked %s',
+    async (locked) => {
+      await migrateReversal(db)
+      await addPayments(db, 1)
+      const events: ReversalEvent[] = []
+      const controller = new AbortController()
+      const watching = Promise.withResolvers<void>()
+      await db
+        .transaction()
+        .execute(async (trx) => {
+          await sql`lock table ${sql.table(locked)} in access exclusive mode`.execute(trx)
+          createReversal(
+            paymentOptions(db, {
+              logbook: {},
+              timeBudgetMs: 200,
+              onEvent: (event) => void events.push(event),
+            }),
+          )
+            .watch({ intervalMs: 20, signal: controller.signal })
+            .then(watching.resolve, watching.reject)
+          await waitFor(() => events.some(({ type }) => type === 'run_failed'))
+        })
+        .finally(() => controller.abort())
+      await watching.promise
+      expect(events[0]).toMatchObject({
+        type: 'run_failed',
+        error: { code: 'REVERSAL_STORE_UNAVAILABLE', retryable: true, cause: { code: '57014' } },
+      })
+    },
+  )
 
   it('tells an absent table from a finished run', async () => {
     const reversal = createReversal(paymentOptions(db, { table: 'absent' as 'payments' }))

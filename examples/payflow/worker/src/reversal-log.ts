@@ -10,7 +10,7 @@ export function logReversalEvent(logger: Logger, event: ReversalEvent): void {
       return
     }
     case 'row_lost':
-      logger.info({ paymentId: event.id }, 'stale payment settled by another writer')
+      logger.info({ paymentId: event.id }, 'stale payment held or settled by another writer')
       return
     case 'row_not_yet':
       logger.info({ paymentId: event.id }, 'stale payment not decided yet')

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { RawBuilder } from 'kysely'
+import type { RawBuilder, Transaction } from 'kysely'
 import type { StaleReason } from '../outcome.ts'
 import type { ResolvedReversalOptions } from '../resolve-options.ts'
 import { leashColumn, onLeash, stalePredicate, staleReasons } from './scan-stale.ts'
@@ -29,13 +29,16 @@ interface LeashRow {
  * and nothing of the rows that have ended, however many they are. Takes no row locks: it is a look
  * at one snapshot a statement, out of date the moment it is read.
  */
-export async function countPending(options: ResolvedReversalOptions): Promise<PendingCounts> {
+export async function countPending(
+  trx: Transaction<any>,
+  options: ResolvedReversalOptions,
+): Promise<PendingCounts> {
   let pending = 0
   const ages: number[] = []
   const none: StaleCount = { count: 0, oldestMs: undefined }
   const stale: Record<StaleReason, StaleCount> = { undispatched: none, unprocessed: none }
   for (const reason of staleReasons(options)) {
-    const row = await countLeash(options, reason)
+    const row = await countLeash(trx, options, reason)
     pending += Number(row.pending)
     if (row.oldest !== null) ages.push(Number(row.oldest))
     stale[reason] = { count: Number(row.stale), oldestMs: optionalNumber(row.staleoldest) }
@@ -44,19 +47,23 @@ export async function countPending(options: ResolvedReversalOptions): Promise<Pe
 }
 
 /** How many rows are stale: less to read than {@link countPending}, for every run. */
-export async function countStale(options: ResolvedReversalOptions): Promise<number> {
+export async function countStale(
+  trx: Transaction<any>,
+  options: ResolvedReversalOptions,
+): Promise<number> {
   let stale = 0
   for (const reason of staleReasons(options)) {
     const { rows } = await sql<{ count: string }>`
       select count(*) as count from ${sql.table(options.table)}
       where ${stalePredicate(options, reason)}
-    `.execute(options.db)
+    `.execute(trx)
     stale += Number(rows[0]?.count)
   }
   return stale
 }
 
 async function countLeash(
+  trx: Transaction<any>,
   options: ResolvedReversalOptions,
   reason: StaleReason,
 ): Promise<LeashRow> {
@@ -67,7 +74,7 @@ async function countLeash(
       ${ageMs(sql`min(${leashColumn(options, reason)}) filter (where ${predicate})`)} as staleoldest
     from ${sql.table(options.table)}
     where ${onLeash(options, reason)}
-  `.execute(options.db)
+  `.execute(trx)
   const row = rows[0]
   if (row === undefined) throw new Error('count(*) returned no row')
   return row

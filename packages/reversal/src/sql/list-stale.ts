@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { Transaction } from 'kysely'
 import type { StaleReason } from '../outcome.ts'
 import type { AnyRow, ResolvedReversalOptions } from '../resolve-options.ts'
 import { leashColumn, stalePredicate } from './scan-stale.ts'
@@ -18,6 +19,7 @@ export interface ListedRow {
  * may not make a job at work pass over a row.
  */
 export async function listStale(
+  trx: Transaction<any>,
   options: ResolvedReversalOptions,
   reason: StaleReason,
   limit: number,
@@ -32,7 +34,7 @@ export async function listStale(
     where ${stalePredicate(options, reason)}
     order by ${at}, ${id}
     limit ${limit}
-  `.execute(options.db)
+  `.execute(trx)
   return rows.map(({ listid, listage, listleash, ...row }) => ({
     id: listid,
     row,

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Transaction } from 'kysely'
 import type { StaleReason } from '../outcome.ts'
 import type { AnyRow, ResolvedReversalOptions } from '../resolve-options.ts'
-import { limited } from './limit-transaction.ts'
+import { limited, serverLimitMs } from './limit-transaction.ts'
 import { stalePredicate } from './scan-stale.ts'
 
 /**
@@ -23,7 +23,7 @@ export async function lockStaleRow(
   const { rows } = await sql<AnyRow>`
     select * from ${sql.table(options.table)}
     where ${sql.ref(options.columns.id)} = ${target.id} and ${stalePredicate(options, target.reason)}
-      and ${limited(options.resolveTimeoutMs)}
+      and ${limited(serverLimitMs(options.resolveTimeoutMs))}
     for no key update skip locked
   `.execute(trx)
   if (rows.length > 1) {

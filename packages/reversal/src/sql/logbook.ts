@@ -1,11 +1,10 @@
 import { sql } from 'kysely'
+import type { Transaction } from 'kysely'
 import type { RowOutcome } from '../outcome.ts'
-import type { AnyDatabase } from '../resolve-options.ts'
 import type { RunEnd } from '../run-result.ts'
 
-/** Whose row it is, and where. */
+/** Whose row it is, and in which schema. */
 export interface Logbook {
-  readonly db: AnyDatabase
   readonly schema: string
   readonly job: string
 }
@@ -26,42 +25,53 @@ export interface LogbookEntry {
 }
 
 /*
- * Locks of these statements: the job's row, each for its own length only, since each is its own
- * transaction. Two jobs of one name wait for each other's no longer than that, and one that is
- * frozen between two statements holds nothing.
+ * Locks of these statements: the job's row, until the transaction ends, which holds no other
+ * statement. Two jobs of one name wait for each other's no longer than that; from one that is frozen
+ * before its commit the server takes the lock.
  */
 const table = ({ schema }: Logbook) => sql.table(`${schema}.job`)
 
 /** A run begins. */
-export async function beginRun(book: Logbook): Promise<void> {
+export async function beginRun(trx: Transaction<any>, book: Logbook): Promise<void> {
   await sql`
     insert into ${table(book)} as job (name, runs) values (${book.job}, 1)
     on conflict (name) do update set runs = job.runs + 1, last_started_at = now()
-  `.execute(book.db)
+  `.execute(trx)
+}
+
+/** A run met a mass reversal. Written before it goes on: it may be killed before its end. */
+export async function markMassReversal(trx: Transaction<any>, book: Logbook): Promise<void> {
+  await sql`
+    update ${table(book)} set last_mass_at = now() where name = ${book.job}
+  `.execute(trx)
 }
 
 /** A batch is done. */
-export async function addCounts(book: Logbook, counts: RowCounts): Promise<void> {
+export async function addCounts(
+  trx: Transaction<any>,
+  book: Logbook,
+  counts: RowCounts,
+): Promise<void> {
   await sql`
     update ${table(book)} set reversed = reversed + ${counts.reversed},
       completed = completed + ${counts.completed}, not_yet = not_yet + ${counts.not_yet},
       lost = lost + ${counts.lost}, failed = failed + ${counts.failed}
     where name = ${book.job}
-  `.execute(book.db)
+  `.execute(trx)
 }
 
 /** A run came to its end. */
 export async function endRun(
+  trx: Transaction<any>,
   book: Logbook,
-  run: { readonly endedBy: RunEnd; readonly success: boolean; readonly mass: boolean },
+  run: { readonly endedBy: RunEnd; readonly success: boolean },
 ): Promise<void> {
   await sql`
     update ${table(book)} set last_ended_at = now(), last_ended_by = ${run.endedBy},
       paused = paused + ${run.endedBy === 'paused' ? 1 : 0},
-      last_success_at = case when ${run.success}::boolean then now() else last_success_at end,
-      last_mass_at = case when ${run.mass}::boolean then now() else last_mass_at end
+      last_success_at = case when ${run.success}::boolean then now() else last_success_at end
     where name = ${book.job}
-  `.execute(book.db)
+  `.execute(trx)
 }
 
 interface EntryRow {
@@ -80,7 +90,10 @@ interface EntryRow {
 }
 
 /** What is written there; undefined before the first run. */
-export async function readLogbook(book: Logbook): Promise<LogbookEntry | undefined> {
+export async function readLogbook(
+  trx: Transaction<any>,
+  book: Logbook,
+): Promise<LogbookEntry | undefined> {
   const msAgo = (column: string) =>
     sql`round(extract(epoch from now() - ${sql.ref(column)}) * 1000)`
   const { rows } = await sql<EntryRow>`
@@ -88,7 +101,7 @@ export async function readLogbook(book: Logbook): Promise<LogbookEntry | undefin
       ${msAgo('last_ended_at')} as ended, ${msAgo('last_success_at')} as success,
       ${msAgo('last_mass_at')} as mass
     from ${table(book)} where name = ${book.job}
-  `.execute(book.db)
+  `.execute(trx)
   const row = rows[0]
   if (row === undefined) return undefined
   return {

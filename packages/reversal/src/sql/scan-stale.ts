@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { RawBuilder } from 'kysely'
+import type { RawBuilder, Transaction } from 'kysely'
 import type { StaleReason } from '../outcome.ts'
 import type { AnyRow, ResolvedReversalOptions } from '../resolve-options.ts'
 
@@ -7,6 +7,13 @@ import type { AnyRow, ResolvedReversalOptions } from '../resolve-options.ts'
 export interface ScanPosition {
   readonly at: string
   readonly id: string
+}
+
+/** Which rows a batch takes. */
+export interface ScanRange {
+  readonly reason: StaleReason
+  readonly after: ScanPosition | undefined
+  readonly limit: number
 }
 
 /** One stale row and where it stands. */
@@ -18,9 +25,9 @@ export interface ScannedRow {
 /**
  * Reads the next batch of stale rows, oldest first, from behind `after`.
  *
- * Locks: FOR NO KEY UPDATE SKIP LOCKED, in a statement that is its own transaction. A row that a
+ * Locks: FOR NO KEY UPDATE SKIP LOCKED, in a transaction that does nothing else. A row that a
  * worker holds in mid-commit is passed over instead of waited for; it is found settled, or stale
- * again, by the next run. The locks end with the statement: they protect nothing afterwards, and
+ * again, by the next run. The locks end with that transaction: they protect nothing afterwards, and
  * need not, since the compare-and-set looks again. NO KEY, since rows that refer to ours by a
  * foreign key need not wait.
  *
@@ -32,12 +39,12 @@ export interface ScannedRow {
  * microseconds: a rounded position would find its own row again.
  */
 export async function scanStale(
+  trx: Transaction<any>,
   options: ResolvedReversalOptions,
-  reason: StaleReason,
-  after: ScanPosition | undefined,
-  limit: number,
+  range: ScanRange,
 ): Promise<readonly ScannedRow[]> {
   const { columns } = options
+  const { reason, after, limit } = range
   const id = sql.ref(columns.id)
   const at = leashColumn(options, reason)
   const behind = after === undefined ? sql`` : sql`and (${at}, ${id}) > (${after.at}, ${after.id})`
@@ -48,7 +55,7 @@ export async function scanStale(
     order by ${at}, ${id}
     limit ${limit}
     for no key update skip locked
-  `.execute(options.db)
+  `.execute(trx)
   return rows.map(({ scanat, scanid, ...row }) => ({ row, position: { at: scanat, id: scanid } }))
 }
 

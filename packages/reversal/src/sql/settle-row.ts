@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely'
 import type { FinalOutcome } from '../outcome.ts'
 import type { AnyRow, ResolvedReversalOptions } from '../resolve-options.ts'
-import { limited } from './limit-transaction.ts'
+import { limited, serverLimitMs } from './limit-transaction.ts'
 
 /**
  * The compare-and-set that ends a row: from pending to its final status, in the caller's
@@ -24,7 +24,7 @@ export async function settleRow(
     .select(columns.id)
     .where(columns.id, '=', target.id)
     .where(columns.status, '=', statuses.pending)
-    .where(limited(options.resolveTimeoutMs))
+    .where(limited(serverLimitMs(options.resolveTimeoutMs)))
     .forNoKeyUpdate()
     .skipLocked()
   const result = await trx
