@@ -26,7 +26,7 @@ export interface LedgerResolverOptions<Row> extends LedgerHolds<Row> {
  * - captured before: `completed`
  * - the ledger was too busy to decide, or its answer was lost: `not_yet`
  *
- * @throws from the returned function: {@link ReversalError} with code `REVERSAL_UNEXPECTED_ANSWER`
+ * @throws from the returned function: `ReversalError` with code `REVERSAL_UNEXPECTED_ANSWER`
  * when the ledger answers anything else (a hold id that is no UUID, a hold captured in part), and
  * whatever the database throws. The row then stays pending.
  */

@@ -24,7 +24,7 @@ export function serverLimitMs(timeoutMs: number): number {
  * It is a condition that always holds, for the statement that takes the row's lock: a statement of
  * its own would be one round trip in five.
  */
-export function limited(statementMs: number, idleMs = statementMs): RawBuilder<boolean> {
+export function limited(statementMs: number, idleMs: number = statementMs): RawBuilder<boolean> {
   return sql<boolean>`(set_config('statement_timeout', ${`${statementMs}`}, true) is not null
     and set_config('idle_in_transaction_session_timeout', ${`${idleMs}`}, true) is not null)`
 }
@@ -33,7 +33,7 @@ export function limited(statementMs: number, idleMs = statementMs): RawBuilder<b
 export async function limitTransaction(
   trx: Transaction<any>,
   statementMs: number,
-  idleMs = statementMs,
+  idleMs: number = statementMs,
 ): Promise<void> {
   await sql`select ${limited(statementMs, idleMs)}`.execute(trx)
 }
