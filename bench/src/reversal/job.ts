@@ -101,5 +101,6 @@ clearInterval(telling)
 const after = await timed(() => reversal.metrics())
 await payments.destroy()
 await fence.destroy()
+// A report of many samples is more than the pipe takes at once: the process stays until it was read.
+process.once('message', () => process.disconnect())
 process.send?.({ samples, batchMax, metricsMs: [before, after], endedBy } satisfies JobReport)
-process.disconnect()

@@ -70,6 +70,7 @@ async function runJob(context: Context, settings: JobSettings): Promise<JobRepor
   const report = await child.message<JobReport>((m) => m.samples !== undefined, {
     timeoutMs: 7_200_000,
   })
+  child.send({ read: true })
   await telling
   return report
 }

@@ -5,7 +5,9 @@
  * the last: worker and transaction-service ten minutes ahead, the reversal job ten behind. Hours
  * pass by moving what PostgreSQL's clock is compared with. Leashes are those of production.
  */
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startStack, type ServiceName, type Stack } from '@payflow-app/stack'
@@ -140,11 +142,12 @@ describe('with clocks twenty minutes apart', () => {
     },
   )
 
-  it('REV-04 messages that come an hour late do nothing, and are acknowledged', async () => {
+  it('REV-04 REV-14 messages that come an hour late do nothing, though Redis has forgotten everything, and are acknowledged', async () => {
     // All those whose payments were ended above: no worker has seen them yet.
     const { failed, completed: done } = await auditAll(stack)
     expect([failed, done]).toEqual([30 + 4 * 4, 5 + 4])
     const before = await balances()
+    await forgetRedis()
     await stack.startService('worker')
     await waitFor(async () => (await late()) === 50, PATIENT)
     expect(await balances()).toEqual(before)
@@ -235,6 +238,16 @@ async function ended(
     message: () => `${ids.length} payments to end ${end.status}, and to be told of`,
   })
   expect(await auditEnds(stack, ids)).toMatchObject(ids.map(() => end))
+}
+
+/** Redis loses every key: claims, stored answers, rate limits. */
+async function forgetRedis(): Promise<void> {
+  const { hostname, port } = new URL(stack.server('redis').url)
+  const socket = connect(Number(port), hostname)
+  socket.write('FLUSHALL\r\n')
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  expect(answer.toString()).toBe('+OK\r\n')
+  socket.destroy()
 }
 
 /** Starts the worker, which stops at this probe with this payment, and then stops altogether. */
