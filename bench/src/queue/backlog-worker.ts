@@ -56,5 +56,6 @@ look()
 clearInterval(looking)
 clearInterval(telling)
 await work.stop()
+// A report of many samples is more than the pipe takes at once: the process stays until it was read.
+process.once('message', () => process.disconnect())
 process.send?.({ samples })
-process.disconnect()

@@ -51,6 +51,7 @@ async function drain(context: Context, settings: BacklogSettings): Promise<reado
     (m) => m.samples !== undefined,
     { timeoutMs: 3_600_000 },
   )
+  child.send({ read: true })
   await telling
   return samples
 }
@@ -68,6 +69,12 @@ async function tell(context: Context, child: Child): Promise<void> {
   }
 }
 
+function rateOf(samples: readonly Sample[]): number {
+  const [first, last] = [samples[0], samples.at(-1)]
+  if (first === undefined || last === undefined) return 0
+  return (last.done - first.done) / (last.seconds - first.seconds)
+}
+
 function findings(samples: readonly Sample[], count: number, fault: string | undefined) {
   const part = (index: number): Sample[] =>
     samples.filter(
@@ -76,11 +83,8 @@ function findings(samples: readonly Sample[], count: number, fault: string | und
   const parts = Array.from({ length: PARTS }, (_, index) => part(index)).filter(
     (each) => each.length > 1,
   )
-  const rates = parts.map((each) => {
-    const [first, last] = [each[0], each.at(-1)]
-    if (first === undefined || last === undefined) return 0
-    return (last.done - first.done) / (last.seconds - first.seconds)
-  })
+  // A short backlog is gone before a tenth of it was looked at twice.
+  const rates = parts.length === 0 ? [rateOf(samples)] : parts.map(rateOf)
   const middle = (each: readonly Sample[] | undefined): number =>
     quantile(
       (each ?? samples).map(({ rssMb }) => rssMb).toSorted((a, b) => a - b),
