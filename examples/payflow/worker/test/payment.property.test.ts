@@ -231,7 +231,7 @@ const jumpOfHolds = fc
   .constantFrom(-2, 2)
   .map((days) =>
     command(`holds end ${days} days from where they did`, always, (run) =>
-      world.jumpOfHolds(run.from, days),
+      world.jumpOfHolds(run.from, run.to, days),
     ),
   )
 const weighted = [ask, relay, deliver, deliver, reverse, reverse, goOn, goOn, goOn, jump, jump]

@@ -199,13 +199,20 @@ export class PaymentWorld implements AsyncDisposable {
         for update skip locked)`.execute(this.#database.db)
   }
 
-  /** Moves the clock of the ledger's database past the end of open holds, or back before it. */
-  async jumpOfHolds(from: string, days: number): Promise<void> {
-    const account = walletAccountId(from, 'USD')
+  /**
+   * Moves the clock of the ledger's database past the end of open holds, or back before it: what it
+   * is compared with moves. That includes the horizon, without which a hold found expired would be
+   * valid again after its money was promised to another: no clock can do that (LEDGER-28).
+   */
+  async jumpOfHolds(from: string, to: string, days: number): Promise<void> {
+    const [account, other] = [walletAccountId(from, 'USD'), walletAccountId(to, 'USD')]
+    const jump = sql`${`${days} days`}::interval`
     await this.scene.wallets.db.transaction().execute(async (trx) => {
       // Nobody but a superuser in this mode can: a hold's end is fixed.
       await sql`set local session_replication_role = replica`.execute(trx)
-      await sql`update ledger.hold set expires_at = expires_at + ${`${days} days`}::interval
+      await sql`update ledger.account set expiry_horizon = expiry_horizon + ${jump}
+        where id in (${account}, ${other})`.execute(trx)
+      await sql`update ledger.hold set expires_at = expires_at + ${jump}
         where debit_id = ${account} and state = 'open'`.execute(trx)
     })
   }
