@@ -57,13 +57,20 @@ export {
 } from './limits.ts'
 export {
   EXCHANGE,
+  PASSWORD_CHANGERS,
+  passwordChangedData,
+  passwordResetRequestedData,
   paymentCompletedData,
   paymentExecuteData,
   paymentFailedData,
   QUEUES,
+  userLockedData,
+  type PasswordChangedData,
+  type PasswordResetRequestedData,
   type PaymentCompletedData,
   type PaymentExecuteData,
   type PaymentFailedData,
+  type UserLockedData,
 } from './message-data.ts'
 export {
   NOTIFICATION_KINDS,

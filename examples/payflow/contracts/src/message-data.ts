@@ -30,6 +30,38 @@ export const paymentFailedData = z.object({
 })
 export type PaymentFailedData = z.infer<typeof paymentFailedData>
 
+const personFields = { userId: idField, email: z.string(), name: z.string() }
+
+/**
+ * `users.password_reset_requested`: mail this link. The token is a secret: it is good for one new
+ * password until `expiresAt`, so it goes into the mail and nowhere else, no log and no table.
+ */
+export const passwordResetRequestedData = z.object({
+  ...personFields,
+  token: z.string().min(1),
+  expiresAt: instantField,
+})
+export type PasswordResetRequestedData = z.infer<typeof passwordResetRequestedData>
+
+/** Who changed a password: whoever knew the old one, or whoever could read the mail. */
+export const PASSWORD_CHANGERS = ['user', 'reset'] as const
+
+/** `users.password_changed`: the password is another one, and all other sessions have ended. */
+export const passwordChangedData = z.object({
+  ...personFields,
+  occurredAt: instantField,
+  by: z.enum(PASSWORD_CHANGERS),
+})
+export type PasswordChangedData = z.infer<typeof passwordChangedData>
+
+/** `users.locked`: so many wrong passwords came that none is looked at until `lockedUntil`. */
+export const userLockedData = z.object({
+  ...personFields,
+  occurredAt: instantField,
+  lockedUntil: instantField,
+})
+export type UserLockedData = z.infer<typeof userLockedData>
+
 /** The topic exchange all messages go through. */
 export const EXCHANGE = 'payflow'
 

@@ -4,7 +4,14 @@
  * @packageDocumentation
  */
 import { defineMessage } from '@payflow/queue'
-import { paymentCompletedData, paymentExecuteData, paymentFailedData } from './message-data.ts'
+import {
+  passwordChangedData,
+  passwordResetRequestedData,
+  paymentCompletedData,
+  paymentExecuteData,
+  paymentFailedData,
+  userLockedData,
+} from './message-data.ts'
 
 /** To the worker: execute this payment. One payment's messages keep their order. */
 export const PaymentExecute = defineMessage({
@@ -28,4 +35,28 @@ export const PaymentFailed = defineMessage({
   version: 1,
   schema: paymentFailedData,
   key: (data) => data.paymentId,
+})
+
+/** Event: somebody asked for a new password of this user. Its token is a secret. */
+export const PasswordResetRequested = defineMessage({
+  type: 'users.password_reset_requested',
+  version: 1,
+  schema: passwordResetRequestedData,
+  key: (data) => data.userId,
+})
+
+/** Event: a user's password is another one. */
+export const PasswordChanged = defineMessage({
+  type: 'users.password_changed',
+  version: 1,
+  schema: passwordChangedData,
+  key: (data) => data.userId,
+})
+
+/** Event: a user is locked out for a while, after wrong passwords. */
+export const UserLocked = defineMessage({
+  type: 'users.locked',
+  version: 1,
+  schema: userLockedData,
+  key: (data) => data.userId,
 })
