@@ -1,0 +1,73 @@
+/*
+ * Goal: the arrows of `@payflow-app/contracts/arrows`, which the documents draw and the network
+ * policies allow, are the connections that the processes can open.
+ * Method: a process is told by its environment whom it may reach, and by nothing else. Every address
+ * it is given is an arrow, and every arrow to something of ours is an address it is given.
+ */
+import { ARROWS, PROCESS_PORTS, SERVER_PORTS } from '@payflow-app/contracts/arrows'
+import { describe, expect, test } from 'vitest'
+import { DOCUMENTED_PORTS, planServices, SERVICE_NAMES } from '../src/plan.ts'
+
+const addresses = {
+  postgresUrl: `postgres://postgres@127.0.0.1:${SERVER_PORTS.postgres}`,
+  redisUrl: `redis://127.0.0.1:${SERVER_PORTS.redis}`,
+  rabbitmqUrl: `amqp://payflow@127.0.0.1:${SERVER_PORTS.rabbitmq}`,
+  ports: PROCESS_PORTS,
+}
+const secrets = {
+  postgresPassword: 'a',
+  rabbitmqPassword: 'b',
+  databasePasswords: { auth: 'c', wallet: 'd', transaction: 'e', notification: 'f' },
+  serviceTokenSecret: 'g',
+  authPrivateJwk: '{}',
+  controlToken: 'h',
+}
+
+const nameOf = new Map<number, string>(
+  Object.entries({ ...PROCESS_PORTS, ...SERVER_PORTS }).map(([name, port]) => [port, name]),
+)
+
+/** The job writes to the outbox and never connects: the URL names the broker of the events. */
+const onlyNamed = ['reversal → rabbitmq']
+
+/** Found by whoever deploys, not by the plan of `npm start`. */
+const outside = new Set<string>(['browser', 'migrations', 'prometheus'])
+
+/** Drawn before the code that needs them is there. */
+const soon = ['auth → rabbitmq', 'notification → smtp']
+
+const named = ({ from, to }: { readonly from: string; readonly to: string }) => `${from} → ${to}`
+
+function target(variable: string, url: string): string | undefined {
+  return variable === 'SMTP_URL' ? 'smtp' : nameOf.get(Number(new URL(url).port))
+}
+
+describe('ARROWS', () => {
+  test('have an arrow for every address a process is given, and no other', () => {
+    const given = planServices(addresses, secrets).flatMap(({ name, env }) =>
+      Object.entries(env)
+        .filter(([variable]) => variable.endsWith('_URL'))
+        .map(([variable, url]) => `${name} → ${target(variable, url)}`),
+    )
+    const drawn = ARROWS.filter(({ from, to }) => !outside.has(from) && to !== 'collector')
+    expect(new Set([...drawn.map(named), ...onlyNamed])).toEqual(new Set([...given, ...soon]))
+  })
+
+  test('name every process once, with the port that is documented', () => {
+    expect(PROCESS_PORTS).toEqual(DOCUMENTED_PORTS)
+    expect(Object.keys(PROCESS_PORTS).toSorted()).toEqual([...SERVICE_NAMES].toSorted())
+  })
+
+  test('are each there once', () => {
+    const drawn = ARROWS.map(named)
+    expect(drawn.filter((arrow, at) => drawn.indexOf(arrow) !== at)).toEqual([])
+  })
+
+  test('let nobody but the browser come from outside, and only to the gateway', () => {
+    expect(ARROWS.filter(({ from }) => from === 'browser').map(({ to }) => to)).toEqual(['gateway'])
+    expect(ARROWS.filter(({ to }) => to === 'gateway').map(({ from }) => from)).toEqual([
+      'browser',
+      'prometheus',
+    ])
+  })
+})
