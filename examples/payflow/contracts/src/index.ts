@@ -83,6 +83,15 @@ export {
   type NotificationView,
 } from './notifications.ts'
 export {
+  isPaymentEnd,
+  isPaymentHistory,
+  PAYMENT_EVENT_TYPES,
+  PAYMENT_HISTORIES,
+  paymentEventView,
+  type PaymentEventType,
+  type PaymentEventView,
+} from './payment-events.ts'
+export {
   FLOW_ALARM,
   PAYMENT_FLOWS,
   paymentFlow,

@@ -2,6 +2,7 @@
  * An auditor with access to every database, and to nothing else: no service is asked, so that what
  * is found does not depend on the code that is being checked.
  */
+import { PAYMENT_HISTORIES } from '@payflow-app/contracts'
 import { createLedger } from '@payflow/ledger'
 import type { DatabaseName, Stack } from '@payflow-app/stack'
 import { Kysely, PostgresDialect, sql } from 'kysely'
@@ -25,6 +26,8 @@ export interface Audit {
   readonly postedTwice: readonly string[]
   /** Holds still open although their payment is settled. */
   readonly heldThoughSettled: readonly string[]
+  /** Payments whose events are no possible life of a payment, or not the one of their row. */
+  readonly impossibleHistories: readonly string[]
   /** Kinds of event of which the tally behind the metrics counts another number than there are. */
   readonly miscounted: readonly string[]
 }
@@ -68,6 +71,7 @@ export async function auditAll(stack: Auditable): Promise<Audit> {
     failedWithPosting: ids(withStatus('FAILED').filter(({ id }) => times.has(id))),
     postedTwice: posted.filter((row) => row.times > 1).map((row) => row.holdId),
     heldThoughSettled: ids(held.filter(({ id }) => settled(id))),
+    impossibleHistories: await impossibleHistories(stack),
     miscounted: await miscountedEvents(stack),
   }
 }
@@ -81,8 +85,25 @@ export const SOUND = {
   failedWithPosting: [],
   postedTwice: [],
   heldThoughSettled: [],
+  impossibleHistories: [],
   miscounted: [],
 } as const satisfies Partial<Audit>
+
+async function impossibleHistories(stack: Auditable): Promise<readonly string[]> {
+  const found = await read<{ id: string }>(
+    stack,
+    'transaction',
+    sql`select coalesce(payments.id, history.payment_id) as id
+        from payments full join (
+          select payment_id, string_agg(type, ' ' order by id) as types
+          from payment_events group by payment_id
+        ) as history on payment_id = payments.id
+        where types !~ (${JSON.stringify(PAYMENT_HISTORIES)}::jsonb ->> status) is distinct from false
+          or types ~ 'dispatched' <> (dispatched_at is not null)
+          or types ~ 'reversed' <> (status = 'FAILED' and resolved_by = 'reversal')`,
+  )
+  return ids(found)
+}
 
 async function miscountedEvents(stack: Auditable): Promise<readonly string[]> {
   const differing = await read<{ event: string }>(

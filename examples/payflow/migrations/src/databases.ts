@@ -7,6 +7,7 @@ import { users } from './auth/0001-users.ts'
 import { notifications } from './notification/0001-notifications.ts'
 import { payments } from './transaction/0001-payments.ts'
 import { paymentTally } from './transaction/0002-payment-tally.ts'
+import { paymentEvents } from './transaction/0003-payment-events.ts'
 import { wallets } from './wallet/0001-wallets.ts'
 
 /** The services that own a database. */
@@ -39,7 +40,11 @@ export async function migrateWallet(
 export async function migrateTransaction(db: Kysely<any>): Promise<void> {
   await migrateQueue(db)
   await migrateReversal(db)
-  await applyScripts(db, { '0001-payments': payments, '0002-payment-tally': paymentTally })
+  await applyScripts(db, {
+    '0001-payments': payments,
+    '0002-payment-tally': paymentTally,
+    '0003-payment-events': paymentEvents,
+  })
 }
 
 /** Brings the queue's tables and those of notification-service to the newest version. */
@@ -83,6 +88,8 @@ const grants: Readonly<Record<DatabaseName, readonly string[]>> = {
     'grant select, insert, update on public.payment_claims to $role',
     'grant select, insert, update on public.payments to $role',
     'grant select, insert, delete on public.payment_tally to $role',
+    // Its triggers write it.
+    'grant select on public.payment_events to $role',
     'grant usage on schema reversal to $role',
     'grant select, insert, update on reversal.job to $role',
   ],

@@ -92,6 +92,10 @@ describe('migrations', () => {
     ['wallet', "select ledger.rejected('mine', null)"],
     ['transaction', 'delete from public.payments'],
     ['transaction', 'delete from reversal.job'],
+    ['transaction', "insert into public.payment_events values (default, gen_random_uuid(), 'x')"],
+    ['transaction', "update public.payment_events set type = 'failed'"],
+    ['transaction', 'delete from public.payment_events'],
+    ['transaction', 'truncate public.payment_events'],
     ['transaction', 'create schema mine'],
     ['transaction', 'create temporary table mine (id int)'],
     ['notification', 'truncate public.notifications'],
@@ -105,6 +109,7 @@ describe('migrations', () => {
     ['transaction', 'select * from queue.outbox'],
     ['transaction', 'delete from public.payment_tally where false'],
     ['transaction', 'select * from reversal.job'],
+    ['transaction', 'select * from public.payment_events'],
     ['notification', 'select * from queue.inbox'],
   ] as const)('let the role of %s do its work: %s', async (name, statement) => {
     await expect(query(roleUrl(name), statement)).resolves.toBeDefined()

@@ -19,6 +19,7 @@
  * TEST_SEED replays a run; PAYFLOW_MODEL_RUNS says how many lives, 25 if nobody does.
  */
 import { randomUUID } from 'node:crypto'
+import { isPaymentHistory, type PaymentStatus } from '@payflow-app/contracts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Killed, type Actor } from './support/actor.ts'
@@ -103,8 +104,13 @@ function expectHonest(failure: unknown): void {
 
 const endOf = { COMPLETED: ['payments.completed'], FAILED: ['payments.failed'] }
 
+function isHistoryOf(status: string | null, history: readonly string[]): boolean {
+  return status === null ? history.length === 0 : isPaymentHistory(status as PaymentStatus, history)
+}
+
 /** What must not be, in words. */
-function lawless({ status, captures, events, refused, hold }: PaymentFacts): readonly string[] {
+function lawless(facts: PaymentFacts): readonly string[] {
+  const { status, captures, events, history, refused, hold } = facts
   const sealed = hold === 'released' || hold === 'expired'
   const told = endOf[status as keyof typeof endOf] ?? []
   const faults = {
@@ -113,6 +119,7 @@ function lawless({ status, captures, events, refused, hold }: PaymentFacts): rea
     'FAILED, and posted': status === 'FAILED' && captures > 0,
     'FAILED, not sealed': status === 'FAILED' && !sealed,
     'posted, not accepted': captures > 0 && (refused || status === null),
+    [`lived: ${history.join(', ')}, is ${status}`]: !isHistoryOf(status, history),
     [`told: ${events.join(', ')}, is ${status}`]: events.join() !== told.join(),
   }
   return Object.keys(faults).filter((fault) => faults[fault as keyof typeof faults])

@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url'
 import { freePort, spawnChild, waitFor } from '@payflow/testkit'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { PaymentReversal } from '../src/reversal.ts'
 import { reversalOf } from './support/processes.ts'
 import { Scene } from './support/scene.ts'
@@ -15,6 +15,9 @@ let job: PaymentReversal
 beforeAll(async () => {
   scene = await Scene.open()
   job = reversalOf(scene, noBroker)
+})
+afterEach(async () => {
+  expect(await scene.impossibleHistories()).toEqual([])
 })
 afterAll(async () => {
   await job.close()

@@ -30,6 +30,8 @@ export interface PaymentFacts {
   readonly status: string | null
   readonly failureCode: string | null
   readonly events: readonly string[]
+  /** What `payment_events` says, in its order. */
+  readonly history: readonly string[]
   readonly captures: number
   readonly hold: string | null
   readonly tombstone: boolean
@@ -239,7 +241,9 @@ export class PaymentWorld implements AsyncDisposable {
       select c.payment_id as id, c.refusal is not null as refused, p.status,
         p.failure_code as "failureCode",
         array(select o.type from queue.outbox o where o.key = c.payment_id::text
-          and o.type <> ${PaymentExecute.type}) as events
+          and o.type <> ${PaymentExecute.type}) as events,
+        array(select e.type from payment_events e
+          where e.payment_id = c.payment_id order by e.id) as history
       from payment_claims c left join payments p on p.id = c.payment_id
       where c.user_id = ${from} order by c.key`.execute(this.scene.transactions.db)
     const ledger = await sql<{ id: string; captures: number; hold: string; tombstone: boolean }>`

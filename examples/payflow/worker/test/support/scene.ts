@@ -4,9 +4,11 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import {
   EXCHANGE,
+  isPaymentHistory,
   QUEUES,
   walletView,
   type PaymentExecuteData,
+  type PaymentStatus,
   type WalletView,
 } from '@payflow-app/contracts'
 import { PaymentCompleted, PaymentExecute, PaymentFailed } from '@payflow-app/contracts/messages'
@@ -207,6 +209,17 @@ export class Scene implements AsyncDisposable {
     const row = rows[0]
     if (row === undefined) throw new Error(`there is no payment ${paymentId}`)
     return row
+  }
+
+  /** What no payment can have lived through, of all payments there are. */
+  async impossibleHistories(): Promise<readonly string[]> {
+    const { rows } = await sql<{ status: PaymentStatus; types: string[] }>`
+      select status, array(select type from payment_events
+        where payment_id = payments.id order by id) as types
+      from payments`.execute(this.transactions.db)
+    return rows
+      .filter(({ status, types }) => !isPaymentHistory(status, types))
+      .map(({ status, types }) => `${types.join(', ')}, is ${status}`)
   }
 
   /** Makes it look as if the broker had confirmed the message long ago. */
