@@ -23,6 +23,7 @@ export {
   type UserSearchQuery,
   type UserView,
 } from './auth.ts'
+export { contactView, type ContactView } from './contact.ts'
 export {
   amountField,
   currencyField,

@@ -10,6 +10,7 @@ import { authVariables } from './config.ts'
 import type { AuthDatabase } from './database.ts'
 import { createRefreshCookie } from './refresh-cookie.ts'
 import { authRoutes } from './routes/auth.ts'
+import { contactRoutes } from './routes/contact.ts'
 import { jwksRoutes } from './routes/jwks.ts'
 import { userRoutes } from './routes/users.ts'
 import { createSessions } from './sessions.ts'
@@ -63,6 +64,7 @@ export const authService: ServiceDefinition<typeof authVariables> = {
       routes(app) {
         authRoutes(app, { sessions, cookie, userTokens })
         userRoutes(app, { db, userTokens })
+        contactRoutes(app, { db, secret })
         jwksRoutes(app, accessTokens.jwks)
       },
     }

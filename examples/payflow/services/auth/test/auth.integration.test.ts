@@ -2,9 +2,15 @@
  * Goal: sessions that a thief cannot keep, answers that tell nothing, and never a 500.
  * Method: auth-service as its real process on a real PostgreSQL, spoken to over HTTP.
  */
-import { problemSchema, sessionView, type SessionView } from '@payflow-app/contracts'
+import { contactView, problemSchema, sessionView, type SessionView } from '@payflow-app/contracts'
 import { migrateAuth } from '@payflow-app/migrations'
-import { newSecrets, startService, type RunningService } from '@payflow-app/service-kit/testing'
+import { mintServiceToken, type ServiceName } from '@payflow-app/service-kit'
+import {
+  newSecrets,
+  startService,
+  type RunningService,
+  type Secrets,
+} from '@payflow-app/service-kit/testing'
 import { createTestDatabase, freePort, random, type TestDatabase } from '@payflow/testkit'
 import fc from 'fast-check'
 import { sql } from 'kysely'
@@ -15,13 +21,15 @@ const main = new URL('../src/main.ts', import.meta.url)
 const password = 'correct horse battery'
 let database: TestDatabase
 let auth: RunningService
+let secrets: Secrets
 
 beforeAll(async () => {
   database = await createTestDatabase({ migrate: migrateAuth, cacheKey: 'app-auth' })
   // Nobody listens there: registration must not need wallet-service.
   const walletUrl = `http://127.0.0.1:${await freePort()}`
+  secrets = await newSecrets()
   auth = await startService(main, {
-    ...(await newSecrets()),
+    ...secrets,
     DATABASE_URL: database.url,
     WALLET_URL: walletUrl,
     REFRESH_GRACE_MS: '0',
@@ -335,6 +343,41 @@ describe('GET /users/:id', () => {
     expect(await codeOf(unknown)).toEqual([404, 'not_found'])
     const garbage = await get('/users/bea', session.accessToken)
     expect(await codeOf(garbage)).toEqual([400, 'validation_failed'])
+  })
+})
+
+describe('GET /internal/users/:id/contact', () => {
+  const tokenFor = (audience: ServiceName) =>
+    mintServiceToken({ secret: secrets.SERVICE_TOKEN_SECRET, issuer: 'notification', audience })
+
+  test('tells a service where mail to a user goes', async () => {
+    const { session } = await register()
+    const { id: userId, email, name } = session.user
+    const answer = await get(`/internal/users/${userId}/contact`, await tokenFor('auth'))
+    expect([answer.status, contactView.parse(await answer.json())]).toEqual([
+      200,
+      { userId, email, name },
+    ])
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+  })
+
+  test('tells it to no user, and to no token for another service', async () => {
+    const { session } = await register()
+    const path = `/internal/users/${session.user.id}/contact`
+    for (const token of [session.accessToken, await tokenFor('wallet'), 'x']) {
+      expect(await codeOf(await get(path, token))).toEqual([401, 'unauthenticated'])
+    }
+    expect(await codeOf(await fetch(auth.url + path))).toEqual([401, 'unauthenticated'])
+  })
+
+  test('answers 404 for a user that is not there, and 400 for what is no id', async () => {
+    const token = await tokenFor('auth')
+    const unknown = '/internal/users/00000000-0000-4000-8000-000000000000/contact'
+    expect(await codeOf(await get(unknown, token))).toEqual([404, 'not_found'])
+    expect(await codeOf(await get('/internal/users/x/contact', token))).toEqual([
+      400,
+      'validation_failed',
+    ])
   })
 })
 
