@@ -1,8 +1,9 @@
 // Drains a backlog in a process of its own and says what that took: messages, memory and the longest
 // time the event loop stood still, four times a second.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { report, type Sample, watched } from '../lib/long-run-child.ts'
 import { payflowSets } from './contenders/payflow.ts'
-import type { Place, WorkOptions } from './contenders/contender.ts'
+import type { Place, Work, WorkOptions } from './contenders/contender.ts'
 
 /** What the parent passes in SETTINGS. */
 export interface BacklogSettings {
@@ -11,51 +12,33 @@ export interface BacklogSettings {
 }
 
 /** One look. */
-export interface Sample {
-  /** Since the process began to work. */
-  readonly seconds: number
-  readonly done: number
-  readonly rssMb: number
-  readonly heapMb: number
+export interface BacklogSample extends Sample {
   /** The longest the event loop stood still since the last look. */
   readonly stallMs: number
 }
 
-const EVERY_MS = 250
-const MB = 2 ** 20
-
 const { place, options } = JSON.parse(process.env['SETTINGS'] ?? '{}') as BacklogSettings
 const stalls = monitorEventLoopDelay({ resolution: 10 })
-const samples: Sample[] = []
-const startedAt = performance.now()
 let done = 0
 
-function look(): void {
-  const { rss, heapUsed } = process.memoryUsage()
-  samples.push({
-    seconds: (performance.now() - startedAt) / 1_000,
-    done,
-    rssMb: rss / MB,
-    heapMb: heapUsed / MB,
-    stallMs: stalls.max / 1e6,
-  })
+function stalled(): { readonly stallMs: number } {
+  const stallMs = stalls.max / 1e6
   stalls.reset()
+  return { stallMs }
 }
 
-process.on('disconnect', () => process.exit())
 stalls.enable()
-const looking = setInterval(look, EVERY_MS)
-const telling = setInterval(() => process.send?.({ done }), 5_000)
 const ended = Promise.withResolvers<void>()
-const work = await payflowSets.work(place, options, (messages) => {
-  done += messages
-  if (done === options.count) ended.resolve()
-})
-await ended.promise
-look()
-clearInterval(looking)
-clearInterval(telling)
-await work.stop()
-// A report of many samples is more than the pipe takes at once: the process stays until it was read.
-process.once('message', () => process.disconnect())
-process.send?.({ samples })
+let work: Work | undefined
+const samples = await watched(
+  async () => {
+    work = await payflowSets.work(place, options, (messages) => {
+      done += messages
+      if (done === options.count) ended.resolve()
+    })
+    await ended.promise
+  },
+  { done: () => done, tellEveryMs: 5_000, more: stalled },
+)
+await work?.stop()
+report({ samples })

@@ -2,6 +2,7 @@
 // times a second.
 import { type Kysely, sql } from 'kysely'
 import { createReversal, type ReversalSettings } from '@payflow/reversal'
+import { report, type Sample, watched } from '../lib/long-run-child.ts'
 import { type FenceTables, open, type PaymentsTables, type Place } from './place.ts'
 
 /** What the parent passes in SETTINGS. */
@@ -10,15 +11,6 @@ export interface JobSettings {
   readonly decide: 'outside' | 'inside'
   readonly batchSize: number
   readonly concurrency: number
-}
-
-/** One look. */
-export interface Sample {
-  /** Since the run began. */
-  readonly seconds: number
-  readonly done: number
-  readonly rssMb: number
-  readonly heapMb: number
 }
 
 /** What the process says at its end. */
@@ -30,14 +22,10 @@ export interface JobReport {
   readonly endedBy: string
 }
 
-const EVERY_MS = 250
-const MB = 2 ** 20
-
 const settings = JSON.parse(process.env['SETTINGS'] ?? '{}') as JobSettings
 const { place, decide, batchSize, concurrency } = settings
 const payments = open<PaymentsTables>(place.paymentsUrl, concurrency + 1)
 const fence = open<FenceTables>(place.fenceUrl, concurrency)
-const samples: Sample[] = []
 let done = 0
 let batchMax = 0
 
@@ -84,23 +72,15 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - began
 }
 
-process.on('disconnect', () => process.exit())
 const before = await timed(() => reversal.metrics())
-const startedAt = performance.now()
-const look = (): void => {
-  const { rss, heapUsed } = process.memoryUsage()
-  const seconds = (performance.now() - startedAt) / 1_000
-  samples.push({ seconds, done, rssMb: rss / MB, heapMb: heapUsed / MB })
-}
-const looking = setInterval(look, EVERY_MS)
-const telling = setInterval(() => process.send?.({ done }), 10_000)
-const { endedBy } = await reversal.run()
-look()
-clearInterval(looking)
-clearInterval(telling)
+let endedBy = ''
+const samples = await watched(
+  async () => {
+    endedBy = (await reversal.run()).endedBy
+  },
+  { done: () => done, tellEveryMs: 10_000, more: () => ({}) },
+)
 const after = await timed(() => reversal.metrics())
 await payments.destroy()
 await fence.destroy()
-// A report of many samples is more than the pipe takes at once: the process stays until it was read.
-process.once('message', () => process.disconnect())
-process.send?.({ samples, batchMax, metricsMs: [before, after], endedBy } satisfies JobReport)
+report<JobReport>({ samples, batchMax, metricsMs: [before, after], endedBy })

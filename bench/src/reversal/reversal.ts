@@ -1,12 +1,12 @@
-import { type Child, spawnChild } from '@payflow/testkit'
-import type { Bench, Context } from '../lib/context.ts'
+import type { Bench } from '../lib/context.ts'
+import { flatMemory, memoryRows, ratesOf, runLong } from '../lib/long-run.ts'
 import { openPostgres } from '../lib/postgres.ts'
 import { atMost, type Claim, type Row, type Section } from '../lib/result.ts'
-import { quantile, spread } from '../lib/stats.ts'
-import type { JobReport, JobSettings, Sample } from './job.ts'
+import { spread } from '../lib/stats.ts'
+import type { JobReport, JobSettings } from './job.ts'
 import { faultsOf, fill } from './place.ts'
 
-const PARTS = 10
+const JOB = new URL('job.ts', import.meta.url)
 const BATCH = 500
 const CONCURRENCY = 16
 
@@ -49,8 +49,13 @@ export const reversal: Bench = {
       if (context.only.length > 0 && !context.only.includes(each.name)) continue
       const place = await fill(server.url, each.name, each.count, each.databases)
       context.say(`${each.count} stale rows wait (${each.name})`)
-      const settings = { place, decide: each.decide, batchSize: BATCH, concurrency: CONCURRENCY }
-      const report = await runJob(context, settings)
+      const settings: JobSettings = {
+        place,
+        decide: each.decide,
+        batchSize: BATCH,
+        concurrency: CONCURRENCY,
+      }
+      const report = await runLong<JobReport>(context, JOB, settings, 'resolved')
       const wrong = await faultsOf(place, each.count)
       if (report.endedBy !== 'done') wrong.push(`the run ended by ${report.endedBy}`)
       faults.push(...wrong.map((fault) => `${each.name}: ${fault}`))
@@ -62,41 +67,13 @@ export const reversal: Bench = {
   },
 }
 
-async function runJob(context: Context, settings: JobSettings): Promise<JobReport> {
-  await using child = await spawnChild(new URL('job.ts', import.meta.url), {
-    env: { SETTINGS: JSON.stringify(settings) },
-  })
-  const telling = tell(context, child)
-  const report = await child.message<JobReport>((m) => m.samples !== undefined, {
-    timeoutMs: 7_200_000,
-  })
-  child.send({ read: true })
-  await telling
-  return report
-}
-
-async function tell(context: Context, child: Child): Promise<void> {
-  for (;;) {
-    try {
-      const { done } = await child.message<{ done: number }>((m) => m.done !== undefined, {
-        timeoutMs: 7_200_000,
-      })
-      context.say(`${done} resolved`)
-    } catch {
-      return // it has ended
-    }
-  }
-}
-
 function findings({ name, title, count }: Case, report: JobReport, fault: string | undefined) {
   const { samples, batchMax, metricsMs } = report
-  const parts = Array.from({ length: PARTS }, (_, index) =>
-    samples.filter(
-      ({ done }) => done > (count * index) / PARTS && done <= (count * (index + 1)) / PARTS,
-    ),
-  ).filter((part) => part.length > 1)
-  const rates = parts.length === 0 ? [rateOf(samples)] : parts.map(rateOf)
-  const [early, late] = [middleRss(parts[1] ?? samples), middleRss(parts.at(-1) ?? samples)]
+  const rates = ratesOf(samples, count)
+  const memory = flatMemory(samples, count, {
+    id: `memory-${name.replace('_', '-')}`,
+    what: `resident memory in the last tenth ÷ in the second tenth, ${figure(count)} rows`,
+  })
   const [first, last] = [rates[0] ?? Number.NaN, rates.at(-1) ?? Number.NaN]
   const rows: Row[] = [
     {
@@ -106,36 +83,18 @@ function findings({ name, title, count }: Case, report: JobReport, fault: string
       correct: fault === undefined ? 'each ended once, as its fence says' : `✗ ${fault}`,
     },
     { case: 'rate of the last tenth ÷ first tenth', unit: '×', ...spread([last / first]) },
-    { case: 'resident memory', unit: 'MB', ...spread(samples.map(({ rssMb }) => rssMb)) },
-    { case: 'heap in use', unit: 'MB', ...spread(samples.map(({ heapMb }) => heapMb)) },
-    { case: 'memory, last tenth ÷ second tenth', unit: '×', ...spread([late / early]) },
+    ...memoryRows(samples),
+    ...memory.rows,
     { case: 'largest batch', unit: 'rows', ...spread([batchMax]) },
     { case: `metrics() with ${figure(count)} stale`, unit: 'ms', ...spread([metricsMs[0]]) },
     { case: 'metrics() with none', unit: 'ms', ...spread([metricsMs[1]]) },
   ]
   const note = `${figure(count)} stale rows, half on each leash, one in a hundred of them posted before, in a table of twice as many; batches of ${BATCH}, ${CONCURRENCY} at a time, a hook that writes a row. Rates are of tenths; memory of looks four times a second.`
   const claims: Claim[] = [
-    atMost(
-      `memory-${name.replace('_', '-')}`,
-      1.25,
-      late / early,
-      `resident memory in the last tenth ÷ in the second tenth, ${figure(count)} rows`,
-    ),
+    ...memory.claims,
     atMost(`batch-${name.replace('_', '-')}`, BATCH, batchMax, 'rows in the largest batch'),
   ]
   return { section: { title, note, rows }, claims }
 }
 
 const figure = (count: number): string => count.toLocaleString('en-US')
-
-function rateOf(samples: readonly Sample[]): number {
-  const [first, last] = [samples[0], samples.at(-1)]
-  if (first === undefined || last === undefined || last.seconds === first.seconds) return 0
-  return (last.done - first.done) / (last.seconds - first.seconds)
-}
-
-const middleRss = (samples: readonly Sample[]): number =>
-  quantile(
-    samples.map(({ rssMb }) => rssMb).toSorted((a, b) => a - b),
-    0.5,
-  )
