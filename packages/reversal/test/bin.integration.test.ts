@@ -1,25 +1,22 @@
 // The command as a process of its own, on a real database: what a CronJob and a container start.
 import { fileURLToPath } from 'node:url'
 import type { Kysely } from 'kysely'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createTestDatabase, spawnChild, waitFor } from '@payflow/testkit'
-import { addPayments, statusOf, testDatabase } from './support/payments.ts'
+import { describe, expect, it } from 'vitest'
+import { spawnChild, waitFor } from '@payflow/testkit'
+import { addPayments, statusOf } from './support/payments.ts'
 import type { PaymentsDatabase } from './support/payments.ts'
+import { usePayments } from './support/use-payments.ts'
 
 const config = fileURLToPath(new URL('./support/cli-config.ts', import.meta.url))
-let database: Awaited<ReturnType<typeof createTestDatabase>>
 let db: Kysely<PaymentsDatabase>
+let url: string
 
-beforeAll(async () => {
-  database = await createTestDatabase(testDatabase)
-  db = database.db as Kysely<PaymentsDatabase>
-})
-afterAll(() => database.dispose())
+usePayments((payments) => ({ db, url } = payments), { emptied: false })
 
 const command = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
   spawnChild(new URL('../src/bin.ts', import.meta.url), {
     args: [...args, '--config', config],
-    env: { DATABASE_URL: database.url, ...env },
+    env: { DATABASE_URL: url, ...env },
   })
 
 describe('payflow-reversal', () => {
@@ -43,7 +40,7 @@ describe('payflow-reversal', () => {
   })
 
   it('ends with 1 when the database is away', async () => {
-    const nowhere = new URL(database.url)
+    const nowhere = new URL(url)
     nowhere.port = '1'
     const run = await command(['run'], { DATABASE_URL: nowhere.href })
     expect(await run.exited).toMatchObject({ code: 1 })

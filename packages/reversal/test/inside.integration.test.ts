@@ -2,8 +2,7 @@
 // Method: the fence of the tests is written through the job's own transaction.
 import { sql } from 'kysely'
 import type { Kysely, Transaction } from 'kysely'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createTestDatabase } from '@payflow/testkit'
+import { describe, expect, it } from 'vitest'
 import { createReversal } from '../src/index.ts'
 import type { ReversalEvent } from '../src/index.ts'
 import {
@@ -11,22 +10,14 @@ import {
   effectsPerPayment,
   paymentOptionsInside,
   statusOf,
-  testDatabase,
   voidOrPosted,
 } from './support/payments.ts'
 import type { PaymentsDatabase } from './support/payments.ts'
+import { usePayments } from './support/use-payments.ts'
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>
 let db: Kysely<PaymentsDatabase>
 
-beforeAll(async () => {
-  database = await createTestDatabase(testDatabase)
-  db = database.db as Kysely<PaymentsDatabase>
-})
-afterAll(() => database.dispose())
-beforeEach(async () => {
-  await sql`truncate payments, fence, effect`.execute(db)
-})
+usePayments((payments) => ({ db } = payments))
 
 const job = (overrides: Parameters<typeof paymentOptionsInside>[1] = {}) =>
   createReversal(paymentOptionsInside(db, overrides))

@@ -3,24 +3,16 @@
 import { on } from 'node:events'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createTestDatabase } from '@payflow/testkit'
+import { describe, expect, it } from 'vitest'
 import { createReversal } from '../src/index.ts'
 import type { ReversalEvent } from '../src/index.ts'
-import { addPayments, paymentOptions, statusOf, testDatabase } from './support/payments.ts'
+import { addPayments, paymentOptions, statusOf } from './support/payments.ts'
 import type { PaymentsDatabase } from './support/payments.ts'
+import { usePayments } from './support/use-payments.ts'
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>
 let db: Kysely<PaymentsDatabase>
 
-beforeAll(async () => {
-  database = await createTestDatabase(testDatabase)
-  db = database.db as Kysely<PaymentsDatabase>
-})
-afterAll(() => database.dispose())
-beforeEach(async () => {
-  await sql`truncate payments, fence, effect`.execute(db)
-})
+usePayments((payments) => ({ db } = payments))
 
 const completed = (count: number) => addPayments(db, count, { status: 'COMPLETED' })
 

@@ -1,9 +1,8 @@
 // Real processes, killed with SIGKILL or frozen at the named points of the job, and processes whose
 // clocks are wrong. Afterwards each payment has ended once, consistently with the fence.
-import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createTestDatabase, spawnChild, waitFor } from '@payflow/testkit'
+import { describe, expect, it } from 'vitest'
+import { spawnChild, waitFor } from '@payflow/testkit'
 import type { Child } from '@payflow/testkit'
 import { createReversal, migrateReversal } from '../src/index.ts'
 import type { ProbePoint, RunResult } from '../src/index.ts'
@@ -13,25 +12,18 @@ import {
   paymentOptions,
   paymentOptionsInside,
   statusOf,
-  testDatabase,
 } from './support/payments.ts'
 import type { PaymentsDatabase } from './support/payments.ts'
+import { usePayments } from './support/use-payments.ts'
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>
 let db: Kysely<PaymentsDatabase>
+let url: string
 
-beforeAll(async () => {
-  database = await createTestDatabase(testDatabase)
-  db = database.db as Kysely<PaymentsDatabase>
-})
-afterAll(() => database.dispose())
-beforeEach(async () => {
-  await sql`truncate payments, fence, effect`.execute(db)
-})
+usePayments((payments) => ({ db, url } = payments))
 
 const startJob = (env: Record<string, string> = {}): Promise<Child> =>
   spawnChild(new URL('./support/reversal-child.ts', import.meta.url), {
-    env: { DATABASE_URL: database.url, ...env },
+    env: { DATABASE_URL: url, ...env },
   })
 
 async function finish(job: Child): Promise<RunResult> {

@@ -3,8 +3,8 @@
 import { on } from 'node:events'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createTestDatabase, waitFor } from '@payflow/testkit'
+import { describe, expect, it } from 'vitest'
+import { waitFor } from '@payflow/testkit'
 import { createReversal, migrateReversal, ReversalError } from '../src/index.ts'
 import type { ReversalEvent, RunProgress, RunResult } from '../src/index.ts'
 import {
@@ -12,22 +12,14 @@ import {
   effectsPerPayment,
   paymentOptions,
   statusOf,
-  testDatabase,
   voidOrPosted,
 } from './support/payments.ts'
 import type { PaymentsDatabase } from './support/payments.ts'
+import { usePayments } from './support/use-payments.ts'
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>
 let db: Kysely<PaymentsDatabase>
 
-beforeAll(async () => {
-  database = await createTestDatabase(testDatabase)
-  db = database.db as Kysely<PaymentsDatabase>
-})
-afterAll(() => database.dispose())
-beforeEach(async () => {
-  await sql`truncate payments, fence, effect`.execute(db)
-})
+usePayments((payments) => ({ db } = payments))
 
 describe('run', () => {
   it('REV-01 does nothing to a row that another writer settled after the scan', async () => {

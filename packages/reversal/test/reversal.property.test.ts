@@ -1,29 +1,23 @@
 // Any mixture of rows, leashes, batch sizes and jobs at once ends as a model of ten lines says it
 // must. The seed is printed by the test kit; TEST_SEED replays it.
-import { createTestDatabase } from '@payflow/testkit'
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createReversal } from '../src/index.ts'
 import {
   addPayments,
   effectsPerPayment,
   paymentOptions,
   statusOf,
-  testDatabase,
   voidOrPosted,
 } from './support/payments.ts'
 import type { PaymentsDatabase } from './support/payments.ts'
+import { usePayments } from './support/use-payments.ts'
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>
 let db: Kysely<PaymentsDatabase>
 
-beforeAll(async () => {
-  database = await createTestDatabase(testDatabase)
-  db = database.db as Kysely<PaymentsDatabase>
-})
-afterAll(() => database.dispose())
+usePayments((payments) => ({ db } = payments), { emptied: false })
 
 const minute = 60_000
 const dispatchTimeoutMs = 5 * minute
