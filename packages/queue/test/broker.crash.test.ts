@@ -36,16 +36,6 @@ function consuming(bus: Bus): Consumer<any> {
     })
 }
 
-function publishingBus(): Bus {
-  return world.bus({
-    confirmTimeoutMs: 3_000,
-    topology: {
-      exchange: world.exchange,
-      bindings: [{ queue: world.queue, types: ['notes.written'] }],
-    },
-  })
-}
-
 const note = (text: string): { subject: string; text: string } => ({ subject: 'a', text })
 const texts = (count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${index}`.padStart(2, '0'))
@@ -62,7 +52,7 @@ async function settleQueues(bus: Bus): Promise<void> {
 
 describe('bus', () => {
   it('QUEUE-11 kill -9 of the broker loses nothing that was confirmed or committed', async () => {
-    const bus = publishingBus()
+    const bus = world.publishingBus({ confirmTimeoutMs: 3_000 })
     await bus.topology.apply()
     await settleQueues(bus)
     for (const text of texts(10)) await bus.publish(NoteWritten, note(`direct ${text}`))
@@ -91,7 +81,7 @@ describe('bus', () => {
   })
 
   it('QUEUE-11 a consumer survives kill -9 of the broker with messages in work', async () => {
-    const bus = publishingBus()
+    const bus = world.publishingBus({ confirmTimeoutMs: 3_000 })
     await consuming(bus).start()
     const { promise: held, resolve: goOn } = Promise.withResolvers<void>()
     let begun = 0
@@ -121,7 +111,7 @@ describe('bus', () => {
 
   it("QUEUE-09 QUEUE-24 the broker closes a slow consumer's channel: only that one is rebuilt", async () => {
     await hastenTicks(server, dataDir, epmdPort)
-    const bus = publishingBus()
+    const bus = world.publishingBus({ confirmTimeoutMs: 3_000 })
     const quick = consuming(bus)
     await quick.start()
     const { promise: held, resolve: goOn } = Promise.withResolvers<void>()
@@ -151,7 +141,7 @@ describe('bus', () => {
   })
 
   it('QUEUE-34 out of disk: publishing fails fast with the reason, acks keep flowing', async () => {
-    const bus = publishingBus()
+    const bus = world.publishingBus({ confirmTimeoutMs: 3_000 })
     await bus.topology.apply()
     for (const text of texts(5)) await bus.publish(NoteWritten, note(text))
     settings['disk_free_limit.absolute'] = '900000GB'

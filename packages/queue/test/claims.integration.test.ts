@@ -5,7 +5,7 @@ import { Migrator } from 'kysely/migration'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '@payflow/testkit'
 import { createQueueMigrations, migrateQueue } from '../src/index.ts'
-import type { Bus, BusOptions, Relay } from '../src/index.ts'
+import type { Bus, Relay } from '../src/index.ts'
 import { NoteWritten } from './support/messages.ts'
 import { Proxy } from './support/proxy.ts'
 import { spawnWorker } from './support/spawn-worker.ts'
@@ -16,22 +16,12 @@ let world: World
 let bus: Bus
 beforeEach(async () => {
   world = await createWorld()
-  bus = publishingBus()
+  bus = world.publishingBus()
   await bus.topology.apply()
 })
 afterEach(async () => {
   await world.dispose()
 })
-
-function publishingBus(options: Partial<BusOptions<any>> = {}): Bus {
-  return world.bus({
-    topology: {
-      exchange: world.exchange,
-      bindings: [{ queue: world.queue, types: ['notes.written'] }],
-    },
-    ...options,
-  })
-}
 
 const publish = (text: string, subject = 'a'): Promise<{ id: string }> =>
   inTransaction(bus, world.db, (trx) => bus.outbox(trx).publish(NoteWritten, { subject, text }))
@@ -53,7 +43,7 @@ async function claimed(): Promise<boolean> {
 async function relayThatHolds(): Promise<{ goOn: () => void; relay: Relay }> {
   const { promise: held, resolve: goOn } = Promise.withResolvers<void>()
   const { promise: holds, resolve: isThere } = Promise.withResolvers<void>()
-  const slow = publishingBus({
+  const slow = world.publishingBus({
     probe: async (name) => {
       if (name !== 'relay.claimed') return
       isThere()
@@ -170,7 +160,8 @@ describe('a claim', () => {
       return rows.length === 0
     })
     // Without a broker the heir sends nothing, but it tidies up.
-    publishingBus({ broker: { url: 'amqp://127.0.0.1:1' } })
+    world
+      .publishingBus({ broker: { url: 'amqp://127.0.0.1:1' } })
       .relay()
       .start()
     await waitFor(async () => !(await claimed()))
@@ -182,7 +173,7 @@ describe('a claim', () => {
     const first = await publish('first')
     const second = await publish('second')
     const away = { url: proxy.url }
-    const shaky = publishingBus({
+    const shaky = world.publishingBus({
       broker: away,
       probe: (name) => {
         if (name === 'relay.claimed') proxy.loseAnswersAfter('first')

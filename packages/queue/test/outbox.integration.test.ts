@@ -3,7 +3,7 @@
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '@payflow/testkit'
-import type { Bus, BusOptions, ConfirmedRow } from '../src/index.ts'
+import type { Bus, ConfirmedRow } from '../src/index.ts'
 import { NoteFiled, NoteWritten } from './support/messages.ts'
 import { Proxy } from './support/proxy.ts'
 import { createWorld, inTransaction, leaveEffect } from './support/world.ts'
@@ -13,22 +13,12 @@ let world: World
 let bus: Bus
 beforeEach(async () => {
   world = await createWorld()
-  bus = publishingBus()
+  bus = world.publishingBus()
   await bus.topology.apply()
 })
 afterEach(async () => {
   await world.dispose()
 })
-
-function publishingBus(options: Partial<BusOptions<any>> = {}): Bus {
-  return world.bus({
-    topology: {
-      exchange: world.exchange,
-      bindings: [{ queue: world.queue, types: ['notes.written'] }],
-    },
-    ...options,
-  })
-}
 
 const publish = (text: string, subject = 'a', options = {}): Promise<{ id: string }> =>
   inTransaction(bus, world.db, (trx) =>
@@ -82,7 +72,7 @@ describe('bus.outbox', () => {
   })
 
   it('says what to run when its tables are missing', async () => {
-    const unmigrated = publishingBus({ schema: 'never_migrated' })
+    const unmigrated = world.publishingBus({ schema: 'never_migrated' })
     const note = { subject: 'a', text: 'x' }
     const publishing = inTransaction(unmigrated, world.db, (trx) =>
       unmigrated.outbox(trx).publish(NoteWritten, note),
@@ -150,7 +140,7 @@ describe('bus.outbox.cancel', () => {
   it('answers false for what was sent, what is unknown, and what a relay has in hand', async () => {
     const { promise: held, resolve: goOn } = Promise.withResolvers<void>()
     let claimed = false
-    const slow = publishingBus({
+    const slow = world.publishingBus({
       probe: async (name) => {
         if (name !== 'relay.claimed') return
         claimed = true
@@ -172,7 +162,7 @@ describe('bus.outbox.cancel', () => {
   })
 
   it('keeps working while the broker is away, since nothing is claimed then', async () => {
-    const away = publishingBus({ broker: { url: 'amqp://127.0.0.1:1' } })
+    const away = world.publishingBus({ broker: { url: 'amqp://127.0.0.1:1' } })
     away.relay({ pollMs: 10 }).start()
     const { id } = await publish('never')
     await waitFor(() => world.eventsOf('connection.down').length >= 4)
@@ -264,7 +254,7 @@ describe('bus.relay', () => {
   it('QUEUE-19 rows of a connection that breaks before the confirms are sent again', async () => {
     await using proxy = await Proxy.to(world.rabbitmqUrl)
     let cuts = 0
-    const shaky = publishingBus({
+    const shaky = world.publishingBus({
       broker: { url: proxy.url },
       probe: (name) => {
         if (name === 'relay.claimed' && cuts++ < 3) setImmediate(() => proxy.cut())
@@ -300,7 +290,7 @@ describe('bus.relay', () => {
   })
 
   it('two relays share the partitions and send every row', async () => {
-    const other = publishingBus()
+    const other = world.publishingBus()
     bus.relay({ partitions: 8, pollMs: 20 }).start()
     other.relay({ partitions: 8, pollMs: 20 }).start()
     const ids = new Set<string>()
@@ -332,7 +322,7 @@ describe('bus.relay', () => {
     await takeTexts(1)
     await waitFor(async () => (await states())['sent'] === 1)
     expect(await world.outboxRows()).toBe(1)
-    publishingBus().relay({ retentionMs: 0, pollMs: 10 }).start()
+    world.publishingBus().relay({ retentionMs: 0, pollMs: 10 }).start()
     await waitFor(async () => (await world.outboxRows()) === 0)
     expect(await states()).toEqual({ sent: 1 })
   })

@@ -56,6 +56,17 @@ export class World {
     return bus
   }
 
+  /** A bus whose exchange brings notes to {@link World.queue}. */
+  publishingBus(options: Partial<BusOptions<any>> = {}): Bus {
+    return this.bus({
+      topology: {
+        exchange: this.exchange,
+        bindings: [{ queue: this.queue, types: ['notes.written'] }],
+      },
+      ...options,
+    })
+  }
+
   /** Events of one type so far. */
   eventsOf<T extends BusEvent['type']>(type: T): Extract<BusEvent, { type: T }>[] {
     return this.events.filter(
