@@ -2,7 +2,7 @@
 // real wallet-service: createPayment of transaction-service, the worker's handler, the reversal job.
 import { EXCHANGE, type PaymentExecuteData } from '@payflow-app/contracts'
 import { PaymentExecute } from '@payflow-app/contracts/messages'
-import { createDatabase, createLogger, type Database } from '@payflow-app/service-kit'
+import { createDatabase, createLogger, type Database, type Probe } from '@payflow-app/service-kit'
 import { createLedger } from '@payflow/ledger'
 import { createBus, type Bus, type Outbox } from '@payflow/queue'
 import { sql } from 'kysely'
@@ -13,9 +13,10 @@ import { markDispatched } from '../../../services/transaction/src/sql/mark-dispa
 import { createWalletClient as createHoldClient } from '../../../services/transaction/src/wallet-client.ts'
 import { executePayment } from '../../src/execute-payment.ts'
 import type { PaymentsDatabase } from '../../src/payments-database.ts'
-import { createPaymentReversal, type PaymentReversal } from '../../src/reversal.ts'
+import type { PaymentReversal } from '../../src/reversal.ts'
 import { createWalletClient, type WalletClient } from '../../src/wallet-client.ts'
 import { Actor } from './actor.ts'
+import { reversalOf } from './processes.ts'
 import type { Scene } from './scene.ts'
 
 const NO_BROKER = 'amqp://127.0.0.1:1'
@@ -73,25 +74,9 @@ export class PaymentWorld implements AsyncDisposable {
   }
 
   #createJob(job: number): PaymentReversal {
-    const { DATABASE_URL, RABBITMQ_URL, WALLET_URL, SERVICE_TOKEN_SECRET } =
-      this.scene.environment(NO_BROKER)
-    return createPaymentReversal({
-      config: {
-        DATABASE_URL,
-        RABBITMQ_URL,
-        WALLET_URL,
-        SERVICE_TOKEN_SECRET,
-        DISPATCH_TIMEOUT_MS: 60_000,
-        PROCESSING_TIMEOUT_MS: 900_000,
-        REVERSAL_MAX_PER_RUN: 10_000,
-        REVERSAL_ON_MASS_REVERSAL: 'proceed',
-        REVERSAL_NOT_BEFORE: undefined,
-      },
-      logger,
-      probe: (point) => this.#jobPass[job]?.(point),
-      onEvent: (event) => {
-        if (event.type === 'row_failed') this.#rowFailures.push(event.error)
-      },
+    const probe: Probe = (point) => this.#jobPass[job]?.(point)
+    return reversalOf(this.scene, NO_BROKER, probe, (event) => {
+      if (event.type === 'row_failed') this.#rowFailures.push(event.error)
     })
   }
 

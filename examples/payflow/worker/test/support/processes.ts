@@ -1,5 +1,6 @@
 // The two processes under test, as the supervisor starts them.
 import { createLogger, noProbe, type Probe } from '@payflow-app/service-kit'
+import type { ReversalEvent } from '@payflow/reversal'
 import { freePort, spawnChild, waitFor, type Child } from '@payflow/testkit'
 import { createPaymentReversal, type PaymentReversal } from '../../src/reversal.ts'
 import type { Scene } from './scene.ts'
@@ -50,6 +51,7 @@ export function reversalOf(
   scene: Scene,
   rabbitmqUrl: string,
   probe: Probe = noProbe,
+  onEvent?: (event: ReversalEvent) => void,
 ): PaymentReversal {
   const { DATABASE_URL, RABBITMQ_URL, WALLET_URL, SERVICE_TOKEN_SECRET } =
     scene.environment(rabbitmqUrl)
@@ -67,5 +69,6 @@ export function reversalOf(
     },
     logger: createLogger({ service: 'reversal', level: 'silent' }),
     probe,
+    ...(onEvent === undefined ? {} : { onEvent }),
   })
 }
