@@ -79,32 +79,42 @@ const gauges: readonly FlowMetric[] = [
  */
 export function registerFlowMetrics(registry: Registry, read: () => Promise<Flow>): void {
   const registers = [registry]
-  for (const { name, help, labelNames = [], values } of counters) {
+  for (const metric of counters) {
     new Counter({
-      name,
-      help,
-      labelNames: [...labelNames],
+      ...describe(metric),
       registers,
       async collect() {
-        const flow = await read().catch(() => undefined)
-        clear(this, labelNames)
-        for (const [labels, value] of valuesOf(flow, values)) this.inc(labels, value)
+        await replace(this, metric, read, (labels, value) => this.inc(labels, value))
       },
     })
   }
-  for (const { name, help, labelNames = [], values } of gauges) {
+  for (const metric of gauges) {
     new Gauge({
-      name,
-      help,
-      labelNames: [...labelNames],
+      ...describe(metric),
       registers,
       async collect() {
-        const flow = await read().catch(() => undefined)
-        clear(this, labelNames)
-        for (const [labels, value] of valuesOf(flow, values)) this.set(labels, value)
+        await replace(this, metric, read, (labels, value) => this.set(labels, value))
       },
     })
   }
+}
+
+const describe = ({ name, help, labelNames = [] }: FlowMetric) => ({
+  name,
+  help,
+  labelNames: [...labelNames],
+})
+
+/** Puts the values of now in the place of the last scrape's. */
+async function replace(
+  metric: { reset(): void; remove(): void },
+  { labelNames = [], values }: FlowMetric,
+  read: () => Promise<Flow>,
+  put: (labels: Record<string, string>, value: number) => void,
+): Promise<void> {
+  const flow = await read().catch(() => undefined)
+  clear(metric, labelNames)
+  for (const [labels, value] of valuesOf(flow, values)) put(labels, value)
 }
 
 /** Takes the values of the last scrape away. Without labels a reset leaves a 0 behind. */
