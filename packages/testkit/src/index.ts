@@ -1,6 +1,11 @@
 export { spawnChild, type Child, type SpawnChildOptions } from './child.ts'
 export { childProbe, type Probe, type ProbeAction } from './child-probe.ts'
-export { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './database.ts'
+export {
+  createTestDatabase,
+  type TestDatabase,
+  type TestDatabaseOptions,
+  withClient,
+} from './database.ts'
 export { TestkitError, type TestkitErrorCode } from './errors.ts'
 export { ProbeLink, isProbeMessage, type WaitOptions } from './probe-link.ts'
 export { isOpenToAll, temporaryFolder } from './processes/folders.ts'

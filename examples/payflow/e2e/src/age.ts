@@ -3,8 +3,7 @@
  * waited for by moving what that clock is compared with.
  */
 import type { Stack } from '@payflow-app/stack'
-import { waitFor } from '@payflow/testkit'
-import pg from 'pg'
+import { waitFor, withClient } from '@payflow/testkit'
 
 /** By how much the moments of a payment are moved into the past. */
 export interface Ages {
@@ -19,7 +18,7 @@ export async function age(
   ids: readonly string[],
   { createdMs, dispatchedMs }: Ages,
 ): Promise<void> {
-  await withPayments(stack, async (client) => {
+  await withClient(stack.adminUrl('transaction'), async (client) => {
     const sent = async () => {
       const { rows } = await client.query<{ waiting: boolean }>(
         `select bool_or(status = 'PENDING' and dispatched_at is null) as waiting
@@ -42,7 +41,7 @@ export async function age(
 
 /** The id of the message that asks to execute a payment: what the worker's probes tell of. */
 export async function messageIdOf(stack: Pick<Stack, 'adminUrl'>, id: string): Promise<string> {
-  return await withPayments(stack, async (client) => {
+  return await withClient(stack.adminUrl('transaction'), async (client) => {
     const found = await client.query<{ id: string }>(
       'select message_id as id from payments where id = $1',
       [id],
@@ -51,18 +50,4 @@ export async function messageIdOf(stack: Pick<Stack, 'adminUrl'>, id: string): P
     if (row === undefined) throw new Error(`there is no payment ${id}`)
     return row.id
   })
-}
-
-async function withPayments<T>(
-  stack: Pick<Stack, 'adminUrl'>,
-  work: (client: pg.Client) => Promise<T>,
-): Promise<T> {
-  const client = new pg.Client({ connectionString: stack.adminUrl('transaction') })
-  client.on('error', () => undefined)
-  await client.connect()
-  try {
-    return await work(client)
-  } finally {
-    await client.end()
-  }
 }
