@@ -1,8 +1,9 @@
+import type { Transaction } from 'kysely'
 import { massReversalSigns } from './mass-reversal.ts'
 import type { MassReversalSigns, WindowCounts } from './mass-reversal.ts'
 import type { ResolvedReversalOptions } from './resolve-options.ts'
 import { countBeforeWindow, countWindow } from './sql/count-window.ts'
-import { limitTransaction } from './sql/limit-transaction.ts'
+import { inTime } from './transactions.ts'
 
 const nothing: WindowCounts = { created: 0, pending: 0, completed: 0, reversed: 0 }
 
@@ -17,16 +18,16 @@ export async function lookForMassReversal(
   options: ResolvedReversalOptions,
   stale: number,
 ): Promise<MassReversalSigns> {
-  const { massReversal: limits, db, timeBudgetMs } = options
+  const { massReversal: limits, timeBudgetMs } = options
   const limitMs = Math.max(1, Math.floor(timeBudgetMs * SHARE_OF_BUDGET))
   try {
-    return await db.transaction().execute(async (trx) => {
-      await limitTransaction(trx, limitMs)
+    const look = async (trx: Transaction<any>): Promise<MassReversalSigns> => {
       const window = await countWindow(trx, options)
       const lacking = limits.noneCompletedMin - (window.created - window.pending + stale)
       const before = lacking > 0 ? await countBeforeWindow(trx, options, lacking) : nothing
       return massReversalSigns(limits, stale, window, before)
-    })
+    }
+    return await inTime(options, look, limitMs)
   } catch (error) {
     if ((error as { readonly code?: unknown } | null)?.code !== CANCELLED) throw error
     // Not knowing must neither stop the work nor stay unnoticed.

@@ -43,7 +43,7 @@ async function shut(trx: Transaction<any>, withinMs: number): Promise<void> {
 }
 
 /**
- * For statements that read, or write into the logbook: one that waits longer than `timeBudgetMs`,
+ * For statements that read, or write into the logbook: one that waits longer than `statementMs`,
  * for the lock of an ALTER TABLE perhaps, is ended by the server, so that no run hangs for ever.
  * Their locks last until the commit; the server takes them from a job frozen before it, as it does
  * in the transaction of a row.
@@ -51,11 +51,12 @@ async function shut(trx: Transaction<any>, withinMs: number): Promise<void> {
 export async function inTime<T>(
   options: ResolvedReversalOptions,
   work: (trx: Transaction<any>) => Promise<T>,
+  statementMs: number = options.timeBudgetMs,
 ): Promise<T> {
-  const { db, timeBudgetMs, resolveTimeoutMs } = options
+  const { db, resolveTimeoutMs } = options
   const transaction = db.transaction().setIsolationLevel('read committed')
   return await transaction.execute(async (trx) => {
-    await limitTransaction(trx, timeBudgetMs, serverLimitMs(resolveTimeoutMs))
+    await limitTransaction(trx, statementMs, serverLimitMs(resolveTimeoutMs))
     return await work(trx)
   })
 }
