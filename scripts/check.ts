@@ -31,6 +31,11 @@ const steps: Step[] = [
   },
   { name: 'knip', what: 'unused files, exports, dependencies', run: () => pnpm('knip') },
   { name: 'hazards', what: 'each has a test, or a reason for none', run: hazards },
+  {
+    name: 'lessons',
+    what: 'tests that the documents name are there',
+    run: () => script('lessons', '--quiet'),
+  },
   { name: 'test', what: 'unit, integration, crash, end to end', run: test },
   {
     name: 'build',

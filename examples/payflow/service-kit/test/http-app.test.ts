@@ -223,6 +223,16 @@ describe('createHttpApp', () => {
     expect(text).toContain('route="unmatched"')
     expect(text).not.toContain('123456')
   })
+
+  test('measures what takes milliseconds in buckets of milliseconds', async () => {
+    await (await fetch(`${base}/things/1`)).json()
+    const text = await (await fetch(`${base}/metrics`)).text()
+    const bounds = [...text.matchAll(/duration_seconds_bucket{.*le="([\d.]+)".*things/g)]
+      .concat([...text.matchAll(/duration_seconds_bucket{.*things.*le="([\d.]+)"/g)])
+      .map(([, bound]) => Number(bound))
+    const upToTenth = new Set(bounds.filter((bound) => bound <= 0.1))
+    expect(upToTenth.size).toBeGreaterThanOrEqual(5)
+  })
 })
 
 describe('listen', () => {

@@ -97,6 +97,15 @@ describe('POST /transactions', () => {
     expect((await payments.balance(from)).available).toBe(95_000)
   })
 
+  it('makes two payments of two equal requests, for the key is what tells them apart', async () => {
+    const [from, to] = await pair()
+    const [first, second] = [await payments.pay(from, to), await payments.pay(from, to)]
+    expect([first.status, second.status, isReplay(second)]).toEqual([202, 202, false])
+    expect(first.body.id).not.toBe(second.body.id)
+    expect(await payments.stored(from)).toEqual({ claims: 2, payments: 2, messages: 2 })
+    expect((await payments.balance(from)).available).toBe(90_000)
+  })
+
   it('keeps the keys of two users apart', async () => {
     const [a, b] = await pair()
     const key = randomUUID()

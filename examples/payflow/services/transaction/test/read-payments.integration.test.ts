@@ -73,6 +73,22 @@ describe('GET /transactions', () => {
     expect(await everyPage(ada, 'status=COMPLETED')).toEqual([])
   })
 
+  it('shows nobody the payments of another, whomever the query names', async () => {
+    const names = ['userId', 'fromUserId', 'from_user_id', 'user[id]', 'sub', '__proto__[userId]']
+    for (const name of names) {
+      const { status, body } = await payments.get(eve, `/transactions?${name}=${ada.id}`)
+      expect({ name, status, body }).toEqual({
+        name,
+        status: 200,
+        body: { items: [], nextCursor: null },
+      })
+    }
+    // A place in somebody else's list is a place in one's own.
+    const { body } = await payments.get(ada, '/transactions?limit=1')
+    const there = await payments.get(eve, `/transactions?cursor=${body.nextCursor}`)
+    expect(there.body).toEqual({ items: [], nextCursor: null })
+  })
+
   it('refuses faulty queries with the field', async () => {
     const cursors = [
       'x',

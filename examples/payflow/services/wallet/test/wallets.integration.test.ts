@@ -71,6 +71,19 @@ describe('POST /wallets/holds', () => {
     })
   })
 
+  it('shows each balance as it is, however often it was read a moment ago', async () => {
+    const [from = '', to = ''] = await wallets.users(2)
+    const readers = () => Promise.all(Array.from({ length: 8 }, () => wallets.available(from)))
+    for (let held = 1; held <= 10; held += 1) {
+      // Reads that began before the hold and end after it: what they saw may not be kept.
+      const before = readers()
+      await wallets.hold(paymentOf(from, to))
+      await before
+      const seen = await readers()
+      expect(seen).toEqual(seen.map(() => OPENING_CREDIT - held * 5_000))
+    }
+  })
+
   it('never reserves more than there is, however many ask at once', async () => {
     const [from = '', to = ''] = await wallets.users(2)
     // 40 × 4 000 = 160 000 of 100 000: exactly 25 fit.
