@@ -3,10 +3,11 @@
  * Method: the `sh` blocks of a document run one after another in one bash, against a running wallet
  * with the demo users. A `text` block behind a command is its output, where … stands for anything.
  */
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { temporaryFolder } from '@payflow/testkit'
+import { PROCESS_PORTS, type PayflowProcess } from '@payflow-app/contracts/arrows'
 import { ensureDemoUsers, startStack, type Stack } from '@payflow-app/stack'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -54,6 +55,33 @@ describe('the commands of', () => {
     },
   )
 })
+
+describe('documents and alerts', () => {
+  it('name no metric that nobody exports', async () => {
+    const processes = Object.keys(PROCESS_PORTS) as PayflowProcess[]
+    const pages = await Promise.all(
+      processes.map(async (name) => (await fetch(`${stack.serviceUrl(name)}/metrics`)).text()),
+    )
+    const exported = new Set(pages.flatMap((page) => namesIn(page, /^# TYPE (\S+)/gm)))
+    const patterns = ['docs/*.md', 'examples/*.md', 'examples/*.yaml', 'examples/*.yml']
+    const files = execFileSync('git', ['ls-files', ...patterns], { cwd: root, encoding: 'utf8' })
+    const named = files
+      .split('\n')
+      .filter(Boolean)
+      .flatMap((file) => namesIn(readFileSync(join(root, file), 'utf8'), /\b(payflow_[a-z_]+)\b/g))
+      .filter((name) => !notMetrics.test(name))
+      .map((name) => name.replace(/_(bucket|sum|count)$/, ''))
+    expect(named.length).toBeGreaterThan(5)
+    expect(named.filter((name) => !exported.has(name))).toEqual([])
+  })
+})
+
+/** Databases and roles. */
+const notMetrics = /^payflow_(auth|wallet|transaction|notification|owner|auditor)$/
+
+function namesIn(text: string, pattern: RegExp): string[] {
+  return [...text.matchAll(pattern)].map(([, name = '']) => name)
+}
 
 function blocksOf(markdown: string): Block[] {
   const fences = [...markdown.matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)].map((match) => ({
