@@ -69,7 +69,7 @@ export async function runService<V extends z.core.$ZodShape>(
   // Added last, hence first to run: nothing new comes in while the rest is closed.
   shutdown.add('http', async () => {
     health.drain()
-    await server.close(Math.max(0, ending.deadlineMs - 2_000))
+    await server.close(shutdown.remainingMs(2_000))
   })
   logger.info({ port: server.port, pid: process.pid }, `listening on port ${server.port}`)
 }

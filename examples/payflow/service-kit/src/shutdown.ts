@@ -6,6 +6,11 @@ export interface Shutdown {
   add(name: string, step: () => unknown): void
   /** Aborted when stopping begins. */
   readonly signal: AbortSignal
+  /**
+   * How long a step may take, in milliseconds, so that `keepMs` of the deadline are left for the
+   * steps after it. The whole deadline, less `keepMs`, before stopping begins; 0 at least.
+   */
+  remainingMs(keepMs: number): number
   /** Runs all steps once; later calls wait for the same run. */
   stop(reason: string): Promise<void>
 }
@@ -22,8 +27,10 @@ export function createShutdown({ logger, deadlineMs }: ShutdownOptions): Shutdow
   const steps: { name: string; step: () => unknown }[] = []
   const controller = new AbortController()
   let running: Promise<void> | undefined
+  let endsAt: number | undefined
   const run = async (reason: string): Promise<void> => {
     logger.info({ reason, deadlineMs }, 'stopping')
+    endsAt = performance.now() + deadlineMs
     controller.abort(new Error(reason))
     for (const { name, step } of steps.toReversed()) {
       try {
@@ -37,6 +44,10 @@ export function createShutdown({ logger, deadlineMs }: ShutdownOptions): Shutdow
   return {
     add: (name, step) => void steps.push({ name, step }),
     signal: controller.signal,
+    remainingMs: (keepMs) => {
+      const left = endsAt === undefined ? deadlineMs : endsAt - performance.now()
+      return Math.max(0, Math.floor(left - keepMs))
+    },
     stop: (reason) => (running ??= run(reason)),
   }
 }

@@ -59,9 +59,7 @@ export const worker: ServiceDefinition<typeof variables> = {
       onEvent: (event) => outcomes.observe(event),
       probe,
     })
-    shutdown.add('bus', () =>
-      bus.drain({ deadlineMs: Math.max(0, config.SHUTDOWN_DEADLINE_MS - 5_000) }),
-    )
+    shutdown.add('bus', () => bus.drain({ deadlineMs: shutdown.remainingMs(1_000) }))
     const wallet = createWalletClient({
       baseUrl: config.WALLET_URL,
       secret: config.SERVICE_TOKEN_SECRET,

@@ -28,7 +28,7 @@ export const notificationService: ServiceDefinition<typeof notificationVariables
       logger,
       probe,
     })
-    shutdown.add('bus', () => bus.drain({ deadlineMs: config.SHUTDOWN_DEADLINE_MS / 2 }))
+    shutdown.add('bus', () => bus.drain({ deadlineMs: shutdown.remainingMs(1_000) }))
     // Without the broker what has been written can still be read: shown, not required.
     health.observe('rabbitmq', () => requireConnected(bus.health().consume.state))
     const written = new Counter({

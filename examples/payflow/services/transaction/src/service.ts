@@ -32,7 +32,7 @@ export const transactionService: ServiceDefinition<typeof transactionVariables> 
       logger,
       probe,
     })
-    shutdown.add('bus', () => bus.drain({ deadlineMs: config.SHUTDOWN_DEADLINE_MS / 2 }))
+    shutdown.add('bus', () => bus.drain({ deadlineMs: shutdown.remainingMs(1_000) }))
     // Without the broker payments are still accepted and wait in the outbox: shown, not required.
     health.observe('rabbitmq', () => requireConnected(bus.health().publish.state))
     const count = registerPaymentMetrics({ registry: metrics.registry, db, bus })
