@@ -17,7 +17,8 @@ export interface HttpServer {
   readonly port: number
   /**
    * Takes no new connections, waits for the requests in progress until `deadlineMs` has passed,
-   * then cuts what is left.
+   * then cuts what is left. Answers from then on say `connection: close`: a caller that sent its
+   * next request on the connection would see it cut.
    */
   close(deadlineMs: number): Promise<void>
 }
@@ -40,6 +41,7 @@ const SWEEP_INTERVAL_MS = 50
  * @throws Node's `EADDRINUSE` or `EACCES` error when the port cannot be had.
  */
 export async function listen({ app, host, port }: ListenOptions): Promise<HttpServer> {
+  const answering = new Set<ServerResponse>()
   const server = createServer(
     {
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -49,6 +51,8 @@ export async function listen({ app, host, port }: ListenOptions): Promise<HttpSe
       requireHostHeader: false,
     },
     (req, res) => {
+      answering.add(res)
+      res.once('close', () => answering.delete(res))
       if (req.headers.host === undefined && req.httpVersion === '1.1') refuseWithoutHost(res)
       else app(req, res)
     },
@@ -69,6 +73,7 @@ export async function listen({ app, host, port }: ListenOptions): Promise<HttpSe
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve())
       })
+      for (const res of answering) if (!res.headersSent) res.setHeader('connection', 'close')
       // close() ends the connections that are idle now; those that become idle are ours to end.
       const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_INTERVAL_MS)
       const cut = setTimeout(() => server.closeAllConnections(), deadlineMs)

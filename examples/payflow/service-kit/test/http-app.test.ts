@@ -3,7 +3,9 @@
  * the inside. Method: a real server on a loopback port, real requests, raw bytes where fetch is too
  * polite.
  */
+import { Agent, get, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { problemSchema, type Problem } from '@payflow-app/contracts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -290,5 +292,23 @@ describe('createLogger', () => {
     logger.info({ password: 'p1', req: { authorization: 'p2' }, err }, 'x')
     expect(written.join()).not.toMatch(/p1|p2|a@b\.c/)
     expect(written.join()).toContain('duplicate key')
+  })
+})
+
+describe('listen', () => {
+  test('ends the connection with the answer that was on its way when it closed', async () => {
+    const { promise: asked, resolve: hasAsked } = Promise.withResolvers<ServerResponse>()
+    const closing = await listen({ app: (_, res) => hasAsked(res), host: '127.0.0.1', port: 0 })
+    const agent = new Agent({ keepAlive: true })
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      get({ port: closing.port, agent }, resolve).on('error', reject)
+    })
+    const res = await asked
+    const closed = closing.close(10_000)
+    res.end('whole')
+    const answer = await answered
+    expect(answer.headers.connection).toBe('close')
+    expect(await text(answer)).toBe('whole')
+    await closed
   })
 })
