@@ -41,6 +41,8 @@ export async function forward(
 ): Promise<void> {
   const answer = await client.send({
     ...call,
+    // A read only: of a payment that was cut the client learns, and has the key to ask again.
+    repeatable: call.method === 'GET',
     headers: {
       ...headers,
       ...only('authorization', req.get('authorization')),

@@ -67,7 +67,7 @@ export const onRoutes: Readonly<Record<string, Check>> = {
     ],
   },
   forwardRequest: {
-    what: 'Calls the service with the same token, and passes on its answer byte for byte. The service checks the token, the owner and the body once more by itself.',
+    what: 'Calls the service with the same token, and passes on its answer byte for byte. A read whose connection is cut is asked once more; a payment is not, for its client has the key. The service checks the token, the owner and the body once more by itself.',
     refuses: ['service-unavailable', 'upstream-timeout'],
   },
 }

@@ -28,6 +28,14 @@ export interface HttpCall {
   readonly headers?: Readonly<Record<string, string>>
   readonly timeoutMs?: number
   readonly signal?: AbortSignal | undefined
+  /**
+   * Whether executing it twice is executing it once. Then it is sent once more, on another
+   * connection, when its own was cut without an answer: so ends the connection of a process that is
+   * being replaced, and its successor may be there already. Not after a time-out, which has used up
+   * the caller's patience, nor when nobody listens, which a moment later is no different.
+   * @defaultValue false
+   */
+  readonly repeatable?: boolean
 }
 
 /** An answer as it came. */
@@ -68,15 +76,18 @@ export interface HttpClient {
 }
 
 /**
- * Creates the client for one other service. It never repeats a call by itself, for whether that is
- * safe is known to the caller alone, but for one: a call whose token was refused (401) by a service
- * whose clock shows another time. It was not executed, and is sent again with a token of that time.
+ * Creates the client for one other service. It repeats a call that is cut when the caller says that
+ * this is safe ({@link HttpCall.repeatable}), and one that was not executed: a call whose token was refused (401) by
+ * a service whose clock shows another time is sent again with a token of that time.
  */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const { name, baseUrl, timeoutMs = 3_000, token } = options
   const clock = new CallerClock()
   const send = async (call: HttpCall): Promise<RawAnswer> => {
-    const answer = await sendOnce(call)
+    const answer = await sendOnce(call).catch((error: unknown) => {
+      if (call.repeatable !== true || !isInterrupted(error)) throw error
+      return sendOnce(call)
+    })
     return token !== undefined && clock.learn(answer) ? await sendOnce(call) : answer
   }
   const sendOnce = async (call: HttpCall): Promise<RawAnswer> => {
@@ -140,6 +151,9 @@ function parseJson(body: Buffer): unknown {
     return undefined
   }
 }
+
+const isInterrupted = (error: unknown): boolean =>
+  UpstreamError.is(error) && error.code === 'UPSTREAM_INTERRUPTED'
 
 /** Failures before the first byte could leave: the request was certainly not executed. */
 const unreachable = new Set([

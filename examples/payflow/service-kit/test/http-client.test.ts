@@ -54,6 +54,35 @@ async function errorOf(promise: Promise<unknown>): Promise<unknown> {
   )
 }
 
+describe('a connection that is cut', () => {
+  /** Cuts so many connections, each after it has brought a request, before it answers one. */
+  async function cutting(times: number) {
+    let asked = 0
+    const client = await clientOf((req, res) => {
+      asked += 1
+      if (asked <= times) req.socket.destroy()
+      else res.end('{"b":1}')
+    })
+    return { client, asked: () => asked }
+  }
+
+  test('is made again once for a call that may be repeated', async () => {
+    const { client, asked } = await cutting(1)
+    expect(await client.request({ ...call, repeatable: true })).toMatchObject({ body: { b: 1 } })
+    expect(asked()).toBe(2)
+  })
+
+  test.each([
+    ['a call that may not', false, 1],
+    ['one that is cut again', true, 2],
+  ])('ends %s', async (_, repeatable, requests) => {
+    const { client, asked } = await cutting(2)
+    const error = await errorOf(client.request({ ...call, repeatable }))
+    expect(error).toMatchObject({ code: 'UPSTREAM_INTERRUPTED' })
+    expect(asked()).toBe(requests)
+  })
+})
+
 describe('request', () => {
   test('sends JSON and reads what the schema describes', async () => {
     const client = await clientOf((req, res) => {

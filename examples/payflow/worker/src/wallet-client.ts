@@ -47,6 +47,7 @@ export function createWalletClient({ baseUrl, secret, caller }: WalletClientOpti
         json: postTransferRequest.parse({ transferId: paymentId, ...rest }),
         schema: postTransferView,
         signal,
+        repeatable: true,
       }),
     release: (paymentId, signal) =>
       http.request({
@@ -54,6 +55,7 @@ export function createWalletClient({ baseUrl, secret, caller }: WalletClientOpti
         path: `/wallets/holds/${encodeURIComponent(paymentId)}/release`,
         schema: releaseView,
         signal,
+        repeatable: true,
       }),
   }
 }

@@ -63,6 +63,7 @@ export function createWalletClient({
         path: '/wallets/holds',
         json: request,
         schema: holdView,
+        repeatable: true,
       })
       if (answer.outcome === 'ok') return { outcome: 'held' }
       if (refusals.has(answer.code)) return { outcome: 'refused', refusal: refusalOf(answer) }
@@ -73,6 +74,7 @@ export function createWalletClient({
         method: 'POST',
         path: `/wallets/holds/${paymentId}/release`,
         schema: releaseView,
+        repeatable: true,
       })
       if (answer.outcome === 'problem') throw undecided(answer)
     },
