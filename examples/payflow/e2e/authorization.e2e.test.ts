@@ -9,7 +9,7 @@ import { startStack, type Stack } from '@payflow-app/stack'
 import { waitFor } from '@payflow/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CALLERS, callerTokens, type Caller, type CallerTokens } from './src/callers.ts'
-import { settle, User } from './src/index.ts'
+import { auditAll, settle, User } from './src/index.ts'
 
 /** What each caller is answered: status, code of a problem, and ▪ where the owner is in the answer. */
 type Row = Readonly<Record<Caller, string>>
@@ -42,6 +42,8 @@ const table: Readonly<Record<ApiOperation, Row>> = {
   searchUsers: forUsers('200', '200 ▪'),
   getUser: forUsers('200 ▪', '200 ▪'),
   getWallet: forUsers('200 ▪', '200'),
+  topUp: forUsers('202 ▪', '202'),
+  withdraw: forUsers('202 ▪', '202'),
   createTransaction: forUsers('202 ▪', '202'),
   listTransactions: forUsers('200 ▪', '200'),
   getTransaction: forUsers('200 ▪', '404 not_found'),
@@ -110,6 +112,8 @@ const requests: Readonly<Record<ApiOperation, (caller: Caller) => Request | Prom
   searchUsers: () => ({ path: `/api/users?query=${encodeURIComponent(owner.email)}` }),
   getUser: () => ({ path: `/api/users/${owner.id}` }),
   getWallet: () => ({ path: '/api/wallets/me' }),
+  topUp: () => funds('top-ups', 20),
+  withdraw: () => funds('withdrawals', 3),
   createTransaction: () => ({
     path: '/api/transactions',
     json: { toUserId: third.id, amount: 1, currency: 'USD' },
@@ -121,6 +125,12 @@ const requests: Readonly<Record<ApiOperation, (caller: Caller) => Request | Prom
   markNotificationRead: () => ({ path: `/api/notifications/${notification}/read` }),
   getStatus: () => ({ path: '/api/status' }),
 }
+
+const funds = (what: string, amount: number): Request => ({
+  path: `/api/wallets/me/${what}`,
+  json: { amount, currency: 'USD' },
+  headers: { 'idempotency-key': randomUUID() },
+})
 
 async function freshCookie(): Promise<string> {
   const { headers } = await call('POST', 'anonymous', {
@@ -188,10 +198,14 @@ describe('who may call what', () => {
 
   it('moves no money but that of who paid, once for each payment', async () => {
     const balance = async (user: User) => (await user.wallet()).balance
-    await waitFor(async () => (await other.wallet()).pending + (await owner.wallet()).pending === 0)
+    const { pending } = await waitFor(async () => {
+      const audit = await auditAll(stack)
+      return audit.pending === 0 ? audit : undefined
+    })
+    expect(pending).toBe(0)
     expect([await balance(owner), await balance(other), await balance(third)]).toEqual([
-      100_000 - 100 - 1,
-      100_000 - 1,
+      100_000 - 100 - 1 + 20 - 3,
+      100_000 - 1 + 20 - 3,
       100_000 + 102,
     ])
   })

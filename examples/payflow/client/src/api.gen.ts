@@ -153,6 +153,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/wallets/me/top-ups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put money into the wallet
+         * @description From the sandbox bank, which always pays. Accepted and executed as a payment is; repeat it with the same key until a final answer comes.
+         */
+        post: operations["topUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/wallets/me/withdrawals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take money out of the wallet
+         * @description To the sandbox bank. The money is reserved at once, and gone when this is COMPLETED; repeat it with the same key until a final answer comes.
+         */
+        post: operations["withdraw"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/transactions": {
         parameters: {
             query?: never;
@@ -285,6 +325,15 @@ export interface components {
             currency: "USD";
             note?: string;
         };
+        FundsRequest: {
+            /** @description Minor units: 5000 is $50.00. */
+            amount: number;
+            /**
+             * @description ISO 4217.
+             * @enum {string}
+             */
+            currency: "USD";
+        };
         User: {
             /**
              * Format: uuid
@@ -341,6 +390,8 @@ export interface components {
              */
             id: string;
             /** @enum {string} */
+            kind: "payment" | "top_up" | "withdrawal" | "refund";
+            /** @enum {string} */
             status: "PENDING" | "COMPLETED" | "FAILED";
             /** @enum {string} */
             failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "reversed_timeout";
@@ -379,6 +430,8 @@ export interface components {
              * @description A UUID, in lower case in every answer.
              */
             id: string;
+            /** @enum {string} */
+            kind: "payment" | "top_up" | "withdrawal" | "refund";
             /** @constant */
             status: "PENDING";
             /**
@@ -419,7 +472,7 @@ export interface components {
              */
             id: string;
             /** @enum {string} */
-            kind: "payment_sent" | "payment_received" | "payment_failed";
+            kind: "payment_sent" | "payment_received" | "payment_failed" | "top_up_completed" | "top_up_failed" | "withdrawal_completed" | "withdrawal_failed" | "refund_sent" | "refund_received" | "refund_failed";
             /**
              * Format: uuid
              * @description A UUID, in lower case in every answer.
@@ -1159,6 +1212,177 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["UpstreamTimeout"];
+        };
+    };
+    topUp: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description New for each payment, kept for its repetitions. One header. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FundsRequest"];
+            };
+        };
+        responses: {
+            /** @description Accepted. To a repetition the same again, with `Idempotent-Replayed: true`: it says what was accepted, not how it went on. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedTransaction"];
+                };
+            };
+            /**
+             * @description - `malformed_request`: The request is malformed.
+             *     - `malformed_json`: The body is not valid JSON.
+             *     - `validation_failed`: The request has invalid fields.
+             *     - `idempotency_key_missing`: An Idempotency-Key header is required.
+             *     - `idempotency_key_invalid`: The Idempotency-Key header is invalid.
+             */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code: "malformed_request" | "malformed_json" | "validation_failed" | "idempotency_key_missing" | "idempotency_key_invalid";
+                    };
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["IdempotencyInProgress"];
+            410: components["responses"]["IdempotencyKeyExpired"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /**
+             * @description - `idempotency_key_reused`: The key was used with another request.
+             *     - `amount_limit_exceeded`: The amount is above the limit.
+             *     - `recipient_unavailable`: The recipient cannot receive money.
+             *     - `hold_released`: The reserved money was released.
+             *     - `hold_expired`: The reservation of the money has expired.
+             */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code: "idempotency_key_reused" | "amount_limit_exceeded" | "recipient_unavailable" | "hold_released" | "hold_expired";
+                    };
+                };
+            };
+            429: components["responses"]["RateLimited"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["UpstreamTimeout"];
+        };
+    };
+    withdraw: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description New for each payment, kept for its repetitions. One header. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FundsRequest"];
+            };
+        };
+        responses: {
+            /** @description Accepted. To a repetition the same again, with `Idempotent-Replayed: true`: it says what was accepted, not how it went on. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedTransaction"];
+                };
+            };
+            /**
+             * @description - `malformed_request`: The request is malformed.
+             *     - `malformed_json`: The body is not valid JSON.
+             *     - `validation_failed`: The request has invalid fields.
+             *     - `idempotency_key_missing`: An Idempotency-Key header is required.
+             *     - `idempotency_key_invalid`: The Idempotency-Key header is invalid.
+             */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code: "malformed_request" | "malformed_json" | "validation_failed" | "idempotency_key_missing" | "idempotency_key_invalid";
+                    };
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["IdempotencyInProgress"];
+            410: components["responses"]["IdempotencyKeyExpired"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /**
+             * @description - `idempotency_key_reused`: The key was used with another request.
+             *     - `amount_limit_exceeded`: The amount is above the limit.
+             *     - `insufficient_funds`: The available balance is too small.
+             *     - `sender_unavailable`: The sender cannot send money.
+             *     - `hold_released`: The reserved money was released.
+             *     - `hold_expired`: The reservation of the money has expired.
+             */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code: "idempotency_key_reused" | "amount_limit_exceeded" | "insufficient_funds" | "sender_unavailable" | "hold_released" | "hold_expired";
+                    };
+                };
+            };
             429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { amountField, currencyField, idField, instantField } from './fields.ts'
-import { FAILURE_CODES } from './statuses.ts'
+import { FAILURE_CODES, PAYMENT_KINDS } from './statuses.ts'
 
 const paymentFields = {
   paymentId: idField,
@@ -14,17 +14,21 @@ const paymentFields = {
   currency: currencyField,
 }
 
+/** What ended. Messages from before there were kinds are about payments. */
+const kind = z.enum(PAYMENT_KINDS).default('payment')
+
 /** `payments.execute`: post the hold of this payment. */
 export const paymentExecuteData = z.object(paymentFields)
 export type PaymentExecuteData = z.infer<typeof paymentExecuteData>
 
 /** `payments.completed`: the money has moved. */
-export const paymentCompletedData = z.object({ ...paymentFields, occurredAt: instantField })
+export const paymentCompletedData = z.object({ ...paymentFields, kind, occurredAt: instantField })
 export type PaymentCompletedData = z.infer<typeof paymentCompletedData>
 
 /** `payments.failed`: the payment ended and no money has moved. */
 export const paymentFailedData = z.object({
   ...paymentFields,
+  kind,
   failureCode: z.enum(FAILURE_CODES),
   occurredAt: instantField,
 })

@@ -11,8 +11,22 @@ import {
 } from './fields.ts'
 import { FAILURE_CODES } from './statuses.ts'
 
-/** What a notification is about: the sender gets `sent` or `failed`, the recipient `received`. */
-export const NOTIFICATION_KINDS = ['payment_sent', 'payment_received', 'payment_failed'] as const
+/**
+ * What a notification is about. Of a payment and of a refund the sender gets `sent` or `failed`, the
+ * recipient `received`; a top-up and a withdrawal concern one person only.
+ */
+export const NOTIFICATION_KINDS = [
+  'payment_sent',
+  'payment_received',
+  'payment_failed',
+  'top_up_completed',
+  'top_up_failed',
+  'withdrawal_completed',
+  'withdrawal_failed',
+  'refund_sent',
+  'refund_received',
+  'refund_failed',
+] as const
 export type NotificationKind = (typeof NOTIFICATION_KINDS)[number]
 
 export const notificationView = z.object({

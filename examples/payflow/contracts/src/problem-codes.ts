@@ -23,6 +23,7 @@ export const PROBLEMS = {
   forbidden: { status: 403, title: 'Not allowed' },
   'email-taken': { status: 409, title: 'The e-mail address is already registered' },
   'insufficient-funds': { status: 422, title: 'The available balance is too small' },
+  'amount-limit-exceeded': { status: 422, title: 'The amount is above the limit' },
   'self-transfer': { status: 422, title: 'Sender and recipient are the same' },
   'sender-unavailable': { status: 422, title: 'The sender cannot send money' },
   'recipient-unavailable': { status: 422, title: 'The recipient cannot receive money' },

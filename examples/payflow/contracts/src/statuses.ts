@@ -1,3 +1,23 @@
+/**
+ * What moves money. All four go the same way: written down as PENDING, executed by the worker,
+ * ended once.
+ *
+ * - `payment`: from one user to another.
+ * - `top_up`: from the sandbox bank into a wallet.
+ * - `withdrawal`: from a wallet to the sandbox bank.
+ * - `refund`: of a completed payment, by who received it, in part or whole.
+ */
+export const PAYMENT_KINDS = ['payment', 'top_up', 'withdrawal', 'refund'] as const
+
+/** What moves money. */
+export type PaymentKind = (typeof PAYMENT_KINDS)[number]
+
+/**
+ * The bank outside PayFlow, where a top-up comes from and a withdrawal goes to: the other party of
+ * both. It is nobody's wallet; nobody can pay it, and no user has this id.
+ */
+export const SANDBOX_BANK_ID = '5a9db0c4-ba4c-4000-8000-000000000000'
+
 /** The statuses of a payment. COMPLETED and FAILED are final; nothing ever leaves them. */
 export const PAYMENT_STATUSES = ['PENDING', 'COMPLETED', 'FAILED'] as const
 

@@ -10,7 +10,7 @@ import {
   noteField,
   pageOf,
 } from './fields.ts'
-import { ACCEPTED_MESSAGE, FAILURE_CODES, PAYMENT_STATUSES } from './statuses.ts'
+import { ACCEPTED_MESSAGE, FAILURE_CODES, PAYMENT_KINDS, PAYMENT_STATUSES } from './statuses.ts'
 
 /** `POST /api/transactions`, with an Idempotency-Key header. */
 export const createTransactionRequest = z.strictObject({
@@ -21,9 +21,14 @@ export const createTransactionRequest = z.strictObject({
 })
 export type CreateTransactionRequest = z.infer<typeof createTransactionRequest>
 
-/** A payment, as its sender and its recipient see it. */
+/** `POST /api/wallets/me/top-ups` and `…/withdrawals`, with an Idempotency-Key header. */
+export const fundsRequest = z.strictObject({ amount: amountField, currency: currencyField })
+export type FundsRequest = z.infer<typeof fundsRequest>
+
+/** What moved money, as its two parties see it. */
 export const transactionView = z.object({
   id: idField,
+  kind: z.enum(PAYMENT_KINDS),
   status: z.enum(PAYMENT_STATUSES),
   failureCode: z.enum(FAILURE_CODES).optional(),
   fromUserId: idField,

@@ -1,6 +1,7 @@
 /** Bodies of `/api/wallets/me` and of the internal routes of wallet-service. */
 import { z } from 'zod'
 import { amountField, currencyField, idField, moneyField } from './fields.ts'
+import type { PaymentKind } from './statuses.ts'
 
 /** A wallet. All amounts are minor units; `available` = `balance` − `pending`. */
 export const walletView = z.object({
@@ -16,7 +17,15 @@ export type WalletView = z.infer<typeof walletView>
 export const openWalletRequest = z.object({ userId: idField, currency: currencyField })
 export type OpenWalletRequest = z.infer<typeof openWalletRequest>
 
+/** What is held first and posted later; a refund holds nothing. */
+export const HELD_KINDS = ['payment', 'top_up', 'withdrawal'] as const satisfies PaymentKind[]
+
+/** What is held first and posted later. */
+export type HeldKind = (typeof HELD_KINDS)[number]
+
 const transferFields = {
+  /** Without it: a payment, as callers from before there were kinds mean. */
+  kind: z.enum(HELD_KINDS).default('payment'),
   /** The payment's id: everything the ledger does for a payment bears it. */
   transferId: idField,
   fromUserId: idField,

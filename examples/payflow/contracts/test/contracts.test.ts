@@ -98,6 +98,7 @@ describe('acceptedTransaction', () => {
     const body = {
       ...valid,
       id: toUserId,
+      kind: 'payment',
       fromUserId: toUserId,
       status: 'PENDING',
       message: 'Transaction received. Processing.',

@@ -42,6 +42,8 @@ const upstreamOf: Readonly<Record<ApiOperation, Upstream>> = {
   searchUsers: 'auth',
   getUser: 'auth',
   getWallet: 'wallet',
+  topUp: 'transaction',
+  withdraw: 'transaction',
   createTransaction: 'transaction',
   listTransactions: 'transaction',
   getTransaction: 'transaction',

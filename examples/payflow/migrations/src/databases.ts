@@ -5,9 +5,11 @@ import { migrateReversal } from '@payflow/reversal'
 import { applyScripts } from './app-migrator.ts'
 import { users } from './auth/0001-users.ts'
 import { notifications } from './notification/0001-notifications.ts'
+import { notificationKinds } from './notification/0002-payment-kinds.ts'
 import { payments } from './transaction/0001-payments.ts'
 import { paymentTally } from './transaction/0002-payment-tally.ts'
 import { paymentEvents } from './transaction/0003-payment-events.ts'
+import { paymentKinds } from './transaction/0004-payment-kinds.ts'
 import { wallets } from './wallet/0001-wallets.ts'
 
 /** The services that own a database. */
@@ -44,13 +46,17 @@ export async function migrateTransaction(db: Kysely<any>): Promise<void> {
     '0001-payments': payments,
     '0002-payment-tally': paymentTally,
     '0003-payment-events': paymentEvents,
+    '0004-payment-kinds': paymentKinds,
   })
 }
 
 /** Brings the queue's tables and those of notification-service to the newest version. */
 export async function migrateNotification(db: Kysely<any>): Promise<void> {
   await migrateQueue(db)
-  await applyScripts(db, { '0001-notifications': notifications })
+  await applyScripts(db, {
+    '0001-notifications': notifications,
+    '0002-payment-kinds': notificationKinds,
+  })
 }
 
 /** Brings the tables of one service to the newest version, whichever it is. */

@@ -2,6 +2,7 @@
 import type {
   FailureCode,
   PaymentFlow,
+  PaymentKind,
   PaymentStatus,
   TransactionView,
 } from '@payflow-app/contracts'
@@ -15,6 +16,13 @@ export const statusWord: Readonly<Record<PaymentStatus, string>> = {
   PENDING: 'Pending',
   COMPLETED: 'Completed',
   FAILED: 'Failed',
+}
+
+export const kindWord: Readonly<Record<PaymentKind, string>> = {
+  payment: 'Payment',
+  top_up: 'Top-up',
+  withdrawal: 'Withdrawal',
+  refund: 'Refund',
 }
 
 const failureReasons: Readonly<Record<FailureCode, string>> = {

@@ -1,10 +1,16 @@
-import { currencyField, type Currency, type FailureCode } from '@payflow-app/contracts'
+import {
+  currencyField,
+  type Currency,
+  type FailureCode,
+  type PaymentKind,
+} from '@payflow-app/contracts'
 import type { Selectable } from 'kysely'
 import type { PaymentsTable } from './payments-database.ts'
 
 /** What moves: taken from the payment's row, which decides, not from a message about it. */
 export interface Payment {
   readonly paymentId: string
+  readonly kind: PaymentKind
   readonly fromUserId: string
   readonly toUserId: string
   /** Minor units; the contract keeps it within what a JSON number holds exactly. */
@@ -19,13 +25,14 @@ export type Settlement =
 
 type PaymentRow = Pick<
   Selectable<PaymentsTable>,
-  'id' | 'from_user_id' | 'to_user_id' | 'amount_minor' | 'currency'
+  'id' | 'kind' | 'from_user_id' | 'to_user_id' | 'amount_minor' | 'currency'
 >
 
 /** Reads a payment from its row. */
 export function paymentOf(row: PaymentRow): Payment {
   return {
     paymentId: row.id,
+    kind: row.kind,
     fromUserId: row.from_user_id,
     toUserId: row.to_user_id,
     amount: Number(row.amount_minor),

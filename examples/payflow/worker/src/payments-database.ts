@@ -1,9 +1,10 @@
-import type { FailureCode, PaymentStatus, Resolver } from '@payflow-app/contracts'
+import type { FailureCode, PaymentKind, PaymentStatus, Resolver } from '@payflow-app/contracts'
 import type { ColumnType } from 'kysely'
 
 /** The table of transaction-service's database that the worker and the reversal job settle. */
 export interface PaymentsTable {
   readonly id: string
+  readonly kind: ColumnType<PaymentKind, PaymentKind | undefined, never>
   readonly from_user_id: string
   readonly to_user_id: string
   /** `bigint`, which pg hands over as text. */

@@ -16,6 +16,7 @@ import { problemSchema } from '../problem.ts'
 import {
   acceptedTransaction,
   createTransactionRequest,
+  fundsRequest,
   transactionPage,
   transactionView,
 } from '../transactions.ts'
@@ -32,6 +33,7 @@ const named: Readonly<Record<Io, Readonly<Record<string, z.ZodType>>>> = {
     RegisterRequest: registerRequest,
     LoginRequest: loginRequest,
     CreateTransactionRequest: createTransactionRequest,
+    FundsRequest: fundsRequest,
   },
   output: {
     User: userView,

@@ -16,13 +16,15 @@ import { notificationListQuery, notificationPage, notificationView } from '../no
 import {
   acceptedTransaction,
   createTransactionRequest,
+  fundsRequest,
   idParams,
   transactionListQuery,
   transactionPage,
   transactionView,
 } from '../transactions.ts'
 import { walletView } from '../wallets.ts'
-import type { ApiRoute } from './api-route.ts'
+import type { ProblemCode } from '../problem-codes.ts'
+import type { ApiRoute, ApiSuccess } from './api-route.ts'
 
 const session = {
   register: {
@@ -113,6 +115,22 @@ const people = {
   },
 } as const satisfies Record<string, ApiRoute>
 
+const keyProblems = [
+  'idempotency-key-missing',
+  'idempotency-key-invalid',
+  'idempotency-key-expired',
+  'idempotency-in-progress',
+  'idempotency-key-reused',
+] as const satisfies readonly ProblemCode[]
+
+const acceptedOnce = {
+  status: 202,
+  description:
+    'Accepted. To a repetition the same again, with `Idempotent-Replayed: true`: it says ' +
+    'what was accepted, not how it went on.',
+  body: acceptedTransaction,
+} as const satisfies ApiSuccess
+
 const money = {
   getWallet: {
     method: 'GET',
@@ -123,6 +141,49 @@ const money = {
     rateLimit: 'use',
     success: { status: 200, description: 'The wallet', body: walletView },
     problems: ['not-found'],
+  },
+  topUp: {
+    method: 'POST',
+    path: '/api/wallets/me/top-ups',
+    tag: 'Wallet',
+    summary: 'Put money into the wallet',
+    description:
+      'From the sandbox bank, which always pays. Accepted and executed as a payment is; repeat it ' +
+      'with the same key until a final answer comes.',
+    access: 'user',
+    rateLimit: 'payment',
+    body: fundsRequest,
+    idempotencyKey: true,
+    success: acceptedOnce,
+    problems: [
+      ...keyProblems,
+      'amount-limit-exceeded',
+      'recipient-unavailable',
+      'hold-released',
+      'hold-expired',
+    ],
+  },
+  withdraw: {
+    method: 'POST',
+    path: '/api/wallets/me/withdrawals',
+    tag: 'Wallet',
+    summary: 'Take money out of the wallet',
+    description:
+      'To the sandbox bank. The money is reserved at once, and gone when this is COMPLETED; ' +
+      'repeat it with the same key until a final answer comes.',
+    access: 'user',
+    rateLimit: 'payment',
+    body: fundsRequest,
+    idempotencyKey: true,
+    success: acceptedOnce,
+    problems: [
+      ...keyProblems,
+      'amount-limit-exceeded',
+      'insufficient-funds',
+      'sender-unavailable',
+      'hold-released',
+      'hold-expired',
+    ],
   },
   createTransaction: {
     method: 'POST',
@@ -137,19 +198,9 @@ const money = {
     rateLimit: 'payment',
     body: createTransactionRequest,
     idempotencyKey: true,
-    success: {
-      status: 202,
-      description:
-        'Accepted. To a repetition the same again, with `Idempotent-Replayed: true`: it says ' +
-        'what was accepted, not how it went on.',
-      body: acceptedTransaction,
-    },
+    success: acceptedOnce,
     problems: [
-      'idempotency-key-missing',
-      'idempotency-key-invalid',
-      'idempotency-key-expired',
-      'idempotency-in-progress',
-      'idempotency-key-reused',
+      ...keyProblems,
       'insufficient-funds',
       'self-transfer',
       'sender-unavailable',

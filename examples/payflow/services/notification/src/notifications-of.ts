@@ -24,26 +24,43 @@ export function notificationsOfCompleted(
   eventId: string,
   payment: PaymentCompletedData,
 ): NewNotification[] {
-  const { fromUserId, toUserId } = payment
+  const { kind } = payment
+  if (kind === 'top_up') return [toRecipient(eventId, payment, 'top_up_completed')]
+  if (kind === 'withdrawal') return [toSender(eventId, payment, 'withdrawal_completed')]
   return [
-    notification(eventId, payment, { kind: 'payment_sent', to: fromUserId, about: toUserId }),
-    notification(eventId, payment, { kind: 'payment_received', to: toUserId, about: fromUserId }),
+    toSender(eventId, payment, `${kind}_sent`),
+    toRecipient(eventId, payment, `${kind}_received`),
   ]
 }
 
-/** Who is told when a payment is FAILED: the sender alone. The recipient never knew of it. */
+/** Who is told when a payment is FAILED: who asked for it, alone. The other never knew of it. */
 export function notificationsOfFailed(
   eventId: string,
   payment: PaymentFailedData,
 ): NewNotification[] {
-  const { fromUserId, toUserId, failureCode } = payment
-  const told = { kind: 'payment_failed', to: fromUserId, about: toUserId } as const
-  return [{ ...notification(eventId, payment, told), failureCode }]
+  const { kind, failureCode } = payment
+  const told =
+    kind === 'top_up'
+      ? toRecipient(eventId, payment, 'top_up_failed')
+      : toSender(eventId, payment, `${kind}_failed`)
+  return [{ ...told, failureCode }]
+}
+
+type Ended = PaymentCompletedData | PaymentFailedData
+
+function toSender(eventId: string, payment: Ended, kind: NotificationKind): NewNotification {
+  const { fromUserId, toUserId } = payment
+  return notification(eventId, payment, { kind, to: fromUserId, about: toUserId })
+}
+
+function toRecipient(eventId: string, payment: Ended, kind: NotificationKind): NewNotification {
+  const { fromUserId, toUserId } = payment
+  return notification(eventId, payment, { kind, to: toUserId, about: fromUserId })
 }
 
 function notification(
   eventId: string,
-  payment: PaymentCompletedData | PaymentFailedData,
+  payment: Ended,
   told: { readonly kind: NotificationKind; readonly to: string; readonly about: string },
 ): NewNotification {
   const { paymentId, amount, currency } = payment

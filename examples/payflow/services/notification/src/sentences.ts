@@ -20,14 +20,32 @@ export function sentenceOf(row: NotificationRow): string {
       return `Your payment of ${amount} has arrived.`
     case 'payment_received':
       return `You have received ${amount}.`
-    case 'payment_failed': {
-      if (row.failureCode === 'reversed_timeout') {
-        return `We could not complete your payment of ${amount} in time; your money was not moved.`
-      }
-      const reason = row.failureCode === null ? '' : `: ${reasons[row.failureCode]}`
-      return `Your payment of ${amount} failed${reason}. No money has left your wallet.`
-    }
+    case 'payment_failed':
+      return failure(row, `payment of ${amount}`, 'No money has left your wallet.')
+    case 'top_up_completed':
+      return `You have topped up your wallet with ${amount}.`
+    case 'top_up_failed':
+      return failure(row, `top-up of ${amount}`, 'Nothing was taken from your bank.')
+    case 'withdrawal_completed':
+      return `You have withdrawn ${amount} to your bank.`
+    case 'withdrawal_failed':
+      return failure(row, `withdrawal of ${amount}`, 'No money has left your wallet.')
+    case 'refund_sent':
+      return `Your refund of ${amount} has arrived.`
+    case 'refund_received':
+      return `You have been refunded ${amount}.`
+    case 'refund_failed':
+      return failure(row, `refund of ${amount}`, 'No money has left your wallet.')
   }
+}
+
+/** What failed and why, and where the money is. */
+function failure({ failureCode }: NotificationRow, what: string, money: string): string {
+  if (failureCode === 'reversed_timeout') {
+    return `We could not complete your ${what} in time; your money was not moved.`
+  }
+  const reason = failureCode === null ? '' : `: ${reasons[failureCode]}`
+  return `Your ${what} failed${reason}. ${money}`
 }
 
 /** Writes minor units with the decimals and the sign of their currency, for example `$50.00`. */

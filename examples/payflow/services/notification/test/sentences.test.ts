@@ -1,4 +1,4 @@
-import { FAILURE_CODES } from '@payflow-app/contracts'
+import { FAILURE_CODES, NOTIFICATION_KINDS } from '@payflow-app/contracts'
 import { describe, expect, it } from 'vitest'
 import type { NotificationRow } from '../src/database.ts'
 import { sentenceOf } from '../src/sentences.ts'
@@ -30,6 +30,12 @@ describe('sentenceOf', () => {
     expect(sentenceOf(reversed)).toBe(
       'We could not complete your payment of $1,000,000,000.00 in time; your money was not moved.',
     )
+  })
+
+  it.each(NOTIFICATION_KINDS)('has a sentence for %s with the amount in it', (kind) => {
+    const failureCode = kind.endsWith('_failed') ? 'reversed_timeout' : null
+    const text = sentenceOf({ ...row, kind, failureCode, amountMinor: '1234' })
+    expect(text).toMatch(/^(You|We)[^_]* \$12\.34[^_]*\.$/)
   })
 
   it.each(FAILURE_CODES.filter((code) => code !== 'reversed_timeout'))(

@@ -1,3 +1,4 @@
+import { AMOUNT_MINOR_MAX } from '@payflow-app/contracts'
 import {
   amqpUrlVariable,
   httpUrlVariable,
@@ -26,6 +27,12 @@ export const transactionVariables = {
    * job, so that a hold without a payment row frees itself and one with a row is never too short.
    */
   HOLD_EXPIRES_MS: integerVariable(HOUR_MS, 720 * HOUR_MS).default(24 * HOUR_MS),
+  /**
+   * The most that one top-up or one withdrawal may move, in minor units. $10,000.00: far more than
+   * anybody needs to try a wallet, and so little that a slip of two digits is refused, not moved.
+   */
+  TOP_UP_MAX_MINOR: integerVariable(1, AMOUNT_MINOR_MAX).default(1_000_000),
+  WITHDRAWAL_MAX_MINOR: integerVariable(1, AMOUNT_MINOR_MAX).default(1_000_000),
   /** How often the service looks at how payments as a whole are doing. */
   FLOW_INTERVAL_MS: integerVariable(50, 60_000).default(5_000),
 }

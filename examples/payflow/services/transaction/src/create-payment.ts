@@ -1,4 +1,3 @@
-import type { CreateTransactionRequest } from '@payflow-app/contracts'
 import { PaymentExecute } from '@payflow-app/contracts/messages'
 import {
   addLogContext,
@@ -10,8 +9,10 @@ import {
 import type { Bus } from '@payflow/queue'
 import type { Kysely } from 'kysely'
 import { v7 as uuidv7 } from 'uuid'
+import { refuseAboveLimit, type AmountLimits } from './amount-limits.ts'
 import type { Claim, PaymentRow, Refusal, TransactionDatabase } from './database.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import type { PaymentRequest } from './payment-request.ts'
 import { claimKey } from './sql/claim-key.ts'
 import { findClaim } from './sql/find-claim.ts'
 import { findPayment } from './sql/find-payment.ts'
@@ -25,14 +26,9 @@ export interface CreatePaymentOptions {
   readonly bus: Pick<Bus, 'outbox' | 'wake'>
   readonly wallet: WalletClient
   readonly holdExpiresMs: number
+  readonly limits: AmountLimits
   readonly logger: Logger
   readonly probe: Probe
-}
-
-/** A request for a payment, validated. */
-export interface PaymentRequest extends CreateTransactionRequest {
-  readonly fromUserId: string
-  readonly key: string
 }
 
 /** How a request for a payment ended. `replayed` answers repeat an earlier one. */
@@ -57,32 +53,42 @@ export async function createPayment(
   options: CreatePaymentOptions,
   request: PaymentRequest,
 ): Promise<CreatePaymentResult> {
-  const { db, wallet, probe, holdExpiresMs } = options
-  const { fromUserId, toUserId, amount, currency } = request
+  const { db, probe } = options
   const { claim, isNew } = await claimOrFind(db, request)
   const { paymentId } = claim
   addLogContext({ paymentId })
   const decided = isNew ? undefined : await findDecision(db, claim)
   if (decided) return decided
   await probe('payment.claimed', { paymentId })
-  const held = await wallet.hold({
-    transferId: paymentId,
-    fromUserId,
-    toUserId,
-    amount,
-    currency,
-    expiresInMs: holdExpiresMs,
-  })
-  if (held.outcome === 'refused') return await refuse(options, request, claim, held.refusal)
+  const refusal = await reserve(options, request, paymentId)
+  if (refusal) return await refuse(options, request, claim, refusal)
   await probe('payment.held', { paymentId })
   return await accept(options, request, claim)
+}
+
+/** Reserves the money under the payment's id, or says why not. */
+async function reserve(
+  { wallet, limits, holdExpiresMs }: CreatePaymentOptions,
+  request: PaymentRequest,
+  paymentId: string,
+): Promise<Refusal | undefined> {
+  const { kind, fromUserId, toUserId, amount, currency } = request
+  const refusal = refuseAboveLimit(limits, request)
+  if (refusal) return refusal
+  const contents = { kind, fromUserId, toUserId, amount, currency }
+  const held = await wallet.hold({
+    transferId: paymentId,
+    ...contents,
+    expiresInMs: holdExpiresMs,
+  })
+  return held.outcome === 'refused' ? held.refusal : undefined
 }
 
 async function claimOrFind(
   db: Kysely<TransactionDatabase>,
   request: PaymentRequest,
 ): Promise<{ claim: Claim; isNew: boolean }> {
-  const { fromUserId: userId, key } = request
+  const { userId, key } = request
   const fingerprint = fingerprintOf(request)
   const paymentId = uuidv7()
   if (await claimKey(db, { userId, key, paymentId, fingerprint })) {
@@ -103,12 +109,12 @@ async function accept(
   claim: Claim,
 ): Promise<CreatePaymentResult> {
   const { db, bus, probe } = options
-  const { fromUserId, toUserId, amount, currency, note } = request
+  const { kind, fromUserId, toUserId, amount, currency, note } = request
   const { paymentId } = claim
   const messageId = uuidv7()
   const payment = await db.transaction().execute(async (trx) => {
     const contents = { fromUserId, toUserId, amount, currency }
-    const inserted = await insertPayment(trx, { id: paymentId, ...contents, note, messageId })
+    const inserted = await insertPayment(trx, { id: paymentId, kind, ...contents, note, messageId })
     if (!inserted) return undefined
     const requestId = currentRequestId()
     const headers = requestId === undefined ? {} : { 'request-id': requestId }
@@ -165,9 +171,9 @@ async function sealRefused(
 
 async function existingClaim(
   db: Kysely<TransactionDatabase>,
-  { fromUserId, key }: PaymentRequest,
+  { userId, key }: PaymentRequest,
 ): Promise<Claim> {
-  const claim = await findClaim(db, fromUserId, key)
+  const claim = await findClaim(db, userId, key)
   if (claim) return claim
   throw new Error('A claim that was there is gone; claims are never deleted')
 }

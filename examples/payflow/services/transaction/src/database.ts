@@ -1,4 +1,4 @@
-import type { FailureCode, PaymentStatus } from '@payflow-app/contracts'
+import type { FailureCode, PaymentKind, PaymentStatus } from '@payflow-app/contracts'
 
 /** The tables of transaction-service; its statements are SQL, one a file under `sql/`. */
 // oxlint-disable-next-line typescript/no-empty-object-type -- no query is built from the types
@@ -20,6 +20,7 @@ export interface Claim {
 /** A payment as stored. */
 export interface PaymentRow {
   readonly id: string
+  readonly kind: PaymentKind
   readonly fromUserId: string
   readonly toUserId: string
   /** bigint as text: `pg` leaves it to the reader not to round. */

@@ -1,5 +1,6 @@
 import {
   createTransactionRequest,
+  fundsRequest,
   idParams,
   isProblemCode,
   transactionListQuery,
@@ -21,6 +22,12 @@ import { z } from 'zod'
 import { createPayment, type CreatePaymentOptions } from './create-payment.ts'
 import type { Refusal } from './database.ts'
 import { idempotencyKeyOf } from './idempotency-key.ts'
+import {
+  paymentRequest,
+  topUpRequest,
+  withdrawalRequest,
+  type PaymentRequest,
+} from './payment-request.ts'
 import type { PaymentCounters } from './metrics.ts'
 import { findPayment } from './sql/find-payment.ts'
 import { listPayments, type ListedPayment } from './sql/list-payments.ts'
@@ -35,12 +42,29 @@ export interface TransactionRouteOptions extends CreatePaymentOptions {
 /** PostgreSQL knows no year 0, which ISO 8601 does. */
 const place = z.tuple([z.iso.datetime({ precision: 6 }).regex(/^[1-9]/), z.uuid()])
 
-/** `POST` and `GET /transactions`, `GET /transactions/:id`: all for the user of the token only. */
+/**
+ * `POST` and `GET /transactions`, `GET /transactions/:id`, `POST /wallets/me/top-ups` and
+ * `…/withdrawals`: all for the user of the token only.
+ */
 export function transactionRoutes(app: Express, options: TransactionRouteOptions): void {
   const user = requireUser(options.userTokens)
   route(app, '/transactions', {
-    post: [user, async (req, res) => await postTransaction(options, req, res)],
+    post: [user, async (req, res) => await accept(options, transactionOf(req), res)],
     get: [user, async (req, res) => void res.json(await transactionPage(options, req))],
+  })
+  route(app, '/wallets/me/top-ups', {
+    post: [
+      user,
+      async (req, res) =>
+        await accept(options, topUpRequest(askerOf(req), parse(fundsRequest, req.body)), res),
+    ],
+  })
+  route(app, '/wallets/me/withdrawals', {
+    post: [
+      user,
+      async (req, res) =>
+        await accept(options, withdrawalRequest(askerOf(req), parse(fundsRequest, req.body)), res),
+    ],
   })
   route(app, '/transactions/:id', {
     get: [
@@ -59,18 +83,25 @@ export function transactionRoutes(app: Express, options: TransactionRouteOptions
   })
 }
 
-async function postTransaction(
-  options: TransactionRouteOptions,
-  req: Request,
-  res: Response,
-): Promise<void> {
-  const key = idempotencyKeyOf(req)
-  const request = parse(createTransactionRequest, req.body)
-  const { userId: fromUserId } = userOf(req)
-  if (request.toUserId === fromUserId) {
+/** Who asks, and under which key. The key is looked at before the body, as the gateway does. */
+function askerOf(req: Request): Pick<PaymentRequest, 'userId' | 'key'> {
+  return { key: idempotencyKeyOf(req), userId: userOf(req).userId }
+}
+
+function transactionOf(req: Request): PaymentRequest {
+  const request = paymentRequest(askerOf(req), parse(createTransactionRequest, req.body))
+  if (request.toUserId === request.fromUserId) {
     throw problem('self-transfer', { detail: 'Choose a recipient other than yourself' })
   }
-  const result = await createPayment(options, { ...request, fromUserId, key })
+  return request
+}
+
+async function accept(
+  options: TransactionRouteOptions,
+  request: PaymentRequest,
+  res: Response,
+): Promise<void> {
+  const result = await createPayment(options, request)
   options.count.request(result)
   if (result.replayed) res.setHeader('idempotent-replayed', 'true')
   if (result.outcome === 'refused') sendProblem(res, refusalProblem(result.refusal))

@@ -60,6 +60,7 @@ export const transactionService: ServiceDefinition<typeof transactionVariables> 
             timeoutMs: config.WALLET_TIMEOUT_MS,
           }),
           holdExpiresMs: config.HOLD_EXPIRES_MS,
+          limits: { top_up: config.TOP_UP_MAX_MINOR, withdrawal: config.WITHDRAWAL_MAX_MINOR },
           userTokens: createUserTokens({ jwksUrl: config.JWKS_URL }),
           logger,
           count,

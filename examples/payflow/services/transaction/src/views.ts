@@ -10,6 +10,7 @@ import type { PaymentRow } from './database.ts'
 export function toTransactionView(row: PaymentRow): TransactionView {
   return {
     id: row.id,
+    kind: row.kind,
     status: row.status,
     ...(row.failureCode !== null && { failureCode: row.failureCode }),
     ...contentsOf(row),
@@ -22,6 +23,7 @@ export function toTransactionView(row: PaymentRow): TransactionView {
 export function toAcceptedTransaction(row: PaymentRow): AcceptedTransaction {
   return {
     id: row.id,
+    kind: row.kind,
     status: 'PENDING',
     message: ACCEPTED_MESSAGE,
     ...contentsOf(row),

@@ -17,6 +17,11 @@ export function openingTransferId(userId: string, currency: string): string {
   return v5(`opening:${userId}:${currency}`, NAMESPACE)
 }
 
+/** The sandbox bank outside: what was paid in, less what was paid out. */
+export function sandboxBankAccountId(currency: string): string {
+  return v5(`sandbox-bank:${currency}`, NAMESPACE)
+}
+
 /** The account opening credits come from. It may go below zero: that is the money handed out. */
 export function fundingAccountId(currency: string): string {
   return v5(`funding:${currency}`, NAMESPACE)

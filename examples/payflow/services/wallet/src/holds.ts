@@ -1,3 +1,4 @@
+import { SANDBOX_BANK_ID } from '@payflow-app/contracts'
 import type {
   HoldRequest,
   HoldView,
@@ -7,8 +8,9 @@ import type {
 } from '@payflow-app/contracts'
 import { addLogContext, problem } from '@payflow-app/service-kit'
 import type { Conflict, Executor, Hold, HoldResult, Ledger, Transfer } from '@payflow/ledger'
-import { walletAccountId } from './account-ids.ts'
+import { sandboxBankAccountId, walletAccountId } from './account-ids.ts'
 import { outcomeProblem, type Parties } from './outcome-problems.ts'
+import { ensureSandboxBank } from './sandbox-bank.ts'
 import { succeeded } from './succeeded.ts'
 import { readLedger } from './wallet-view.ts'
 
@@ -18,15 +20,16 @@ export async function placeHold(
   ledger: Ledger,
   request: HoldRequest,
 ): Promise<HoldView> {
-  const { transferId, amount, currency, expiresInMs } = request
+  const { kind, transferId, amount, currency, expiresInMs } = request
   addLogContext({ paymentId: transferId })
   const parties = partiesOf(request)
+  if (kind !== 'payment') await ensureSandboxBank(db, ledger, currency)
   const held = await ledger.hold(db, {
     id: transferId,
     ...parties,
     amountMinor: BigInt(amount),
     currency,
-    code: 'payment',
+    code: kind,
     expiresInMs,
   })
   if (succeeded(held)) {
@@ -95,11 +98,22 @@ export async function releaseHold(
   throw outcomeProblem(released)
 }
 
-function partiesOf(request: PostTransferRequest): Parties {
-  const { fromUserId, toUserId, currency } = request
+/**
+ * The accounts that money moves between. The bank is a party by the kind alone: its id in a payment
+ * is that of a user without a wallet, so nobody can pay it and it cannot pay.
+ *
+ * @throws {@link ProblemError} `validation-failed` when the bank's side names somebody else.
+ */
+function partiesOf({ kind, fromUserId, toUserId, currency }: PostTransferRequest): Parties {
+  const bank = kind === 'top_up' ? fromUserId : toUserId
+  if (kind !== 'payment' && bank !== SANDBOX_BANK_ID) {
+    throw problem('validation-failed', { detail: `The bank is the other party of a ${kind}` })
+  }
   return {
-    debitAccountId: walletAccountId(fromUserId, currency),
-    creditAccountId: walletAccountId(toUserId, currency),
+    debitAccountId:
+      kind === 'top_up' ? sandboxBankAccountId(currency) : walletAccountId(fromUserId, currency),
+    creditAccountId:
+      kind === 'withdrawal' ? sandboxBankAccountId(currency) : walletAccountId(toUserId, currency),
   }
 }
 

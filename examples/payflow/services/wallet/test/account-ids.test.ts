@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { fundingAccountId, openingTransferId, walletAccountId } from '../src/account-ids.ts'
+import {
+  fundingAccountId,
+  openingTransferId,
+  sandboxBankAccountId,
+  walletAccountId,
+} from '../src/account-ids.ts'
 import { toJsonNumber } from '../src/minor-units.ts'
 
 const userId = '7d3c1a52-64f5-4c5b-9f0e-0a6f2f8b3c11'
@@ -18,6 +23,7 @@ describe('account ids', () => {
       walletAccountId(userId.replace('7', '8'), 'USD'),
       openingTransferId(userId, 'USD'),
       fundingAccountId('USD'),
+      sandboxBankAccountId('USD'),
     ]
     expect(new Set(ids)).toHaveLength(ids.length)
   })

@@ -1,4 +1,4 @@
-import { ArrowDownLeft, ArrowUpRight, X } from 'lucide-react'
+import { ArrowDownLeft, ArrowUpRight, Landmark, Plus, Undo2, X } from 'lucide-react'
 import { Link } from 'react-router'
 import type { NotificationKind, NotificationView } from '@payflow-app/contracts'
 import { usePersonName } from '../hooks/use-person.ts'
@@ -10,6 +10,13 @@ const marks = {
   payment_received: { icon: ArrowDownLeft, look: 'bg-good-tint text-good' },
   payment_sent: { icon: ArrowUpRight, look: 'bg-sunken text-soft' },
   payment_failed: { icon: X, look: 'bg-bad-tint text-bad' },
+  top_up_completed: { icon: Plus, look: 'bg-good-tint text-good' },
+  top_up_failed: { icon: X, look: 'bg-bad-tint text-bad' },
+  withdrawal_completed: { icon: Landmark, look: 'bg-sunken text-soft' },
+  withdrawal_failed: { icon: X, look: 'bg-bad-tint text-bad' },
+  refund_received: { icon: Undo2, look: 'bg-good-tint text-good' },
+  refund_sent: { icon: Undo2, look: 'bg-sunken text-soft' },
+  refund_failed: { icon: X, look: 'bg-bad-tint text-bad' },
 } as const satisfies Record<NotificationKind, unknown>
 
 interface ListProps {
@@ -84,5 +91,19 @@ export function notificationText(notification: NotificationView, name: string): 
       return `You sent ${money} to ${name}.`
     case 'payment_failed':
       return `Your payment of ${money} to ${name} failed. ${failureReason(failureCode)}`
+    case 'top_up_completed':
+      return `You topped up your wallet with ${money}.`
+    case 'top_up_failed':
+      return `Your top-up of ${money} failed. ${failureReason(failureCode)}`
+    case 'withdrawal_completed':
+      return `You withdrew ${money} to your bank.`
+    case 'withdrawal_failed':
+      return `Your withdrawal of ${money} failed. ${failureReason(failureCode)}`
+    case 'refund_received':
+      return `${name} refunded you ${money}.`
+    case 'refund_sent':
+      return `You refunded ${money} to ${name}.`
+    case 'refund_failed':
+      return `Your refund of ${money} to ${name} failed. ${failureReason(failureCode)}`
   }
 }

@@ -3,7 +3,7 @@ import type { TransactionView } from '@payflow-app/contracts'
 import { usePersonName } from '../hooks/use-person.ts'
 import { useWallet } from '../hooks/use-wallet.ts'
 import { shortTime } from '../time.ts'
-import { direction } from '../words.ts'
+import { direction, kindWord } from '../words.ts'
 import { Avatar } from './avatar.tsx'
 import { Amount } from './money.tsx'
 import { StatusBadge } from './status-badge.tsx'
@@ -38,6 +38,7 @@ function PaymentRow({ payment }: { readonly payment: TransactionView }) {
         </span>
         <span className='block truncate text-sm text-soft'>
           <time dateTime={payment.createdAt}>{shortTime(payment.createdAt, new Date())}</time>
+          {payment.kind !== 'payment' && ` · ${kindWord[payment.kind]}`}
           {payment.note !== undefined && ` · ${payment.note}`}
         </span>
       </span>

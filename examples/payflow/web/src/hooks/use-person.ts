@@ -1,5 +1,5 @@
 import { queryOptions, useQuery } from '@tanstack/react-query'
-import type { RecipientView } from '@payflow-app/contracts'
+import { SANDBOX_BANK_ID, type RecipientView } from '@payflow-app/contracts'
 import type { Api } from '../api/client.ts'
 import { useWallet } from './use-wallet.ts'
 
@@ -18,11 +18,13 @@ export function usePerson(id: string): RecipientView | undefined {
   return useQuery(personQuery(api, id)).data
 }
 
-/** How the page calls a user: "You", a name, or the beginning of the id while no name is known. */
+/** How the page calls a party: "You", the bank, a name, or the beginning of the id while no name is known. */
 export function usePersonName(id: string): string {
   const { user, api } = useWallet()
-  const person = useQuery({ ...personQuery(api, id), enabled: id !== user.id })
+  const isPerson = id !== user.id && id !== SANDBOX_BANK_ID
+  const person = useQuery({ ...personQuery(api, id), enabled: isPerson })
   if (id === user.id) return 'You'
+  if (id === SANDBOX_BANK_ID) return 'Sandbox bank'
   return person.data?.name ?? (person.isError ? unnamed(id) : '…')
 }
 

@@ -16,14 +16,14 @@ import { usePersonName } from '../hooks/use-person.ts'
 import { useWallet } from '../hooks/use-wallet.ts'
 import { formatMinor } from '../money.ts'
 import { fullTime } from '../time.ts'
-import { direction, mayTryAgain, statusWord } from '../words.ts'
+import { direction, kindWord, mayTryAgain, statusWord } from '../words.ts'
 
 export function PaymentPage() {
   const { id = '' } = useParams()
   const { data, error, isError, refetch } = usePayment(id)
   return (
     <div className='mx-auto max-w-lg'>
-      <PageHeading title='Payment' />
+      <PageHeading title={data ? kindWord[data.kind] : 'Payment'} />
       {data && <Receipt payment={data} />}
       {data === undefined && (
         <section className='card'>
@@ -54,7 +54,7 @@ function Receipt({ payment }: { readonly payment: TransactionView }) {
         </p>
         <StatusBadge status={payment.status} />
         <p role='status' className='sr-only'>
-          {`Payment of ${money}: ${statusWord[payment.status]}.`}
+          {`${kindWord[payment.kind]} of ${money}: ${statusWord[payment.status]}.`}
         </p>
         {payment.note !== undefined && (
           <p className='mt-4 max-w-full rounded-xl bg-sunken px-4 py-2 text-sm break-words'>
@@ -65,7 +65,9 @@ function Receipt({ payment }: { readonly payment: TransactionView }) {
       <div className='border-t border-line px-6 pt-5 pb-1'>
         <Timeline payment={payment} />
       </div>
-      {way === 'out' && payment.status === 'FAILED' && <TryAgain payment={payment} />}
+      {payment.kind === 'payment' && way === 'out' && payment.status === 'FAILED' && (
+        <TryAgain payment={payment} />
+      )}
       <Facts payment={payment} />
     </article>
   )

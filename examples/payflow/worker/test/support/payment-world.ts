@@ -9,6 +9,7 @@ import { sql } from 'kysely'
 import { walletAccountId } from '../../../services/wallet/src/account-ids.ts'
 import { createPayment } from '../../../services/transaction/src/create-payment.ts'
 import type { TransactionDatabase } from '../../../services/transaction/src/database.ts'
+import { paymentRequest } from '../../../services/transaction/src/payment-request.ts'
 import { markDispatched } from '../../../services/transaction/src/sql/mark-dispatched.ts'
 import { createWalletClient as createHoldClient } from '../../../services/transaction/src/wallet-client.ts'
 import { executePayment } from '../../src/execute-payment.ts'
@@ -89,10 +90,11 @@ export class PaymentWorld implements AsyncDisposable {
           bus: this.#bus,
           wallet: this.#holds,
           holdExpiresMs: 86_400_000,
+          limits: {},
           logger,
           probe: pass,
         },
-        { fromUserId: from, toUserId: to, amount: AMOUNT, currency: 'USD', key },
+        paymentRequest({ userId: from, key }, { toUserId: to, amount: AMOUNT, currency: 'USD' }),
       )
     })
   }

@@ -7,6 +7,7 @@ import {
   isPaymentHistory,
   QUEUES,
   walletView,
+  type HeldKind,
   type PaymentExecuteData,
   type PaymentStatus,
   type WalletView,
@@ -31,6 +32,7 @@ const openingCredit = 100_000
 
 /** What a payment looks like when nobody asks for anything special. */
 export interface PaymentInput {
+  readonly kind?: HeldKind
   readonly fromUserId: string
   readonly toUserId: string
   readonly amount?: number
@@ -146,13 +148,14 @@ export class Scene implements AsyncDisposable {
 
   /** Holds the money, then writes the payment and its message. */
   async accept(input: PaymentInput): Promise<PaymentExecuteData & { messageId: string }> {
-    const { fromUserId, toUserId, amount = 5_000, holdMs = 86_400_000 } = input
+    const { kind = 'payment', amount = 5_000, holdMs = 86_400_000 } = input
+    const { fromUserId, toUserId } = input
     const data = { paymentId: randomUUID(), fromUserId, toUserId, amount, currency: 'USD' as const }
     const { paymentId: transferId, ...parties } = data
     const held = await this.#http.request({
       method: 'POST',
       path: '/wallets/holds',
-      json: { transferId, ...parties, expiresInMs: holdMs },
+      json: { kind, transferId, ...parties, expiresInMs: holdMs },
       schema: z.object({ state: z.literal('held') }),
     })
     if (held.outcome !== 'ok') throw new Error(`the hold was refused: ${held.code}`)
@@ -169,12 +172,12 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Posts a payment in the ledger, as a worker does that dies before it can write it down. */
-  async post({ paymentId, ...parties }: PaymentExecuteData): Promise<void> {
-    const { fromUserId, toUserId, amount, currency } = parties
+  async post(payment: PaymentExecuteData & { readonly kind?: HeldKind }): Promise<void> {
+    const { paymentId, kind = 'payment', fromUserId, toUserId, amount, currency } = payment
     const answer = await this.#http.request({
       method: 'POST',
       path: '/wallets/transfer',
-      json: { transferId: paymentId, fromUserId, toUserId, amount, currency },
+      json: { transferId: paymentId, kind, fromUserId, toUserId, amount, currency },
       schema: z.object({ state: z.literal('posted') }),
     })
     if (answer.outcome !== 'ok') throw new Error(`the post was refused: ${answer.code}`)
@@ -299,6 +302,7 @@ function rowOf(data: PaymentExecuteData, messageId: string, input: PaymentInput)
   const { createdMsAgo = 0, dispatchedMsAgo } = input
   return {
     id: data.paymentId,
+    kind: input.kind ?? 'payment',
     from_user_id: data.fromUserId,
     to_user_id: data.toUserId,
     amount_minor: data.amount,

@@ -105,6 +105,7 @@ export class Inbox implements AsyncDisposable {
 export function paymentData(amount = 5_000): PaymentCompletedData {
   return {
     paymentId: randomUUID(),
+    kind: 'payment',
     fromUserId: randomUUID(),
     toUserId: randomUUID(),
     amount,

@@ -1,3 +1,4 @@
+import type { PaymentKind } from '@payflow-app/contracts'
 import { sql, type Transaction } from 'kysely'
 import type { PaymentRow, TransactionDatabase } from '../database.ts'
 import { paymentColumns } from './payment-columns.ts'
@@ -5,6 +6,7 @@ import { paymentColumns } from './payment-columns.ts'
 /** What {@link insertPayment} writes. */
 export interface NewPayment {
   readonly id: string
+  readonly kind: PaymentKind
   readonly fromUserId: string
   readonly toUserId: string
   readonly amount: number
@@ -25,16 +27,16 @@ export async function insertPayment(
   trx: Transaction<TransactionDatabase>,
   payment: NewPayment,
 ): Promise<PaymentRow | undefined> {
-  const { id, fromUserId, toUserId, amount, currency, note = null, messageId } = payment
+  const { id, kind, fromUserId, toUserId, amount, currency, note = null, messageId } = payment
   const inserted = await sql<PaymentRow>`
     with claim as (
       select key, fingerprint from public.payment_claims
       where payment_id = ${id} and refusal is null
       for no key update
     )
-    insert into public.payments (id, from_user_id, to_user_id, amount_minor, currency, note,
-      idempotency_key, fingerprint, message_id)
-    select ${id}::uuid, ${fromUserId}::uuid, ${toUserId}::uuid, ${amount}::bigint, ${currency},
+    insert into public.payments (id, kind, from_user_id, to_user_id, amount_minor, currency,
+      note, idempotency_key, fingerprint, message_id)
+    select ${id}::uuid, ${kind}, ${fromUserId}::uuid, ${toUserId}::uuid, ${amount}::bigint, ${currency},
       ${note}::text, claim.key, claim.fingerprint, ${messageId}::uuid
     from claim
     on conflict (id) do nothing

@@ -112,6 +112,19 @@ export class Payments implements AsyncDisposable {
     })
   }
 
+  /** Asks for a top-up or a withdrawal of 5000. */
+  async move(
+    user: User,
+    what: 'top-ups' | 'withdrawals',
+    { key = randomUUID() as string, amount = 5_000, currency = 'USD' } = {},
+  ): Promise<Incoming> {
+    return await send(`${this.transaction.url}/wallets/me/${what}`, {
+      token: user.token,
+      headers: { 'idempotency-key': key },
+      json: { amount, currency },
+    })
+  }
+
   async get(user: User, path: string): Promise<Incoming> {
     return await send(this.transaction.url + path, { token: user.token })
   }
@@ -123,10 +136,10 @@ export class Payments implements AsyncDisposable {
 
   /** Posts the hold of a payment, as the worker does. */
   async post(payment: Incoming): Promise<Incoming> {
-    const { id: transferId, fromUserId, toUserId, amount, currency } = payment.body
+    const { id: transferId, kind, fromUserId, toUserId, amount, currency } = payment.body
     return await send(`${this.wallet.url}/wallets/transfer`, {
       token: await this.#serviceToken(),
-      json: { transferId, fromUserId, toUserId, amount, currency },
+      json: { transferId, kind, fromUserId, toUserId, amount, currency },
     })
   }
 

@@ -107,6 +107,7 @@ export class Wallets implements AsyncDisposable {
 }
 
 export interface Payment {
+  readonly kind?: 'payment' | 'top_up' | 'withdrawal'
   readonly transferId: string
   readonly fromUserId: string
   readonly toUserId: string

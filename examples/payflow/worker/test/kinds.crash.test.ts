@@ -1,0 +1,104 @@
+// Top-ups and withdrawals go the way of payments: executed once whatever dies, ended by whoever
+// comes first, and the books balance with the bank in them.
+import { SANDBOX_BANK_ID, type HeldKind } from '@payflow-app/contracts'
+import { createLedger } from '@payflow/ledger'
+import { startRabbitmq, type Server } from '@payflow/testkit'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { PaymentReversal } from '../src/reversal.ts'
+import { reversalOf, startWorker, type Worker } from './support/processes.ts'
+import { Scene } from './support/scene.ts'
+
+let rabbitmq: Server
+let scene: Scene
+let reversal: PaymentReversal
+const workers: Worker[] = []
+
+beforeAll(async () => {
+  rabbitmq = await startRabbitmq()
+  scene = await Scene.open()
+  await scene.connect(rabbitmq.url)
+  reversal = reversalOf(scene, rabbitmq.url)
+})
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map(({ child }) => child.kill('SIGTERM')))
+})
+afterAll(async () => {
+  await reversal.close()
+  await scene[Symbol.asyncDispose]()
+  await rabbitmq.stop()
+})
+
+async function worker(): Promise<Worker> {
+  const started = await startWorker(scene, rabbitmq.url)
+  workers.push(started)
+  return started
+}
+
+type Funds = Exclude<HeldKind, 'payment'>
+
+const partiesOf = (kind: Funds, user: string) =>
+  kind === 'top_up'
+    ? { kind, fromUserId: SANDBOX_BANK_ID, toUserId: user }
+    : { kind, fromUserId: user, toUserId: SANDBOX_BANK_ID }
+
+/** What must always be true: debits equal credits, and every number follows from the journal. */
+async function booksBalance(): Promise<void> {
+  const ledger = createLedger()
+  const { db } = scene.wallets
+  expect(await ledger.trialBalance(db)).toMatchObject({ balanced: true })
+  expect(await ledger.verify(db)).toMatchObject({ clean: true, findings: [] })
+}
+
+const points = ['consumer.decided', 'consumer.recorded', 'consumer.committed']
+
+describe('a worker killed', () => {
+  it.each(points)('REV-02 REV-07 at %s tops up and withdraws once', async (point) => {
+    const [user = ''] = await scene.users(1)
+    const victim = await worker()
+    await victim.child.arm(point, 'kill')
+    const kinds: Funds[] = ['top_up', 'withdrawal', 'top_up', 'withdrawal']
+    const accepted = await Promise.all(
+      kinds.map((kind, at) =>
+        scene.accept({ ...partiesOf(kind, user), amount: kind === 'top_up' ? 7_000 : 1_000 + at }),
+      ),
+    )
+    expect(await victim.child.exited).toMatchObject({ signal: 'SIGKILL' })
+    await worker()
+    for (const { paymentId } of accepted) {
+      expect(await scene.ended(paymentId)).toMatchObject({
+        status: 'COMPLETED',
+        events: ['payments.completed'],
+      })
+    }
+    const balance = 100_000 + 2 * 7_000 - 1_001 - 1_003
+    expect(await scene.wallet(user)).toMatchObject({ balance, available: balance })
+    await booksBalance()
+  })
+})
+
+describe('the reversal', () => {
+  it.each<Funds>(['top_up', 'withdrawal'])(
+    'REV-13 ends a %s that nobody executed, and one that had been posted',
+    async (kind) => {
+      const [user = ''] = await scene.users(1)
+      const never = await scene.accept({ ...partiesOf(kind, user), amount: 5_000 })
+      const posted = await scene.accept({ ...partiesOf(kind, user), amount: 300 })
+      await scene.post({ ...posted, kind })
+      for (const { paymentId } of [never, posted]) await scene.sentLongAgo(paymentId)
+
+      expect(await reversal.reversal.run()).toMatchObject({ reversed: 1, completed: 1, failed: 0 })
+
+      expect(await scene.payment(never.paymentId)).toMatchObject({
+        failureCode: 'reversed_timeout',
+        events: ['payments.failed'],
+      })
+      expect(await scene.payment(posted.paymentId)).toMatchObject({
+        status: 'COMPLETED',
+        events: ['payments.completed'],
+      })
+      const balance = 100_000 + (kind === 'top_up' ? 300 : -300)
+      expect(await scene.wallet(user)).toMatchObject({ balance, available: balance })
+      await booksBalance()
+    },
+  )
+})
