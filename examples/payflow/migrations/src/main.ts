@@ -1,28 +1,14 @@
 import {
   ConfigError,
   createLogger,
-  integerVariable,
   isDatabaseUnavailable,
   loadConfig,
-  postgresUrlVariable,
   type Logger,
 } from '@payflow-app/service-kit'
 import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
+import { migrationVariables } from './config.ts'
 import { migrateAll, type MigrateAllOptions } from './migrate-all.ts'
-
-const password = z.string().min(8, 'must have at least 8 characters')
-
-const variables = z.object({
-  ADMIN_DATABASE_URL: postgresUrlVariable,
-  DB_PASSWORD_AUTH: password,
-  DB_PASSWORD_WALLET: password,
-  DB_PASSWORD_TRANSACTION: password,
-  DB_PASSWORD_NOTIFICATION: password,
-  DATABASE_PREFIX: z.string().default('payflow'),
-  /** How long to wait for a PostgreSQL that is still starting. */
-  CONNECT_DEADLINE_MS: integerVariable(0, 600_000).default(60_000),
-})
 
 const logger = createLogger({ service: 'migrations' })
 
@@ -42,7 +28,7 @@ async function migrateWhenReachable(options: MigrateAllOptions, deadlineMs: numb
 }
 
 async function main(log: Logger): Promise<void> {
-  const config = loadConfig(variables)
+  const config = loadConfig(z.object(migrationVariables))
   const options: MigrateAllOptions = {
     adminUrl: config.ADMIN_DATABASE_URL,
     prefix: config.DATABASE_PREFIX,

@@ -129,6 +129,11 @@ export const processVariables = {
   /** Loopback unless told otherwise: a process is not offered to the network by accident. */
   HOST: z.string().default('127.0.0.1'),
   PORT: portVariable,
+  /**
+   * Where `/metrics` is answered, and then only there: for a process whose PORT everybody may reach.
+   * Without it PORT answers it.
+   */
+  METRICS_PORT: portVariable.optional(),
   /** How long a stopping process may finish what it has begun. Kubernetes kills after 30 s. */
   SHUTDOWN_DEADLINE_MS: integerVariable(0, 300_000).default(20_000),
 }

@@ -22,6 +22,8 @@ export interface HttpAppOptions {
   readonly health: Health
   /** Adds the routes of the service. */
   readonly routes: (app: Express) => void
+  /** Whether `/metrics` is answered. @defaultValue true */
+  readonly showMetrics?: boolean
   /** Security headers. @defaultValue helmet's, for an API that is no web page */
   readonly securityHeaders?: RequestHandler
 }
@@ -39,9 +41,7 @@ export function createHttpApp(options: HttpAppOptions): Express {
   app.use(requestId)
   app.get('/health/live', health.live)
   app.get('/health/ready', health.ready)
-  app.get('/metrics', async (_req, res) => {
-    res.type(metrics.registry.contentType).send(await metrics.registry.metrics())
-  })
+  if (options.showMetrics ?? true) answerMetrics(app, metrics)
   app.use(metrics.measureRequest)
   app.use(logRequest(logger))
   app.use(function endConnectionWhenDraining(_req, res, next) {
@@ -57,6 +57,29 @@ export function createHttpApp(options: HttpAppOptions): Express {
   })
   app.use(problemAnswers(logger))
   return app
+}
+
+/** Creates the application that answers `/metrics` on a port of its own, and nothing else. */
+export function createMetricsApp({
+  logger,
+  metrics,
+}: Pick<HttpAppOptions, 'logger' | 'metrics'>): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.use(requestId)
+  answerMetrics(app, metrics)
+  app.use(function refuseUnknownPath() {
+    throw problem('route-not-found')
+  })
+  app.use(problemAnswers(logger))
+  return app
+}
+
+function answerMetrics(app: Express, { registry }: Metrics): void {
+  app.get('/metrics', async (_req, res) => {
+    res.type(registry.contentType).send(await registry.metrics())
+  })
 }
 
 /** An API answer must never be rendered as a page. */

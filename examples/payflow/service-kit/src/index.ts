@@ -33,7 +33,7 @@ export { isDatabaseUnavailable } from './database-errors.ts'
 export { createDatabase, type Database, type DatabaseOptions } from './database.ts'
 export { errorToProblem } from './error-to-problem.ts'
 export { createHealth, type CheckResult, type Health, type HealthCheck } from './health.ts'
-export { createHttpApp, sendProblem, type HttpAppOptions } from './http-app.ts'
+export { createHttpApp, createMetricsApp, sendProblem, type HttpAppOptions } from './http-app.ts'
 export {
   createHttpClient,
   type HttpAnswer,

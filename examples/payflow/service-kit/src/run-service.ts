@@ -8,7 +8,7 @@ import {
   type ProcessConfig,
 } from './config.ts'
 import { createHealth, type Health } from './health.ts'
-import { createHttpApp, type HttpAppOptions } from './http-app.ts'
+import { createHttpApp, createMetricsApp, type HttpAppOptions } from './http-app.ts'
 import { listen } from './http-server.ts'
 import { createLogger, type Logger } from './logger.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -64,8 +64,18 @@ export async function runService<V extends z.core.$ZodShape>(
   const probe = processProbe()
   const started = await definition.start({ config, logger, metrics, health, shutdown, probe })
   const { routes = () => undefined, ...appOptions } = started
-  const app = createHttpApp({ logger, metrics, health, routes, ...appOptions })
-  const server = await listen({ app, host: config.HOST, port: config.PORT })
+  const { HOST: host, METRICS_PORT: metricsPort } = config
+  if (metricsPort !== undefined) {
+    const apart = await listen({
+      app: createMetricsApp({ logger, metrics }),
+      host,
+      port: metricsPort,
+    })
+    shutdown.add('metrics', () => apart.close(0))
+  }
+  const showMetrics = metricsPort === undefined
+  const app = createHttpApp({ logger, metrics, health, routes, showMetrics, ...appOptions })
+  const server = await listen({ app, host, port: config.PORT })
   // Added last, hence first to run: nothing new comes in while the rest is closed.
   shutdown.add('http', async () => {
     health.drain()

@@ -13,6 +13,7 @@ import {
   createHealth,
   createHttpApp,
   createLogger,
+  createMetricsApp,
   createMetrics,
   listen,
   parse,
@@ -216,6 +217,23 @@ describe('createHttpApp', () => {
     expect(await idOf('abc-123')).toBe('abc-123')
     for (const id of ['a b', 'x'.repeat(65), '"', '{}'])
       expect(await idOf(id)).toMatch(/^[\w-]{36}$/)
+  })
+
+  test('answers metrics on a port of their own, and then nowhere else', async () => {
+    const logger = createLogger({ service: 'test', destination: { write: (l) => lines.push(l) } })
+    const shared = { logger, metrics, health }
+    const open = createHttpApp({ ...shared, showMetrics: false, routes: () => undefined })
+    const started = [createMetricsApp(shared), open].map((app) =>
+      listen({ app, host: '127.0.0.1', port: 0 }),
+    )
+    const [apart, everybody] = await Promise.all(started)
+    const status = async (port: number | undefined, path: string) =>
+      (await fetch(`http://127.0.0.1:${port}${path}`)).status
+    expect(await status(apart?.port, '/metrics')).toBe(200)
+    expect(await status(apart?.port, '/health/live')).toBe(404)
+    expect(await status(everybody?.port, '/metrics')).toBe(404)
+    expect(await status(everybody?.port, '/health/live')).toBe(200)
+    await Promise.all([apart?.close(0), everybody?.close(0)])
   })
 
   test('labels metrics with the pattern of the route', async () => {

@@ -51,6 +51,25 @@ export async function findChromium(
   return { path, version: versionOf(path, '--version') }
 }
 
+/**
+ * docker-compose, which reads a Compose file without a Docker engine: PATH, or Debian's package.
+ *
+ * @throws {@link TestkitError} `TESTKIT_SERVER_MISSING` when there is none and none may be installed.
+ */
+export function findDockerCompose(
+  announce: (line: string) => void = toStandardError,
+): Promise<string> {
+  return findOrInstall(
+    {
+      what: 'docker-compose',
+      look: () => onPath('docker-compose'),
+      packages: ['docker-compose'],
+      advice: 'Install it (on Debian: apt-get install docker-compose).',
+    },
+    announce,
+  )
+}
+
 /** The model checker, and the compiler for what it generates. */
 export interface Spin {
   readonly spin: string

@@ -1,0 +1,142 @@
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+
+/** The services that have a database of their own, and a role that reaches no other. */
+const DATABASES = ['auth', 'wallet', 'transaction', 'notification'] as const
+
+/** What the servers are called in the Compose file and in the manifests. */
+const HOSTS = { postgres: 'postgres:5432', redis: 'redis:6379', rabbitmq: 'rabbitmq:5672' } as const
+
+/** The secrets of one installation: the name of the file, and what is in it. */
+export type SecretFiles = Readonly<Record<string, string>>
+
+/** Makes all secrets anew. Nothing in them can be guessed, and none has a default anywhere. */
+export function makeSecretFiles(): SecretFiles {
+  const postgres = random()
+  const redis = random()
+  const rabbitmq = random()
+  const files: Record<string, string> = {
+    'postgres-password': postgres,
+    'postgres-url': `postgres://postgres:${postgres}@${HOSTS.postgres}/postgres`,
+    'redis.conf': `requirepass ${redis}\n`,
+    'redis-url': `redis://:${redis}@${HOSTS.redis}/0`,
+    'rabbitmq.conf': `default_user = payflow\ndefault_pass = ${rabbitmq}\n`,
+    'rabbitmq-password': rabbitmq,
+    'rabbitmq-url': `amqp://payflow:${rabbitmq}@${HOSTS.rabbitmq}/`,
+    'service-token-secret': random(),
+    'auth-private-jwk': signingKey(),
+  }
+  for (const name of DATABASES) {
+    const password = random()
+    files[`database-password-${name}`] = password
+    files[`database-url-${name}`] =
+      `postgres://payflow_${name}:${password}@${HOSTS.postgres}/payflow_${name}`
+  }
+  return files
+}
+
+/**
+ * Reads the secrets of a folder, or makes them once. The folder is its owner's alone; the files in
+ * it can be read by all, because Compose mounts them as they are and the processes in the
+ * containers are another user than the one who ran this.
+ *
+ * @throws when some of them are missing: new ones would not open what the others have locked.
+ */
+export function loadSecretFiles(folder: string): { files: SecretFiles; made: boolean } {
+  const fresh = makeSecretFiles()
+  const names = Object.keys(fresh)
+  const found = existsSync(folder) ? readdirSync(folder) : []
+  const missing = names.filter((name) => !found.includes(name))
+  if (missing.length === names.length) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    chmodSync(folder, 0o700)
+    for (const [name, text] of Object.entries(fresh)) {
+      writeFileSync(join(folder, name), text, { mode: 0o444 })
+    }
+    return { files: fresh, made: true }
+  }
+  if (missing.length > 0) {
+    throw new Error(
+      `${folder} has no ${missing.join(', ')}. The data open with nothing else: put the files ` +
+        'back if there is a copy, or remove the folder together with the data',
+    )
+  }
+  const read = (name: string) => [name, readFileSync(join(folder, name), 'utf8')]
+  return { files: Object.fromEntries(names.map(read)) as SecretFiles, made: false }
+}
+
+/** A Secret of Kubernetes, as the manifests refer to it. */
+export interface KubernetesSecret {
+  readonly apiVersion: 'v1'
+  readonly kind: 'Secret'
+  readonly metadata: { readonly name: string; readonly namespace: string }
+  readonly type: 'Opaque' | 'kubernetes.io/basic-auth'
+  readonly stringData: SecretFiles
+}
+
+/** The same secrets as the objects that the manifests refer to and don't contain. */
+export function kubernetesSecrets(files: SecretFiles, namespace = 'payflow'): KubernetesSecret[] {
+  const file = (name: string): string => {
+    const text = files[name]
+    if (text === undefined) throw new Error(`there is no secret ${name}`)
+    return text
+  }
+  const secret = (
+    name: string,
+    stringData: SecretFiles,
+    type: KubernetesSecret['type'] = 'Opaque',
+  ): KubernetesSecret => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace },
+    type,
+    stringData,
+  })
+  const [host = '', port = ''] = HOSTS.rabbitmq.split(':')
+  return [
+    // CloudNativePG takes the superuser's password from a Secret of this type.
+    secret(
+      'postgres',
+      { username: 'postgres', password: file('postgres-password'), url: file('postgres-url') },
+      'kubernetes.io/basic-auth',
+    ),
+    ...DATABASES.map((name) =>
+      secret(`database-${name}`, {
+        password: file(`database-password-${name}`),
+        url: file(`database-url-${name}`),
+      }),
+    ),
+    secret('redis', { 'redis.conf': file('redis.conf'), url: file('redis-url') }),
+    // The keys that the RabbitMQ Cluster Operator looks for, and the URL for everybody else.
+    secret('rabbitmq', {
+      'default_user.conf': file('rabbitmq.conf'),
+      username: 'payflow',
+      password: file('rabbitmq-password'),
+      host,
+      port,
+      provider: 'rabbitmq',
+      type: 'rabbitmq',
+      url: file('rabbitmq-url'),
+    }),
+    secret('service-token', { secret: file('service-token-secret') }),
+    secret('auth-key', { jwk: file('auth-private-jwk') }),
+  ]
+}
+
+/** The Secrets as YAML for `kubectl apply --filename -`. */
+export function secretsYaml(files: SecretFiles, namespace?: string): string {
+  return kubernetesSecrets(files, namespace)
+    .map((secret) => stringify(secret))
+    .join('---\n')
+}
+
+function signingKey(): string {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  return JSON.stringify({ ...privateKey.export({ format: 'jwk' }), kid: randomUUID() })
+}
+
+function random(): string {
+  return randomBytes(32).toString('base64url')
+}
