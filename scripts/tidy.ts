@@ -75,17 +75,45 @@ function checkBans(file: string, lines: readonly string[]): void {
   }
 }
 
-function checkMarkdown(file: string, lines: readonly string[]): void {
+/** Lines of a document with what stands in fences left out. */
+function prose(lines: readonly string[]): string[] {
   let fenced = false
-  const headings: number[] = []
-  lines.forEach((line, index) => {
+  return lines.map((line) => {
     if (line.startsWith('```')) fenced = !fenced
-    if (fenced) return
+    return fenced ? '' : line
+  })
+}
+
+const anchorsOf = new Map<string, ReadonlySet<string>>()
+/** The names under which GitHub lets headings be linked to. */
+function anchors(file: string): ReadonlySet<string> {
+  const known = anchorsOf.get(file)
+  if (known !== undefined) return known
+  const found = new Set<string>()
+  for (const line of prose(readFileSync(file, 'utf8').split('\n'))) {
+    const heading = /^#{1,6} (.+)$/.exec(line)?.[1]
+    if (heading === undefined) continue
+    const text = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase()
+    const name = text.replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')
+    let unique = name
+    for (let at = 1; found.has(unique); at += 1) unique = `${name}-${at}`
+    found.add(unique)
+  }
+  anchorsOf.set(file, found)
+  return found
+}
+
+function checkMarkdown(file: string, lines: readonly string[]): void {
+  const headings: number[] = []
+  prose(lines).forEach((line, index) => {
     if (line.startsWith('# ')) headings.push(index + 1)
-    for (const [, target] of line.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
-      if (target === undefined || /^[a-z]+:/.test(target)) continue
-      const path = normalize(join(dirname(file), target))
+    for (const [, target = '', anchor] of line.matchAll(/\]\(([^)#\s]*)(?:#([^)]*))?\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue
+      const path = target === '' ? file : normalize(join(dirname(file), target))
       if (!existsSync(path)) fault(file, index + 1, `links to ${target}, which does not exist`)
+      else if (anchor !== undefined && path.endsWith('.md') && !anchors(path).has(anchor)) {
+        fault(file, index + 1, `links to #${anchor}, which is no heading of ${path}`)
+      }
     }
   })
   if (headings.length !== 1 && !file.endsWith('.api.md')) {

@@ -267,6 +267,20 @@ describe('the wallet page', () => {
     expect(await storedKeys()).toHaveLength(1)
   })
 
+  it('keeps no token where a script could read it', async () => {
+    await logIn(page, await User.register(stack.url, 'Ada Lovelace'))
+    await page.getByTestId('balance').waitFor()
+    const readable = await page.evaluate<string>(
+      'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])',
+    )
+    // Every JWT begins so; the cookie is named so.
+    expect(readable).not.toMatch(/eyJ|payflow_refresh/)
+    const cookies = await context.cookies()
+    expect(cookies).toEqual([
+      expect.objectContaining({ name: 'payflow_refresh', httpOnly: true, sameSite: 'Strict' }),
+    ])
+  })
+
   it('logs every tab of the browser out, and in again to the page that was asked for', async () => {
     const { payer } = await payerAndPayee()
     const second = await context.newPage()

@@ -69,7 +69,12 @@ export const ARROWS: readonly Arrow[] = [
     what: 'the web page and `/api`',
     proof: 'an access token, on every route that needs a user',
   },
-  { from: 'gateway', to: 'auth', what: 'accounts, sessions, and JWKS', proof: USER_TOKEN },
+  {
+    from: 'gateway',
+    to: 'auth',
+    what: 'accounts, sessions, JWKS',
+    proof: `${USER_TOKEN}; or the session's cookie`,
+  },
   { from: 'gateway', to: 'wallet', what: 'balances', proof: USER_TOKEN },
   { from: 'gateway', to: 'transaction', what: 'payments', proof: USER_TOKEN },
   { from: 'gateway', to: 'notification', what: 'notifications', proof: USER_TOKEN },

@@ -2,8 +2,11 @@
  * Goal: the arrows of `@payflow-app/contracts/arrows`, which the documents draw and the network
  * policies allow, are the connections that the processes can open.
  * Method: a process is told by its environment whom it may reach, and by nothing else. Every address
- * it is given is an arrow, and every arrow to something of ours is an address it is given.
+ * it is given is an arrow, and every arrow to something of ours is an address it is given. After a
+ * change, `pnpm exec vitest run examples/payflow/stack/test/arrows.test.ts -u` writes the table of the
+ * document; the picture is drawn by hand, and each of its lines says which arrow it is.
  */
+import { readFileSync } from 'node:fs'
 import { ARROWS, PROCESS_PORTS, SERVER_PORTS } from '@payflow-app/contracts/arrows'
 import { describe, expect, test } from 'vitest'
 import { DOCUMENTED_PORTS, planServices, SERVICE_NAMES } from '../src/plan.ts'
@@ -71,3 +74,39 @@ describe('ARROWS', () => {
     ])
   })
 })
+
+describe('docs/architecture.md', () => {
+  const document = new URL('../../../../docs/architecture.md', import.meta.url)
+  const picture = new URL('../../../../docs/images/who-talks-to-whom.svg', import.meta.url)
+
+  test('has these arrows in its table', async () => {
+    const text = readFileSync(document, 'utf8')
+    const [begin, end] = ['<!-- generated: arrows -->\n', '<!-- end: arrows -->']
+    const [from, to] = [text.indexOf(begin) + begin.length, text.indexOf(end)]
+    expect(from > begin.length && to >= from).toBe(true)
+    const written = `${text.slice(0, from)}\n${table()}\n\n${text.slice(to)}`
+    await expect(written).toMatchFileSnapshot(document.pathname)
+  })
+
+  test('has these arrows in its picture', () => {
+    const drawn = [...readFileSync(picture, 'utf8').matchAll(/data-arrow='([^']+)'/g)]
+    const arrows = ARROWS.filter(({ from, to }) => !ofEach(from, to) && from !== 'migrations')
+    expect(drawn.map(([, arrow]) => arrow).toSorted()).toEqual(arrows.map(named).toSorted())
+  })
+})
+
+/** Arrows that every process has, and that are one line of the table. */
+function ofEach(from: string, to: string): boolean {
+  return from === 'prometheus' || to === 'collector'
+}
+
+function table(): string {
+  const rows = ARROWS.map(({ from, to, what, proof, when }) => [
+    to === 'collector' ? 'each process' : from,
+    from === 'prometheus' ? 'each process' : to,
+    when === undefined ? what : `${what}, when ${when}`,
+    proof,
+  ]).map((cells) => `| ${cells.join(' | ')} |`)
+  const head = '| from | to | what for | known by |\n| --- | --- | --- | --- |'
+  return [head, ...new Set(rows)].join('\n')
+}
