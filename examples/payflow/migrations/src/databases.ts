@@ -6,6 +6,7 @@ import { applyScripts } from './app-migrator.ts'
 import { users } from './auth/0001-users.ts'
 import { notifications } from './notification/0001-notifications.ts'
 import { notificationKinds } from './notification/0002-payment-kinds.ts'
+import { mail } from './notification/0003-mail.ts'
 import { payments } from './transaction/0001-payments.ts'
 import { paymentTally } from './transaction/0002-payment-tally.ts'
 import { paymentEvents } from './transaction/0003-payment-events.ts'
@@ -56,6 +57,7 @@ export async function migrateNotification(db: Kysely<any>): Promise<void> {
   await applyScripts(db, {
     '0001-notifications': notifications,
     '0002-payment-kinds': notificationKinds,
+    '0003-mail': mail,
   })
 }
 
@@ -99,7 +101,12 @@ const grants: Readonly<Record<DatabaseName, readonly string[]>> = {
     'grant usage on schema reversal to $role',
     'grant select, insert, update on reversal.job to $role',
   ],
-  notification: [...queueGrants, 'grant select, insert, update on public.notifications to $role'],
+  notification: [
+    ...queueGrants,
+    'grant select, insert, update, delete on public.notifications to $role',
+    'grant select, insert, update on public.mail_deliveries to $role',
+    'grant select, insert, update on public.mail_preferences to $role',
+  ],
 }
 
 /** Gives a role what its service needs in a migrated database. Safe to repeat. */

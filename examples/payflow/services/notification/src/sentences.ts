@@ -12,8 +12,11 @@ const reasons: Readonly<Record<Exclude<FailureCode, 'reversed_timeout'>, string>
   transfer_conflict: 'it did not match what had been reserved',
 }
 
+/** What a sentence is made of. */
+type Told = Pick<NotificationRow, 'kind' | 'amountMinor' | 'currency' | 'failureCode'>
+
 /** A notification as a sentence. It names no one: the page knows names, this service does not. */
-export function sentenceOf(row: NotificationRow): string {
+export function sentenceOf(row: Told): string {
   const amount = formatAmount(Number(row.amountMinor), row.currency)
   switch (row.kind) {
     case 'payment_sent':
@@ -40,7 +43,7 @@ export function sentenceOf(row: NotificationRow): string {
 }
 
 /** What failed and why, and where the money is. */
-function failure({ failureCode }: NotificationRow, what: string, money: string): string {
+function failure({ failureCode }: Told, what: string, money: string): string {
   if (failureCode === 'reversed_timeout') {
     return `We could not complete your ${what} in time; your money was not moved.`
   }

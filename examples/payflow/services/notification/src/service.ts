@@ -2,15 +2,17 @@ import { EXCHANGE } from '@payflow-app/contracts'
 import { createDatabase, createUserTokens, type ServiceDefinition } from '@payflow-app/service-kit'
 import { createBus } from '@payflow/queue'
 import { Counter } from 'prom-client'
-import { notificationVariables } from './config.ts'
+import { notificationFaults, notificationVariables } from './config.ts'
 import { createNotificationConsumer } from './consume.ts'
 import type { NotificationDatabase } from './database.ts'
+import { startMail } from './mail/start-mail.ts'
 import { notificationRoutes } from './routes.ts'
 
-/** notification-service: tells users what became of their payments. */
+/** notification-service: tells users what became of their payments, on the page and by e-mail. */
 export const notificationService: ServiceDefinition<typeof notificationVariables> = {
   name: 'notification',
   variables: notificationVariables,
+  faults: notificationFaults,
   async start({ config, logger, metrics, health, shutdown, probe }) {
     const database = createDatabase<NotificationDatabase>({
       url: config.DATABASE_URL,
@@ -36,7 +38,14 @@ export const notificationService: ServiceDefinition<typeof notificationVariables
       help: 'Notifications written; a commit that fails after it is counted too',
       registers: [metrics.registry],
     })
-    await createNotificationConsumer(bus, (count) => written.inc(count)).start()
+    const mail = startMail({ config, db, logger, metrics, probe })
+    if (mail) {
+      shutdown.add('mail', () => mail.stop(config.SHUTDOWN_DEADLINE_MS / 2))
+      // Without it mails wait, and nothing else does.
+      health.observe('smtp', () => requireReachable(mail.isReachable))
+    }
+    const onWritten = (count: number) => written.inc(count)
+    await createNotificationConsumer(bus, { mailIsOn: mail !== undefined, onWritten }).start()
     const userTokens = createUserTokens({ jwksUrl: config.JWKS_URL })
     return { routes: (app) => notificationRoutes(app, { db, userTokens }) }
   },
@@ -44,4 +53,8 @@ export const notificationService: ServiceDefinition<typeof notificationVariables
 
 async function requireConnected(state: string): Promise<void> {
   if (state !== 'up') throw new Error(`the connection is ${state}`)
+}
+
+async function requireReachable(isReachable: boolean): Promise<void> {
+  if (!isReachable) throw new Error('the last mail did not get through')
 }

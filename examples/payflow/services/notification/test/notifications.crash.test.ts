@@ -18,13 +18,14 @@ describe('the consumer of payment events', () => {
     { probe: 'consumer.received', when: 'before it has begun', left: 0 },
     { probe: 'consumer.recorded', when: 'before the commit', left: 0 },
     { probe: 'consumer.committed', when: 'between commit and acknowledgement', left: 1 },
-  ])('notifies once when killed $when', async ({ probe, left }) => {
+  ])('notifies and writes once when killed $when', async ({ probe, left }) => {
     const payment = paymentData()
     const { child } = inbox.service
     await child.arm(probe, 'kill')
     await inbox.completed(payment, randomUUID())
     expect(await child.exited).toMatchObject({ signal: 'SIGKILL' })
     expect(await rowsOf(payment.fromUserId)).toBe(left)
+    expect(await inbox.mails(payment.fromUserId)).toHaveLength(left)
 
     await inbox.service.start()
     await waitFor(async () => (await rowsOf(payment.toUserId)) === 1, { timeoutMs: 30_000 })
@@ -35,6 +36,8 @@ describe('the consumer of payment events', () => {
     await waitFor(async () => (await rowsOf(next.toUserId)) === 1, { timeoutMs: 30_000 })
     expect(await rowsOf(payment.fromUserId)).toBe(1)
     expect(await rowsOf(payment.toUserId)).toBe(1)
+    expect(await inbox.mails(payment.fromUserId)).toHaveLength(1)
+    expect(await inbox.mails(payment.toUserId)).toHaveLength(1)
   })
 })
 

@@ -1,5 +1,10 @@
 // Events in, notifications out: each once, to the right people, also while the broker comes and goes.
 import { randomUUID } from 'node:crypto'
+import {
+  PasswordChanged,
+  PasswordResetRequested,
+  UserLocked,
+} from '@payflow-app/contracts/messages'
 import { expectProblem, send } from '@payflow-app/testing'
 import { waitFor } from '@payflow/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -71,6 +76,47 @@ describe('what an event becomes', () => {
     await waitFor(async () => (await inbox.waiting()) === 0)
     expect(await received(payment.fromUserId)).toHaveLength(1)
     expect(await received(payment.toUserId)).toHaveLength(1)
+    expect(await inbox.mails(eventId)).toHaveLength(2)
+  })
+
+  it('writes a mail with each notification, which does not wait for the mail server', async () => {
+    const payment = paymentData()
+    const eventId = randomUUID()
+    await inbox.completed(payment, eventId)
+    await received(payment.toUserId)
+    const mails = await inbox.mails(eventId)
+    expect(mails.map(({ kind, userId }) => [kind, userId])).toEqual([
+      ['payment_received', payment.toUserId],
+      ['payment_sent', payment.fromUserId],
+    ])
+    // Nobody takes them. That is told, and required by nothing.
+    await waitFor(async () => {
+      const { status, body } = await send(`${inbox.service.url}/health/ready`)
+      return status === 200 && body.checks.smtp.status === 'down'
+    })
+    expect(await inbox.mails(eventId)).not.toContainEqual(
+      expect.objectContaining({ state: 'sent' }),
+    )
+  })
+
+  it('writes a mail for each event about the safety of an account', async () => {
+    const person = { userId: randomUUID(), email: 'ada@payflow.test', name: 'Ada' }
+    const at = new Date(Date.now() + 60_000).toISOString()
+    const asked = { ...person, token: 'secret-token', expiresAt: at }
+    await inbox.bus.publish(PasswordResetRequested, asked)
+    await inbox.bus.publish(PasswordChanged, { ...person, occurredAt: at, by: 'user' })
+    await inbox.bus.publish(UserLocked, { ...person, occurredAt: at, lockedUntil: at })
+    const mails = await waitFor(async () => {
+      const written = await inbox.mails(person.userId)
+      return written.length === 3 ? written : undefined
+    })
+    expect(mails.map(({ kind, secret }) => [kind, secret])).toEqual([
+      ['account_locked', null],
+      ['password_changed', null],
+      ['password_reset', 'secret-token'],
+    ])
+    expect(await inbox.notifications(person.userId)).toEqual([])
+    expect(inbox.service.child.stdout()).not.toContain('secret-token')
   })
 })
 

@@ -7,7 +7,13 @@ import {
   type PaymentCompletedData,
   type PaymentFailedData,
 } from '@payflow-app/contracts'
-import { PaymentCompleted, PaymentFailed } from '@payflow-app/contracts/messages'
+import {
+  PasswordChanged,
+  PasswordResetRequested,
+  PaymentCompleted,
+  PaymentFailed,
+  UserLocked,
+} from '@payflow-app/contracts/messages'
 import { migrateNotification } from '@payflow-app/migrations'
 import {
   RunningService,
@@ -17,9 +23,27 @@ import {
   type TokenIssuer,
 } from '@payflow-app/testing'
 import { createBus, type Bus } from '@payflow/queue'
-import { createTestDatabase, startRabbitmq, type Server, type TestDatabase } from '@payflow/testkit'
+import {
+  createTestDatabase,
+  freePort,
+  startRabbitmq,
+  type Server,
+  type TestDatabase,
+} from '@payflow/testkit'
+import { sql } from 'kysely'
 
-/** A running notification-service and everything a test needs to feed and read it. */
+/** What the table says of a mail. */
+interface WrittenMail {
+  readonly kind: string
+  readonly state: string
+  readonly userId: string
+  readonly secret: string | null
+}
+
+/**
+ * A running notification-service and everything a test needs to feed and read it. Mails are written
+ * down and go nowhere: there is no mail server.
+ */
 export class Inbox implements AsyncDisposable {
   readonly rabbitmq: Server
   readonly database: TestDatabase
@@ -44,7 +68,16 @@ export class Inbox implements AsyncDisposable {
       topology: {
         exchange: EXCHANGE,
         bindings: [
-          { queue: QUEUES.notifications, types: [PaymentCompleted.type, PaymentFailed.type] },
+          {
+            queue: QUEUES.notifications,
+            types: [
+              PaymentCompleted,
+              PaymentFailed,
+              PasswordResetRequested,
+              PasswordChanged,
+              UserLocked,
+            ].map(({ type }) => type),
+          },
         ],
       },
     })
@@ -57,7 +90,13 @@ export class Inbox implements AsyncDisposable {
       migrate: migrateNotification,
       cacheKey: 'payflow-notification',
     })
+    const nowhere = `127.0.0.1:${await freePort()}`
     const service = await RunningService.start('notification', {
+      SMTP_URL: `smtp://${nowhere}`,
+      AUTH_URL: `http://${nowhere}`,
+      MAIL_FROM: 'no-reply@payflow.test',
+      PUBLIC_URL: 'http://127.0.0.1:3000',
+      SERVICE_TOKEN_SECRET: 'not asked for: nobody is there to ask',
       DATABASE_URL: database.url,
       RABBITMQ_URL: rabbitmq.url,
       JWKS_URL: issuer.jwksUrl,
@@ -85,6 +124,14 @@ export class Inbox implements AsyncDisposable {
   async notifications(userId: string): Promise<NotificationView[]> {
     const { body } = await this.ask(userId, '/notifications?limit=100')
     return body.items
+  }
+
+  /** The mails that were written down for an event, or for a user. */
+  async mails(of: string): Promise<WrittenMail[]> {
+    const { rows } = await sql<WrittenMail>`
+      select kind, state, user_id as "userId", secret from mail_deliveries
+      where event_id = ${of} or user_id::text = ${of} order by kind`.execute(this.database.db)
+    return rows
   }
 
   /** Messages that are neither acknowledged nor in somebody's hands. */

@@ -1,0 +1,209 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { withLogContext, type Logger, type LogFields } from '@payflow-app/service-kit'
+import type { Kysely } from 'kysely'
+import type { NotificationDatabase } from '../database.ts'
+import { claimMails, type ClaimedMail } from '../sql/claim-mails.ts'
+import { deferMail } from '../sql/defer-mail.ts'
+import { giveUpMail } from '../sql/give-up-mail.ts'
+import { recordMailSent } from '../sql/record-mail-sent.ts'
+import { attemptMail, type AttemptOptions, type AttemptOutcome } from './attempt-mail.ts'
+import type { MailCounters } from './mail-metrics.ts'
+import { Outage } from './outage.ts'
+
+/** What became of one attempt, our own faults included. */
+export type DeliveryOutcome =
+  | AttemptOutcome
+  | { readonly outcome: 'faulty'; readonly reason: string }
+
+/** Options of {@link MailSender}. */
+export interface MailSenderOptions extends AttemptOptions {
+  readonly db: Kysely<NotificationDatabase>
+  readonly logger: Logger
+  readonly counters: MailCounters
+  readonly concurrency: number
+  readonly pollMs: number
+  readonly attemptTimeoutMs: number
+  /** At least twice `attemptTimeoutMs`. */
+  readonly leaseMs: number
+  readonly attemptsMax: number
+  readonly retryFirstMs: number
+}
+
+/** A mail server that was busy at noon is asked again before the reader has gone home. */
+const RETRY_MAX_MS = 15 * 60_000
+
+/** How often an outcome is written again that the database did not take. */
+const RECORD_RETRY_MS = 200
+
+/**
+ * Sends the mails that are written down, each once as far as SMTP allows: a process that dies
+ * between the server's 250 and the record of it has sent a mail that the next one sends again, under
+ * the same Message-ID. At least once, because a second copy is read over and a missing one is not
+ * noticed.
+ */
+export class MailSender {
+  readonly #options: MailSenderOptions
+  readonly #outage = new Outage()
+  readonly #inHand = new Set<Promise<void>>()
+  readonly #stopping = new AbortController()
+  readonly #cut = new AbortController()
+  #loop: Promise<void> = Promise.resolve()
+
+  constructor(options: MailSenderOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#loop = this.#run()
+  }
+
+  /** Whether the last attempt got through; true before the first. */
+  get isReachable(): boolean {
+    return !this.#outage.isOn
+  }
+
+  /** Claims nothing more, and finishes what is in hand; cuts it off after the deadline. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping.abort()
+    const late = setTimeout(() => this.#cut.abort(new Error('stopping')), deadlineMs)
+    await this.#loop
+    await Promise.all(this.#inHand)
+    clearTimeout(late)
+    this.#options.smtp.close()
+  }
+
+  async #run(): Promise<void> {
+    const { concurrency, pollMs } = this.#options
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      await this.#outage.pass(signal)
+      const limit = this.#outage.isOn ? 1 : concurrency
+      const room = signal.aborted ? 0 : Math.max(0, limit - this.#inHand.size)
+      const claimed = room > 0 ? await this.#claim(room) : []
+      for (const mail of claimed) this.#take(mail)
+      if (this.#inHand.size >= limit) await Promise.race(this.#inHand)
+      else if (claimed.length < room) {
+        await pause(pollMs, undefined, { signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  async #claim(limit: number): Promise<ClaimedMail[]> {
+    const { db, leaseMs, logger } = this.#options
+    try {
+      return await claimMails(db, { limit, leaseMs })
+    } catch (error) {
+      logger.warn({ err: error }, 'mails that are due could not be looked for')
+      return []
+    }
+  }
+
+  #take(mail: ClaimedMail): void {
+    const { logger } = this.#options
+    const delivered = withLogContext(logFieldsOf(mail), async () => {
+      try {
+        await this.#deliver(mail)
+      } catch (error) {
+        // The row keeps its lease; whoever finds it ended tries again.
+        logger.error({ err: error, kind: mail.about.kind }, 'what became of a mail is not recorded')
+      }
+    })
+    const settled = delivered.finally(() => this.#inHand.delete(settled))
+    this.#inHand.add(settled)
+  }
+
+  async #deliver(mail: ClaimedMail): Promise<void> {
+    const { attemptsMax, counters, probe } = this.#options
+    const claimedAt = performance.now()
+    await probe('mail.claimed', mail.eventId)
+    if (mail.isTooLate) return await this.#giveUp(mail, 'it would have come too late', false)
+    if (mail.attempts > attemptsMax) {
+      return await this.#giveUp(mail, 'every attempt ended with its process', false)
+    }
+    const result = await this.#attempt(mail)
+    counters.attempt(result.outcome, (performance.now() - claimedAt) / 1_000)
+    this.#notice(result)
+    await this.#untilRecorded(claimedAt, () => this.#record(mail, result))
+  }
+
+  async #attempt(mail: ClaimedMail): Promise<DeliveryOutcome> {
+    const deadline = AbortSignal.timeout(this.#options.attemptTimeoutMs)
+    const signal = AbortSignal.any([deadline, this.#cut.signal])
+    try {
+      return await attemptMail(this.#options, mail, signal)
+    } catch (error) {
+      this.#options.logger.error({ err: error, kind: mail.about.kind }, 'a mail was not written')
+      return { outcome: 'faulty', reason: 'the mail could not be written' }
+    }
+  }
+
+  #notice({ outcome, ...rest }: DeliveryOutcome): void {
+    if (outcome === 'faulty' || outcome === 'impossible') return
+    const { counters, logger } = this.#options
+    const wasOn = this.#outage.isOn
+    if (outcome === 'unreachable') this.#outage.noticed()
+    else this.#outage.over()
+    counters.reachable(!this.#outage.isOn)
+    if (wasOn === this.#outage.isOn) return
+    if (wasOn) logger.info('mails get through again')
+    else logger.warn(rest, 'mails do not get through; they wait')
+  }
+
+  async #record(mail: ClaimedMail, result: DeliveryOutcome): Promise<void> {
+    const { attemptsMax, counters, db, logger, probe } = this.#options
+    const { kind } = mail.about
+    if (result.outcome === 'taken') {
+      await probe('mail.taken', mail.eventId)
+      await recordMailSent(db, mail.id)
+      await probe('mail.recorded', mail.eventId)
+      counters.settled(kind, 'sent')
+      logger.info({ kind, attempts: mail.attempts }, 'a mail was sent')
+      return
+    }
+    const { outcome, reason } = result
+    const maybeTaken = outcome === 'unanswered'
+    const counted = outcome !== 'unreachable'
+    const isHopeless = outcome === 'impossible' || (outcome === 'refused' && result.forGood)
+    if (isHopeless || (counted && mail.attempts >= attemptsMax)) {
+      return await this.#giveUp(mail, reason, maybeTaken)
+    }
+    const { id, leaseToken } = mail
+    const { retryFirstMs } = this.#options
+    const waits = { retryFirstMs, retryMaxMs: RETRY_MAX_MS }
+    await deferMail(db, { id, leaseToken, reason, maybeTaken, counted, ...waits })
+    // An outage is told of once, when it begins.
+    if (counted) logger.info({ kind, attempts: mail.attempts, reason }, 'a mail has to wait')
+  }
+
+  async #giveUp(mail: ClaimedMail, reason: string, maybeTaken: boolean): Promise<void> {
+    const { counters, db, logger } = this.#options
+    const { id, leaseToken } = mail
+    const { kind } = mail.about
+    const state = await giveUpMail(db, { id, leaseToken, reason, maybeTaken })
+    if (state === undefined) return
+    counters.settled(kind, state)
+    logger.error({ kind, state, reason, attempts: mail.attempts }, 'a mail was given up')
+  }
+
+  /**
+   * Tries until it is written or the lease has ended. Were it given up at the first failure, a
+   * database that is away for a second would be as good a reason for a second copy as a crash.
+   */
+  async #untilRecorded(claimedAt: number, record: () => Promise<void>): Promise<void> {
+    const { leaseMs, logger } = this.#options
+    for (;;) {
+      try {
+        return await record()
+      } catch (error) {
+        if (performance.now() - claimedAt > leaseMs) throw error
+        logger.warn({ err: error }, 'what became of a mail could not be recorded yet')
+        await pause(RECORD_RETRY_MS)
+      }
+    }
+  }
+}
+
+function logFieldsOf({ about, userId, eventId }: ClaimedMail): LogFields {
+  const paymentId = 'paymentId' in about ? { paymentId: about.paymentId } : {}
+  return { userId, messageId: eventId, ...paymentId }
+}

@@ -1,0 +1,39 @@
+import { sql, type Kysely } from 'kysely'
+import type { NotificationDatabase } from '../database.ts'
+
+/** Options of {@link deferMail}. */
+export interface DeferMailOptions {
+  readonly id: string
+  readonly leaseToken: string
+  readonly reason: string
+  /** The mail server may have taken it. */
+  readonly maybeTaken: boolean
+  /** False when this attempt was not about the mail: nobody could be reached. */
+  readonly counted: boolean
+  /** Wait after the first attempt, in milliseconds; it doubles with each. */
+  readonly retryFirstMs: number
+  readonly retryMaxMs: number
+}
+
+/**
+ * Lets a mail wait for its next attempt: half to all of a time that doubles with each attempt, so
+ * that mails that failed together do not come back together. Never beyond the moment at which it is
+ * of no use, so that it is then given up and not forgotten. Only with the token of its lease.
+ */
+export async function deferMail(
+  db: Kysely<NotificationDatabase>,
+  options: DeferMailOptions,
+): Promise<void> {
+  const { id, leaseToken, reason, maybeTaken, counted, retryFirstMs, retryMaxMs } = options
+  await sql`
+    update public.mail_deliveries
+    set
+      state = 'pending',
+      lease_token = null,
+      reason = ${reason},
+      maybe_taken = maybe_taken or ${maybeTaken},
+      attempts = attempts - ${counted ? 0 : 1}::int,
+      due_at = least(give_up_at, now() + (0.5 + random() / 2) * make_interval(secs =>
+        least(${retryMaxMs}::float8, ${retryFirstMs}::float8 * 2 ^ least(attempts - 1, 30)) / 1000))
+    where id = ${id} and lease_token = ${leaseToken}`.execute(db)
+}
