@@ -38,7 +38,8 @@ const personFields = { userId: idField, email: z.string(), name: z.string() }
 
 /**
  * `users.password_reset_requested`: mail this link. The token is a secret: it is good for one new
- * password until `expiresAt`, so it goes into the mail and nowhere else, no log and no table.
+ * password until `expiresAt`, so it goes into the mail and into no log. A table has it only for as
+ * long as the mail is unsent.
  */
 export const passwordResetRequestedData = z.object({
   ...personFields,

@@ -5,6 +5,8 @@
  *                   that one may have been; both are given up. No address is kept for longer than
  *                   the mail is unsent, and the secret of a link neither.
  * mail_preferences  users who switched something off; no row means that nothing is.
+ *
+ * Writers of notifications stand still while the index of the unread ones is built; readers do not.
  */
 export const mail = `
 create table public.mail_deliveries (
