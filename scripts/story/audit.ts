@@ -60,6 +60,7 @@ async function auditBooks({ page, stage, witness }: Scene): Promise<void> {
   page.check(findings.length === 0, 'The ledger checked every row of its journal: no finding.')
   page.check(
     found.postedTwice.length === 0 &&
+      found.refundedTwice.length === 0 &&
       found.completedWithoutPosting.length === 0 &&
       found.failedWithPosting.length === 0 &&
       found.heldThoughSettled.length === 0,

@@ -45,6 +45,7 @@ const table: Readonly<Record<ApiOperation, Row>> = {
   topUp: forUsers('202 ▪', '202'),
   withdraw: forUsers('202 ▪', '202'),
   createTransaction: forUsers('202 ▪', '202'),
+  refundTransaction: forUsers('202 ▪', '404 not_found'),
   listTransactions: forUsers('200 ▪', '200'),
   getTransaction: forUsers('200 ▪', '404 not_found'),
   listNotifications: forUsers('200 ▪', '200'),
@@ -70,6 +71,8 @@ let other: User
 let third: User
 let tokens: CallerTokens
 let payment: string
+/** What the owner was paid, and may refund. */
+let received: string
 let notification: string
 
 beforeAll(async () => {
@@ -79,7 +82,9 @@ beforeAll(async () => {
   tokens = await callerTokens(stack, owner, other)
   const { body } = await owner.pay({ toUserId: third.id, amount: 100 })
   payment = body.id
+  received = (await third.pay({ toUserId: owner.id, amount: 50 })).body.id
   await settle(owner, payment, 60_000)
+  await settle(owner, received, 60_000)
   const told = () => owner.get<{ items: { id: string; paymentId: string }[] }>('/api/notifications')
   notification = await waitFor(
     async () => (await told()).body.items.find(({ paymentId }) => paymentId === payment)?.id,
@@ -117,6 +122,11 @@ const requests: Readonly<Record<ApiOperation, (caller: Caller) => Request | Prom
   createTransaction: () => ({
     path: '/api/transactions',
     json: { toUserId: third.id, amount: 1, currency: 'USD' },
+    headers: { 'idempotency-key': randomUUID() },
+  }),
+  refundTransaction: () => ({
+    path: `/api/transactions/${received}/refunds`,
+    json: { amount: 5 },
     headers: { 'idempotency-key': randomUUID() },
   }),
   listTransactions: () => ({ path: '/api/transactions' }),
@@ -204,9 +214,9 @@ describe('who may call what', () => {
     })
     expect(pending).toBe(0)
     expect([await balance(owner), await balance(other), await balance(third)]).toEqual([
-      100_000 - 100 - 1 + 20 - 3,
+      100_000 - 100 - 1 + 20 - 3 + 50 - 5,
       100_000 - 1 + 20 - 3,
-      100_000 + 102,
+      100_000 + 102 - 50 + 5,
     ])
   })
 

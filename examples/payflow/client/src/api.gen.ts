@@ -217,6 +217,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/transactions/{id}/refunds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refund a payment
+         * @description In part or whole, by who received it: all refunds together never exceed the payment. Whether there is enough left, and enough money, is decided when it is executed. Repeat it with the same key until a final answer comes.
+         */
+        post: operations["refundTransaction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/transactions/{id}": {
         parameters: {
             query?: never;
@@ -225,7 +245,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show one payment
+         * Show one payment, with its refunds
          * @description For its sender and its recipient; to others it is not there.
          */
         get: operations["getTransaction"];
@@ -334,6 +354,11 @@ export interface components {
              */
             currency: "USD";
         };
+        RefundRequest: {
+            /** @description Minor units. Without it: all that is left. */
+            amount?: number;
+            note?: string;
+        };
         User: {
             /**
              * Format: uuid
@@ -394,7 +419,7 @@ export interface components {
             /** @enum {string} */
             status: "PENDING" | "COMPLETED" | "FAILED";
             /** @enum {string} */
-            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "reversed_timeout";
+            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "reversed_timeout";
             /**
              * Format: uuid
              * @description A UUID, in lower case in every answer.
@@ -414,6 +439,13 @@ export interface components {
             currency: "USD";
             note?: string;
             /**
+             * Format: uuid
+             * @description Of a refund: the payment it gives back.
+             */
+            refundOf?: string;
+            /** @description Of a payment: what its completed refunds come to, in minor units. */
+            refundedAmount?: number;
+            /**
              * Format: date-time
              * @description ISO 8601, in UTC.
              */
@@ -423,6 +455,80 @@ export interface components {
              * @description ISO 8601, in UTC.
              */
             completedAt?: string;
+        };
+        Refund: {
+            /**
+             * Format: uuid
+             * @description A UUID, in lower case in every answer.
+             */
+            id: string;
+            /** @enum {string} */
+            status: "PENDING" | "COMPLETED" | "FAILED";
+            /** @enum {string} */
+            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "reversed_timeout";
+            /** @description Minor units: 5000 is $50.00. */
+            amount: number;
+            note?: string;
+            /**
+             * Format: date-time
+             * @description ISO 8601, in UTC.
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description ISO 8601, in UTC.
+             */
+            completedAt?: string;
+        };
+        TransactionDetails: {
+            /**
+             * Format: uuid
+             * @description A UUID, in lower case in every answer.
+             */
+            id: string;
+            /** @enum {string} */
+            kind: "payment" | "top_up" | "withdrawal" | "refund";
+            /** @enum {string} */
+            status: "PENDING" | "COMPLETED" | "FAILED";
+            /** @enum {string} */
+            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "reversed_timeout";
+            /**
+             * Format: uuid
+             * @description A UUID, in lower case in every answer.
+             */
+            fromUserId: string;
+            /**
+             * Format: uuid
+             * @description A UUID, in lower case in every answer.
+             */
+            toUserId: string;
+            /** @description Minor units: 5000 is $50.00. */
+            amount: number;
+            /**
+             * @description ISO 4217.
+             * @enum {string}
+             */
+            currency: "USD";
+            note?: string;
+            /**
+             * Format: uuid
+             * @description Of a refund: the payment it gives back.
+             */
+            refundOf?: string;
+            /** @description Of a payment: what its completed refunds come to, in minor units. */
+            refundedAmount?: number;
+            /**
+             * Format: date-time
+             * @description ISO 8601, in UTC.
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description ISO 8601, in UTC.
+             */
+            completedAt?: string;
+            /** @description Of a payment: its refunds, newest first, at most 50. */
+            refunds?: components["schemas"]["Refund"][];
         };
         AcceptedTransaction: {
             /**
@@ -452,6 +558,11 @@ export interface components {
              */
             currency: "USD";
             note?: string;
+            /**
+             * Format: uuid
+             * @description Of a refund: the payment it gives back.
+             */
+            refundOf?: string;
             /**
              * Format: date-time
              * @description ISO 8601, in UTC.
@@ -491,7 +602,7 @@ export interface components {
              */
             currency: "USD";
             /** @enum {string} */
-            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "reversed_timeout";
+            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "reversed_timeout";
             text: string;
             /**
              * Format: date-time
@@ -1534,6 +1645,93 @@ export interface operations {
             504: components["responses"]["UpstreamTimeout"];
         };
     };
+    refundTransaction: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description New for each payment, kept for its repetitions. One header. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description A UUID, in lower case in every answer. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefundRequest"];
+            };
+        };
+        responses: {
+            /** @description Accepted. To a repetition the same again, with `Idempotent-Replayed: true`: it says what was accepted, not how it went on. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedTransaction"];
+                };
+            };
+            /**
+             * @description - `malformed_request`: The request is malformed.
+             *     - `malformed_json`: The body is not valid JSON.
+             *     - `validation_failed`: The request has invalid fields.
+             *     - `idempotency_key_missing`: An Idempotency-Key header is required.
+             *     - `idempotency_key_invalid`: The Idempotency-Key header is invalid.
+             */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code: "malformed_request" | "malformed_json" | "validation_failed" | "idempotency_key_missing" | "idempotency_key_invalid";
+                    };
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["IdempotencyInProgress"];
+            410: components["responses"]["IdempotencyKeyExpired"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /**
+             * @description - `idempotency_key_reused`: The key was used with another request.
+             *     - `not_refundable`: This cannot be refunded.
+             *     - `refund_exceeds_payment`: Less than that is left to refund.
+             */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code: "idempotency_key_reused" | "not_refundable" | "refund_exceeds_payment";
+                    };
+                };
+            };
+            429: components["responses"]["RateLimited"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["UpstreamTimeout"];
+        };
+    };
     getTransaction: {
         parameters: {
             query?: never;
@@ -1555,7 +1753,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Transaction"];
+                    "application/json": components["schemas"]["TransactionDetails"];
                 };
             };
             /**

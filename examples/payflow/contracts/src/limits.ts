@@ -9,6 +9,12 @@ export const AMOUNT_MINOR_MAX = 100_000_000_000
 /** A note is one line on a phone: long enough to say what it was for, too short to be a letter. */
 export const NOTE_CHARS_MAX = 140
 
+/**
+ * How many refunds of a payment are shown with it, newest first. More than anybody makes by hand;
+ * what all of them come to is in `refundedAmount`, however many there are.
+ */
+export const REFUNDS_SHOWN_MAX = 50
+
 /** A person's name as shown to others; longer ones break every list they are printed in. */
 export const NAME_CHARS_MAX = 80
 

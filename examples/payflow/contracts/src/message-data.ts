@@ -17,18 +17,27 @@ const paymentFields = {
 /** What ended. Messages from before there were kinds are about payments. */
 const kind = z.enum(PAYMENT_KINDS).default('payment')
 
+/** Of a refund: the payment it gives back. */
+const refundOf = idField.optional()
+
 /** `payments.execute`: post the hold of this payment. */
 export const paymentExecuteData = z.object(paymentFields)
 export type PaymentExecuteData = z.infer<typeof paymentExecuteData>
 
 /** `payments.completed`: the money has moved. */
-export const paymentCompletedData = z.object({ ...paymentFields, kind, occurredAt: instantField })
+export const paymentCompletedData = z.object({
+  ...paymentFields,
+  kind,
+  refundOf,
+  occurredAt: instantField,
+})
 export type PaymentCompletedData = z.infer<typeof paymentCompletedData>
 
 /** `payments.failed`: the payment ended and no money has moved. */
 export const paymentFailedData = z.object({
   ...paymentFields,
   kind,
+  refundOf,
   failureCode: z.enum(FAILURE_CODES),
   occurredAt: instantField,
 })

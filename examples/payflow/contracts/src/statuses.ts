@@ -32,6 +32,7 @@ export type PaymentStatus = (typeof PAYMENT_STATUSES)[number]
  * - `hold_released`, `hold_expired`, `hold_unknown`: the reserved money was free again (or never
  *   reserved) when the worker came to move it.
  * - `transfer_conflict`: the ledger knows the payment's id with other contents.
+ * - `refund_exceeds_payment`: less than the amount was left of the payment to refund.
  * - `reversed_timeout`: it did not finish in time and was given up; the sender may try again.
  */
 export const FAILURE_CODES = [
@@ -42,6 +43,7 @@ export const FAILURE_CODES = [
   'hold_expired',
   'hold_unknown',
   'transfer_conflict',
+  'refund_exceeds_payment',
   'reversed_timeout',
 ] as const
 

@@ -7,9 +7,11 @@ import {
   idField,
   instantField,
   limitField,
+  moneyField,
   noteField,
   pageOf,
 } from './fields.ts'
+import { REFUNDS_SHOWN_MAX } from './limits.ts'
 import { ACCEPTED_MESSAGE, FAILURE_CODES, PAYMENT_KINDS, PAYMENT_STATUSES } from './statuses.ts'
 
 /** `POST /api/transactions`, with an Idempotency-Key header. */
@@ -25,6 +27,13 @@ export type CreateTransactionRequest = z.infer<typeof createTransactionRequest>
 export const fundsRequest = z.strictObject({ amount: amountField, currency: currencyField })
 export type FundsRequest = z.infer<typeof fundsRequest>
 
+/** `POST /api/transactions/:id/refunds`, with an Idempotency-Key header. */
+export const refundRequest = z.strictObject({
+  amount: amountField.optional().describe('Minor units. Without it: all that is left.'),
+  note: noteField.optional(),
+})
+export type RefundRequest = z.infer<typeof refundRequest>
+
 /** What moved money, as its two parties see it. */
 export const transactionView = z.object({
   id: idField,
@@ -36,18 +45,43 @@ export const transactionView = z.object({
   amount: amountField,
   currency: currencyField,
   note: z.string().optional(),
+  refundOf: idField.optional().describe('Of a refund: the payment it gives back.'),
+  refundedAmount: moneyField
+    .optional()
+    .describe('Of a payment: what its completed refunds come to, in minor units.'),
   createdAt: instantField,
   /** When it became COMPLETED or FAILED. */
   completedAt: instantField.optional(),
 })
 export type TransactionView = z.infer<typeof transactionView>
 
+/** A refund as it is shown with its payment. */
+export const refundView = transactionView.pick({
+  id: true,
+  status: true,
+  failureCode: true,
+  amount: true,
+  note: true,
+  createdAt: true,
+  completedAt: true,
+})
+export type RefundView = z.infer<typeof refundView>
+
+/** `GET /api/transactions/:id`: the same, and of a payment its newest refunds. */
+export const transactionDetails = transactionView.extend({
+  refunds: z
+    .array(refundView)
+    .optional()
+    .describe(`Of a payment: its refunds, newest first, at most ${REFUNDS_SHOWN_MAX}.`),
+})
+export type TransactionDetails = z.infer<typeof transactionDetails>
+
 /**
  * The 202 to an accepted payment, and the same again to every retry with the same key: it says
  * what was accepted, not how it went on. `GET /api/transactions/:id` says that.
  */
 export const acceptedTransaction = transactionView
-  .omit({ failureCode: true, completedAt: true })
+  .omit({ failureCode: true, completedAt: true, refundedAmount: true })
   .extend({ status: z.literal('PENDING'), message: z.literal(ACCEPTED_MESSAGE) })
 export type AcceptedTransaction = z.infer<typeof acceptedTransaction>
 

@@ -23,15 +23,19 @@ export const HELD_KINDS = ['payment', 'top_up', 'withdrawal'] as const satisfies
 /** What is held first and posted later. */
 export type HeldKind = (typeof HELD_KINDS)[number]
 
-const transferFields = {
-  /** Without it: a payment, as callers from before there were kinds mean. */
-  kind: z.enum(HELD_KINDS).default('payment'),
+const movementFields = {
   /** The payment's id: everything the ledger does for a payment bears it. */
   transferId: idField,
   fromUserId: idField,
   toUserId: idField,
   amount: amountField,
   currency: currencyField,
+}
+
+const transferFields = {
+  /** Without it: a payment, as callers from before there were kinds mean. */
+  kind: z.enum(HELD_KINDS).default('payment'),
+  ...movementFields,
 }
 
 /** Internal: `POST /wallets/holds` reserves the money of a payment. */
@@ -54,7 +58,15 @@ export type HoldView = z.infer<typeof holdView>
 export const postTransferRequest = z.object(transferFields)
 export type PostTransferRequest = z.infer<typeof postTransferRequest>
 
-/** Internal: the answer to `POST /wallets/transfer`. */
+/** Internal: `POST /wallets/refunds` gives back a posted payment, in part or whole. */
+export const postRefundRequest = z.object({
+  ...movementFields,
+  /** The payment that is given back: from `toUserId` to `fromUserId`, at least that amount. */
+  paymentId: idField,
+})
+export type PostRefundRequest = z.infer<typeof postRefundRequest>
+
+/** Internal: the answer to `POST /wallets/transfer` and `POST /wallets/refunds`. */
 export const postTransferView = z.object({
   transferId: idField,
   state: z.literal('posted'),

@@ -24,6 +24,8 @@ export interface Audit {
   readonly completedWithoutPosting: readonly string[]
   readonly failedWithPosting: readonly string[]
   readonly postedTwice: readonly string[]
+  /** Payments of which more was refunded than was paid. */
+  readonly refundedTwice: readonly string[]
   /** Holds still open although their payment is settled. */
   readonly heldThoughSettled: readonly string[]
   /** Payments whose events are no possible life of a payment, or not the one of their row. */
@@ -48,8 +50,9 @@ export async function auditAll(stack: Auditable): Promise<Audit> {
   const posted = await read<{ holdId: string; times: number }>(
     stack,
     'wallet',
-    sql`select hold_id as "holdId", count(*)::int as times
-        from ledger.transfer where hold_id is not null group by hold_id`,
+    // A refund is a reversal under its own id; everything else posts its hold.
+    sql`select coalesce(hold_id, id) as "holdId", count(*)::int as times
+        from ledger.transfer where hold_id is not null or kind = 'reversal' group by 1`,
   )
   const held = await read<{ id: string }>(
     stack,
@@ -70,6 +73,7 @@ export async function auditAll(stack: Auditable): Promise<Audit> {
     completedWithoutPosting: ids(withStatus('COMPLETED').filter(({ id }) => !times.has(id))),
     failedWithPosting: ids(withStatus('FAILED').filter(({ id }) => times.has(id))),
     postedTwice: posted.filter((row) => row.times > 1).map((row) => row.holdId),
+    refundedTwice: await overRefunded(stack),
     heldThoughSettled: ids(held.filter(({ id }) => settled(id))),
     impossibleHistories: await impossibleHistories(stack),
     miscounted: await miscountedEvents(stack),
@@ -84,6 +88,7 @@ export const SOUND = {
   completedWithoutPosting: [],
   failedWithPosting: [],
   postedTwice: [],
+  refundedTwice: [],
   heldThoughSettled: [],
   impossibleHistories: [],
   miscounted: [],
@@ -103,6 +108,23 @@ async function impossibleHistories(stack: Auditable): Promise<readonly string[]>
           or types ~ 'reversed' <> (status = 'FAILED' and resolved_by = 'reversal')`,
   )
   return ids(found)
+}
+
+/** By the rows of the payments, and by the journal that they must agree with. */
+async function overRefunded(stack: Auditable): Promise<readonly string[]> {
+  const byRows = await read<{ id: string }>(
+    stack,
+    'transaction',
+    sql`select id from payments where amount_minor < (select sum(amount_minor)
+          from payments as refund where refund_of = payments.id and status = 'COMPLETED')`,
+  )
+  const byJournal = await read<{ id: string }>(
+    stack,
+    'wallet',
+    sql`select id from ledger.transfer as original where amount_minor < (select sum(amount_minor)
+          from ledger.transfer where reverses_id = original.id)`,
+  )
+  return [...new Set(ids([...byRows, ...byJournal]))]
 }
 
 async function miscountedEvents(stack: Auditable): Promise<readonly string[]> {
@@ -134,7 +156,8 @@ export async function auditPayment(stack: Auditable, id: string): Promise<Paymen
   const [posted] = await read<{ times: number }>(
     stack,
     'wallet',
-    sql`select count(*)::int as times from ledger.transfer where hold_id = ${id}`,
+    sql`select count(*)::int as times from ledger.transfer
+        where hold_id = ${id} or (id = ${id} and kind = 'reversal')`,
   )
   const [notified] = await read<{ times: number }>(
     stack,

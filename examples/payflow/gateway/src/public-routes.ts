@@ -45,6 +45,7 @@ const upstreamOf: Readonly<Record<ApiOperation, Upstream>> = {
   topUp: 'transaction',
   withdraw: 'transaction',
   createTransaction: 'transaction',
+  refundTransaction: 'transaction',
   listTransactions: 'transaction',
   getTransaction: 'transaction',
   listNotifications: 'notification',

@@ -13,6 +13,7 @@ const refusals: Readonly<Record<string, FailureCode>> = {
   'hold-released': 'hold_released',
   'hold-expired': 'hold_expired',
   'hold-unknown': 'hold_unknown',
+  'refund-exceeds-payment': 'refund_exceeds_payment',
 }
 
 /** Answers that no repetition changes: our own mistake, for people to look at. */

@@ -11,6 +11,8 @@ import type { PaymentsTable } from './payments-database.ts'
 export interface Payment {
   readonly paymentId: string
   readonly kind: PaymentKind
+  /** Of a refund: the payment it gives back. */
+  readonly refundOf: string | null
   readonly fromUserId: string
   readonly toUserId: string
   /** Minor units; the contract keeps it within what a JSON number holds exactly. */
@@ -25,7 +27,7 @@ export type Settlement =
 
 type PaymentRow = Pick<
   Selectable<PaymentsTable>,
-  'id' | 'kind' | 'from_user_id' | 'to_user_id' | 'amount_minor' | 'currency'
+  'id' | 'kind' | 'from_user_id' | 'to_user_id' | 'amount_minor' | 'currency' | 'refund_of'
 >
 
 /** Reads a payment from its row. */
@@ -33,6 +35,7 @@ export function paymentOf(row: PaymentRow): Payment {
   return {
     paymentId: row.id,
     kind: row.kind,
+    refundOf: row.refund_of,
     fromUserId: row.from_user_id,
     toUserId: row.to_user_id,
     amount: Number(row.amount_minor),

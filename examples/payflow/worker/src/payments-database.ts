@@ -10,6 +10,7 @@ export interface PaymentsTable {
   /** `bigint`, which pg hands over as text. */
   readonly amount_minor: ColumnType<string, never, never>
   readonly currency: string
+  readonly refund_of: ColumnType<string | null, string | undefined, never>
   status: PaymentStatus
   failure_code: FailureCode | null
   /** The outbox row of its `payments.execute` message. */

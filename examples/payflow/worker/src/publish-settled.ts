@@ -9,7 +9,12 @@ export async function publishSettled(
   settlement: Settlement,
   settledAt: Date,
 ): Promise<void> {
-  const data = { ...payment, occurredAt: settledAt.toISOString() }
+  const { refundOf, ...contents } = payment
+  const data = {
+    ...contents,
+    ...(refundOf !== null && { refundOf }),
+    occurredAt: settledAt.toISOString(),
+  }
   if (settlement.status === 'COMPLETED') await outbox.publish(PaymentCompleted, data)
   else await outbox.publish(PaymentFailed, { ...data, failureCode: settlement.failureCode })
 }

@@ -1,4 +1,5 @@
 import {
+  postRefundRequest,
   postTransferRequest,
   postTransferView,
   releaseView,
@@ -13,9 +14,12 @@ import {
 } from '@payflow-app/service-kit'
 import type { Payment } from './payment.ts'
 
-/** The two calls of wallet-service that end a payment. Both are idempotent by the payment's id. */
+/** The calls of wallet-service that end a payment. All are idempotent by the payment's id. */
 export interface WalletClient {
-  /** Posts the money that is held under the payment's id. */
+  /**
+   * Posts the payment under its id: the money that is held, or for a refund a reversal of the
+   * payment that it gives back.
+   */
   post(payment: Payment, signal: AbortSignal): Promise<HttpAnswer<PostTransferView>>
   /**
    * Releases what is held under the id, whether anything is or not. The answer is the decision:
@@ -40,11 +44,10 @@ export function createWalletClient({ baseUrl, secret, caller }: WalletClientOpti
     token: (nowMs) => mintServiceToken({ secret, issuer: caller, audience: 'wallet', nowMs }),
   })
   return {
-    post: ({ paymentId, ...rest }, signal) =>
+    post: (payment, signal) =>
       http.request({
         method: 'POST',
-        path: '/wallets/transfer',
-        json: postTransferRequest.parse({ transferId: paymentId, ...rest }),
+        ...postingOf(payment),
         schema: postTransferView,
         signal,
         repeatable: true,
@@ -58,4 +61,15 @@ export function createWalletClient({ baseUrl, secret, caller }: WalletClientOpti
         repeatable: true,
       }),
   }
+}
+
+/** The call that posts a payment. Parsing leaves out what is not for wallet-service. */
+function postingOf({ paymentId, refundOf, ...rest }: Payment): { path: string; json: unknown } {
+  const posting = { transferId: paymentId, ...rest }
+  return rest.kind === 'refund'
+    ? {
+        path: '/wallets/refunds',
+        json: postRefundRequest.parse({ ...posting, paymentId: refundOf }),
+      }
+    : { path: '/wallets/transfer', json: postTransferRequest.parse(posting) }
 }

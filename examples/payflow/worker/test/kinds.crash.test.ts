@@ -1,11 +1,11 @@
-// Top-ups and withdrawals go the way of payments: executed once whatever dies, ended by whoever
-// comes first, and the books balance with the bank in them.
+// Top-ups, withdrawals and refunds go the way of payments: executed once whatever dies, ended by
+// whoever comes first, and the books balance with the bank in them.
 import { SANDBOX_BANK_ID, type HeldKind } from '@payflow-app/contracts'
 import { createLedger } from '@payflow/ledger'
-import { startRabbitmq, type Server } from '@payflow/testkit'
+import { startRabbitmq, waitFor, type Server } from '@payflow/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { PaymentReversal } from '../src/reversal.ts'
-import { reversalOf, startWorker, type Worker } from './support/processes.ts'
+import { recorded, reversalOf, startWorker, type Worker } from './support/processes.ts'
 import { Scene } from './support/scene.ts'
 
 let rabbitmq: Server
@@ -74,6 +74,96 @@ describe('a worker killed', () => {
     expect(await scene.wallet(user)).toMatchObject({ balance, available: balance })
     await booksBalance()
   })
+})
+
+/** A payment of 5000 that was executed. */
+async function paid() {
+  const [from = '', to = ''] = await scene.users(2)
+  return { from, to, payment: await scene.completed({ fromUserId: from, toUserId: to }) }
+}
+
+const refunded = async (from: string, to: string, amount: number) => {
+  expect(await scene.wallet(from)).toMatchObject({ balance: 95_000 + amount })
+  expect(await scene.wallet(to)).toMatchObject({ balance: 105_000 - amount })
+  await booksBalance()
+}
+
+describe('a refund', () => {
+  it.each(points)('REV-02 REV-07 is done once when its worker is killed at %s', async (point) => {
+    const { from, to, payment } = await paid()
+    const victim = await worker()
+    await victim.child.arm(point, 'kill')
+    const { paymentId } = await scene.acceptRefund(payment, 2_000)
+    expect(await victim.child.exited).toMatchObject({ signal: 'SIGKILL' })
+    await worker()
+    expect(await scene.ended(paymentId)).toMatchObject({
+      status: 'COMPLETED',
+      resolvedBy: 'worker',
+      events: ['payments.completed'],
+    })
+    await refunded(from, to, 2_000)
+  })
+
+  it('fails when more is asked for at once than was paid, and says why', async () => {
+    const { from, to, payment } = await paid()
+    const all = await Promise.all(
+      [5_000, 5_000, 5_000].map((amount) => scene.acceptRefund(payment, amount)),
+    )
+    await worker()
+    const ends = await Promise.all(all.map(({ paymentId }) => scene.ended(paymentId)))
+    expect(ends.map(({ failureCode }) => failureCode).toSorted()).toEqual([
+      null,
+      'refund_exceeds_payment',
+      'refund_exceeds_payment',
+    ])
+    await refunded(from, to, 5_000)
+  })
+
+  it('fails when the money has been withdrawn, and can never be posted later', async () => {
+    const { from, to, payment } = await paid()
+    const withdrawal = await scene.accept({ ...partiesOf('withdrawal', to), amount: 103_000 })
+    const refund = await scene.acceptRefund(payment)
+    await worker()
+    expect(await scene.ended(withdrawal.paymentId)).toMatchObject({ status: 'COMPLETED' })
+    expect(await scene.ended(refund.paymentId)).toMatchObject({
+      status: 'FAILED',
+      failureCode: 'insufficient_funds',
+      events: ['payments.failed'],
+    })
+    const { db } = scene.wallets
+    await expect(createLedger().lookup(db, refund.paymentId)).resolves.toMatchObject({
+      kind: 'tombstone',
+    })
+    expect(await scene.wallet(from)).toMatchObject({ balance: 95_000 })
+    await booksBalance()
+  })
+
+  it.each([
+    ['consumer.received', 'reversed', 0],
+    ['consumer.decided', 'completed', 3_000],
+  ])(
+    'REV-06 of a worker frozen at %s is %s by the reversal, and the worker comes too late',
+    async (point, outcome, amount) => {
+      const { from, to, payment } = await paid()
+      const frozen = await worker()
+      await frozen.child.arm(point, 'stop')
+      const { paymentId } = await scene.acceptRefund(payment, 3_000)
+      await frozen.child.reached(point, { timeoutMs: 30_000 })
+      await scene.sentLongAgo(paymentId)
+
+      expect(await reversal.reversal.run()).toMatchObject({ [outcome]: 1, failed: 0 })
+      frozen.child.go(point)
+
+      await waitFor(async () => (await recorded(frozen, 'late')) === 1)
+      expect(await scene.payment(paymentId)).toMatchObject({
+        status: outcome === 'reversed' ? 'FAILED' : 'COMPLETED',
+        failureCode: outcome === 'reversed' ? 'reversed_timeout' : null,
+        resolvedBy: 'reversal',
+        events: [outcome === 'reversed' ? 'payments.failed' : 'payments.completed'],
+      })
+      await refunded(from, to, amount)
+    },
+  )
 })
 
 describe('the reversal', () => {

@@ -17,6 +17,9 @@ import {
   acceptedTransaction,
   createTransactionRequest,
   fundsRequest,
+  refundRequest,
+  refundView,
+  transactionDetails,
   transactionPage,
   transactionView,
 } from '../transactions.ts'
@@ -34,6 +37,7 @@ const named: Readonly<Record<Io, Readonly<Record<string, z.ZodType>>>> = {
     LoginRequest: loginRequest,
     CreateTransactionRequest: createTransactionRequest,
     FundsRequest: fundsRequest,
+    RefundRequest: refundRequest,
   },
   output: {
     User: userView,
@@ -43,6 +47,8 @@ const named: Readonly<Record<Io, Readonly<Record<string, z.ZodType>>>> = {
     RecipientPage: recipientPage,
     Wallet: walletView,
     Transaction: transactionView,
+    Refund: refundView,
+    TransactionDetails: transactionDetails,
     AcceptedTransaction: acceptedTransaction,
     TransactionPage: transactionPage,
     Notification: notificationView,

@@ -18,9 +18,10 @@ import {
   createTransactionRequest,
   fundsRequest,
   idParams,
+  refundRequest,
+  transactionDetails,
   transactionListQuery,
   transactionPage,
-  transactionView,
 } from '../transactions.ts'
 import { walletView } from '../wallets.ts'
 import type { ProblemCode } from '../problem-codes.ts'
@@ -209,6 +210,23 @@ const money = {
       'hold-expired',
     ],
   },
+  refundTransaction: {
+    method: 'POST',
+    path: '/api/transactions/:id/refunds',
+    tag: 'Payments',
+    summary: 'Refund a payment',
+    description:
+      'In part or whole, by who received it: all refunds together never exceed the payment. ' +
+      'Whether there is enough left, and enough money, is decided when it is executed. Repeat it ' +
+      'with the same key until a final answer comes.',
+    access: 'user',
+    rateLimit: 'payment',
+    params: idParams,
+    body: refundRequest,
+    idempotencyKey: true,
+    success: acceptedOnce,
+    problems: [...keyProblems, 'not-found', 'not-refundable', 'refund-exceeds-payment'],
+  },
   listTransactions: {
     method: 'GET',
     path: '/api/transactions',
@@ -225,12 +243,12 @@ const money = {
     method: 'GET',
     path: '/api/transactions/:id',
     tag: 'Payments',
-    summary: 'Show one payment',
+    summary: 'Show one payment, with its refunds',
     description: 'For its sender and its recipient; to others it is not there.',
     access: 'user',
     rateLimit: 'use',
     params: idParams,
-    success: { status: 200, description: 'The payment', body: transactionView },
+    success: { status: 200, description: 'The payment', body: transactionDetails },
     problems: ['not-found'],
   },
 } as const satisfies Record<string, ApiRoute>

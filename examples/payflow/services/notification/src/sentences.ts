@@ -9,6 +9,7 @@ const reasons: Readonly<Record<Exclude<FailureCode, 'reversed_timeout'>, string>
   hold_released: 'the reserved money had been released',
   hold_expired: 'the reservation of the money had expired',
   hold_unknown: 'no money had been reserved for it',
+  refund_exceeds_payment: 'less than that was left of the payment to refund',
   transfer_conflict: 'it did not match what had been reserved',
 }
 

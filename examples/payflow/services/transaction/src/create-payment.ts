@@ -9,10 +9,11 @@ import {
 import type { Bus } from '@payflow/queue'
 import type { Kysely } from 'kysely'
 import { v7 as uuidv7 } from 'uuid'
-import { refuseAboveLimit, type AmountLimits } from './amount-limits.ts'
+import type { AmountLimits } from './amount-limits.ts'
 import type { Claim, PaymentRow, Refusal, TransactionDatabase } from './database.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { PaymentRequest } from './payment-request.ts'
+import { reserve } from './reserve.ts'
 import { claimKey } from './sql/claim-key.ts'
 import { findClaim } from './sql/find-claim.ts'
 import { findPayment } from './sql/find-payment.ts'
@@ -40,7 +41,8 @@ export type CreatePaymentResult =
  * Accepts a payment: once for each (user, key), whoever asks how often, and whatever dies meanwhile.
  *
  * 1. Claim the key: the payment's id is written down before anything is done under it.
- * 2. Hold the money under that id. A retry after a crash holds nothing a second time.
+ * 2. Hold the money under that id. A retry after a crash holds nothing a second time. A refund
+ *    holds nothing: its id alone can be released, and then it never posts.
  * 3. Payment and message in one transaction, which only the first to get there can commit.
  *
  * No lease and no waiting: twins do the same idempotent steps side by side, and step 3, or the
@@ -60,28 +62,12 @@ export async function createPayment(
   const decided = isNew ? undefined : await findDecision(db, claim)
   if (decided) return decided
   await probe('payment.claimed', { paymentId })
-  const refusal = await reserve(options, request, paymentId)
-  if (refusal) return await refuse(options, request, claim, refusal)
+  const reserved = await reserve(options, request, paymentId)
+  if (reserved.outcome === 'refused') {
+    return await refuse(options, request, claim, reserved.refusal)
+  }
   await probe('payment.held', { paymentId })
-  return await accept(options, request, claim)
-}
-
-/** Reserves the money under the payment's id, or says why not. */
-async function reserve(
-  { wallet, limits, holdExpiresMs }: CreatePaymentOptions,
-  request: PaymentRequest,
-  paymentId: string,
-): Promise<Refusal | undefined> {
-  const { kind, fromUserId, toUserId, amount, currency } = request
-  const refusal = refuseAboveLimit(limits, request)
-  if (refusal) return refusal
-  const contents = { kind, fromUserId, toUserId, amount, currency }
-  const held = await wallet.hold({
-    transferId: paymentId,
-    ...contents,
-    expiresInMs: holdExpiresMs,
-  })
-  return held.outcome === 'refused' ? held.refusal : undefined
+  return await accept(options, { ...request, amount: reserved.amount }, claim)
 }
 
 async function claimOrFind(
@@ -105,16 +91,24 @@ async function claimOrFind(
 
 async function accept(
   options: CreatePaymentOptions,
-  request: PaymentRequest,
+  request: PaymentRequest & { readonly amount: number },
   claim: Claim,
 ): Promise<CreatePaymentResult> {
   const { db, bus, probe } = options
   const { kind, fromUserId, toUserId, amount, currency, note } = request
+  const refundOf = request.kind === 'refund' ? request.refundOf : undefined
   const { paymentId } = claim
   const messageId = uuidv7()
   const payment = await db.transaction().execute(async (trx) => {
     const contents = { fromUserId, toUserId, amount, currency }
-    const inserted = await insertPayment(trx, { id: paymentId, kind, ...contents, note, messageId })
+    const inserted = await insertPayment(trx, {
+      id: paymentId,
+      kind,
+      ...contents,
+      note,
+      refundOf,
+      messageId,
+    })
     if (!inserted) return undefined
     const requestId = currentRequestId()
     const headers = requestId === undefined ? {} : { 'request-id': requestId }

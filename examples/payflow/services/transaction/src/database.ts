@@ -27,6 +27,10 @@ export interface PaymentRow {
   readonly amountMinor: string
   readonly currency: string
   readonly note: string | null
+  /** Of a refund: the payment it gives back. */
+  readonly refundOf: string | null
+  /** Of a payment: what its completed refunds come to; numeric as text. */
+  readonly refundedMinor: string | null
   readonly status: PaymentStatus
   readonly failureCode: FailureCode | null
   readonly createdAt: Date

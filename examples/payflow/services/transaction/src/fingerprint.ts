@@ -14,8 +14,14 @@ export function fingerprintOf(request: PaymentRequest): Buffer {
 }
 
 function formOf(request: PaymentRequest): readonly unknown[] {
-  const { kind, amount, currency } = request
-  if (kind !== 'payment') return [2, kind, amount, currency]
-  const { toUserId, note = null } = request
-  return [1, toUserId, amount, currency, note]
+  const { toUserId, amount = null, currency, note = null } = request
+  switch (request.kind) {
+    case 'payment':
+      return [1, toUserId, amount, currency, note]
+    case 'refund':
+      return [2, 'refund', request.refundOf, amount, note]
+    case 'top_up':
+    case 'withdrawal':
+      return [2, request.kind, amount, currency]
+  }
 }

@@ -3,6 +3,7 @@ import {
   fundsRequest,
   idParams,
   isProblemCode,
+  refundRequest,
   transactionListQuery,
   type TransactionPage,
 } from '@payflow-app/contracts'
@@ -20,18 +21,20 @@ import {
 import type { Express, Request, Response } from 'express'
 import { z } from 'zod'
 import { createPayment, type CreatePaymentOptions } from './create-payment.ts'
-import type { Refusal } from './database.ts'
+import type { PaymentRow, Refusal } from './database.ts'
 import { idempotencyKeyOf } from './idempotency-key.ts'
 import {
   paymentRequest,
+  refundOf,
   topUpRequest,
   withdrawalRequest,
   type PaymentRequest,
 } from './payment-request.ts'
 import type { PaymentCounters } from './metrics.ts'
 import { findPayment } from './sql/find-payment.ts'
+import { listRefunds } from './sql/list-refunds.ts'
 import { listPayments, type ListedPayment } from './sql/list-payments.ts'
-import { toAcceptedTransaction, toTransactionView } from './views.ts'
+import { toAcceptedTransaction, toTransactionDetails, toTransactionView } from './views.ts'
 
 /** What the routes need. */
 export interface TransactionRouteOptions extends CreatePaymentOptions {
@@ -43,8 +46,8 @@ export interface TransactionRouteOptions extends CreatePaymentOptions {
 const place = z.tuple([z.iso.datetime({ precision: 6 }).regex(/^[1-9]/), z.uuid()])
 
 /**
- * `POST` and `GET /transactions`, `GET /transactions/:id`, `POST /wallets/me/top-ups` and
- * `…/withdrawals`: all for the user of the token only.
+ * `POST` and `GET /transactions`, `GET /transactions/:id`, `POST /transactions/:id/refunds`,
+ * `POST /wallets/me/top-ups` and `…/withdrawals`: all for the user of the token only.
  */
 export function transactionRoutes(app: Express, options: TransactionRouteOptions): void {
   const user = requireUser(options.userTokens)
@@ -70,17 +73,44 @@ export function transactionRoutes(app: Express, options: TransactionRouteOptions
     get: [
       user,
       async (req, res) => {
-        const { id } = parse(idParams, req.params, 'path')
-        const payment = await findPayment(options.db, id)
-        const { userId } = userOf(req)
-        // The same answer to what is not there and to what is not theirs.
-        if (!payment || ![payment.fromUserId, payment.toUserId].includes(userId)) {
-          throw problem('not-found', { detail: 'There is no such transaction' })
-        }
-        res.json(toTransactionView(payment))
+        const payment = await paymentOf(options, req)
+        const refunds = payment.kind === 'payment' ? await listRefunds(options.db, payment.id) : []
+        res.json(toTransactionDetails(payment, refunds))
       },
     ],
   })
+  route(app, '/transactions/:id/refunds', {
+    post: [user, async (req, res) => await accept(options, await refundFrom(options, req), res)],
+  })
+}
+
+/** The payment of the path, for its two parties. */
+async function paymentOf({ db }: TransactionRouteOptions, req: Request): Promise<PaymentRow> {
+  const { id } = parse(idParams, req.params, 'path')
+  const payment = await findPayment(db, id)
+  const { userId } = userOf(req)
+  // The same answer to what is not there and to what is not theirs.
+  if (!payment || ![payment.fromUserId, payment.toUserId].includes(userId)) {
+    throw problem('not-found', { detail: 'There is no such transaction' })
+  }
+  return payment
+}
+
+/** Who refunds what; decided by what never changes about a completed payment. */
+async function refundFrom(options: TransactionRouteOptions, req: Request): Promise<PaymentRequest> {
+  const asker = askerOf(req)
+  const request = parse(refundRequest, req.body)
+  const payment = await paymentOf(options, req)
+  if (payment.kind !== 'payment') {
+    throw problem('not-refundable', { detail: 'Only a payment to somebody can be refunded' })
+  }
+  if (payment.toUserId !== asker.userId) {
+    throw problem('forbidden', { detail: 'Only who received a payment can refund it' })
+  }
+  if (payment.status !== 'COMPLETED') {
+    throw problem('not-refundable', { detail: 'Only a completed payment can be refunded' })
+  }
+  return refundOf(payment, asker, request)
 }
 
 /** Who asks, and under which key. The key is looked at before the body, as the gateway does. */

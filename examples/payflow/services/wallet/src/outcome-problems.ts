@@ -54,7 +54,10 @@ const answers: Readonly<Record<RejectionReason, Answer>> = {
   exceeds_hold: otherContents,
   transfer_not_found: otherContents,
   not_reversible: otherContents,
-  exceeds_original: otherContents,
+  exceeds_original: {
+    code: 'refund-exceeds-payment',
+    detail: 'Less than that is left of the payment to refund',
+  },
   previously_rejected: otherContents,
   holds_open: otherContents,
   balance_not_zero: otherContents,

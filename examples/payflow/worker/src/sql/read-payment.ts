@@ -13,7 +13,16 @@ export async function readPayment(
 ): Promise<{ readonly payment: Payment; readonly status: PaymentStatus } | undefined> {
   const row = await db
     .selectFrom('payments')
-    .select(['id', 'kind', 'from_user_id', 'to_user_id', 'amount_minor', 'currency', 'status'])
+    .select([
+      'id',
+      'kind',
+      'from_user_id',
+      'to_user_id',
+      'amount_minor',
+      'currency',
+      'refund_of',
+      'status',
+    ])
     .where('id', '=', id)
     .executeTakeFirst()
   return row && { payment: paymentOf(row), status: row.status }

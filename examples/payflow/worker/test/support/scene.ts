@@ -148,6 +148,20 @@ export class Scene implements AsyncDisposable {
 
   /** Holds the money, then writes the payment and its message. */
   async accept(input: PaymentInput): Promise<PaymentExecuteData & { messageId: string }> {
+    return await this.#write(await this.#hold(input), input, { kind: input.kind ?? 'payment' })
+  }
+
+  /** A payment that was executed; its message is long gone. */
+  async completed(input: PaymentInput): Promise<PaymentExecuteData> {
+    const data = await this.#hold(input)
+    await this.post(data)
+    const end = { status: 'COMPLETED', resolved_by: 'worker', completed_at: sql`now()` }
+    const row = { ...rowOf(data, randomUUID(), input), dispatched_at: sql`now()`, ...end }
+    await this.transactions.db.insertInto('payments').values(row).execute()
+    return data
+  }
+
+  async #hold(input: PaymentInput): Promise<PaymentExecuteData> {
     const { kind = 'payment', amount = 5_000, holdMs = 86_400_000 } = input
     const { fromUserId, toUserId } = input
     const data = { paymentId: randomUUID(), fromUserId, toUserId, amount, currency: 'USD' as const }
@@ -159,16 +173,38 @@ export class Scene implements AsyncDisposable {
       schema: z.object({ state: z.literal('held') }),
     })
     if (held.outcome !== 'ok') throw new Error(`the hold was refused: ${held.code}`)
+    return data
+  }
+
+  async #write(
+    data: PaymentExecuteData,
+    input: PaymentInput,
+    more: object,
+  ): Promise<PaymentExecuteData & { messageId: string }> {
     const messageId = randomUUID()
     await this.transactions.db.transaction().execute(async (trx) => {
       await trx
         .insertInto('payments')
-        .values(rowOf(data, messageId, input))
+        .values({ ...rowOf(data, messageId, input), ...more })
         .execute()
       await this.#outboxBus().outbox(trx).publish(PaymentExecute, data, { id: messageId })
     })
     this.#bus?.wake()
     return { ...data, messageId }
+  }
+
+  /** Accepts the refund of a payment: a row and its message; nothing is held. */
+  async acceptRefund(
+    of: PaymentExecuteData,
+    amount = of.amount,
+  ): Promise<PaymentExecuteData & { messageId: string }> {
+    const { paymentId: refundOf, fromUserId: toUserId, toUserId: fromUserId, currency } = of
+    const data = { paymentId: randomUUID(), fromUserId, toUserId, amount, currency }
+    return await this.#write(
+      data,
+      { fromUserId, toUserId },
+      { kind: 'refund', refund_of: refundOf },
+    )
   }
 
   /** Posts a payment in the ledger, as a worker does that dies before it can write it down. */
@@ -302,7 +338,6 @@ function rowOf(data: PaymentExecuteData, messageId: string, input: PaymentInput)
   const { createdMsAgo = 0, dispatchedMsAgo } = input
   return {
     id: data.paymentId,
-    kind: input.kind ?? 'payment',
     from_user_id: data.fromUserId,
     to_user_id: data.toUserId,
     amount_minor: data.amount,

@@ -8,6 +8,6 @@ export async function findPayment(
   id: string,
 ): Promise<PaymentRow | undefined> {
   const found = await sql<PaymentRow>`
-    select ${paymentColumns} from public.payments where id = ${id}`.execute(db)
+    select ${paymentColumns('payments')} from public.payments where id = ${id}`.execute(db)
   return found.rows[0]
 }

@@ -12,6 +12,7 @@ export interface NewPayment {
   readonly amount: number
   readonly currency: string
   readonly note: string | undefined
+  readonly refundOf: string | undefined
   readonly messageId: string
 }
 
@@ -27,7 +28,8 @@ export async function insertPayment(
   trx: Transaction<TransactionDatabase>,
   payment: NewPayment,
 ): Promise<PaymentRow | undefined> {
-  const { id, kind, fromUserId, toUserId, amount, currency, note = null, messageId } = payment
+  const { id, kind, fromUserId, toUserId, amount, currency, messageId } = payment
+  const { note = null, refundOf = null } = payment
   const inserted = await sql<PaymentRow>`
     with claim as (
       select key, fingerprint from public.payment_claims
@@ -35,11 +37,11 @@ export async function insertPayment(
       for no key update
     )
     insert into public.payments (id, kind, from_user_id, to_user_id, amount_minor, currency,
-      note, idempotency_key, fingerprint, message_id)
+      note, refund_of, idempotency_key, fingerprint, message_id)
     select ${id}::uuid, ${kind}, ${fromUserId}::uuid, ${toUserId}::uuid, ${amount}::bigint, ${currency},
-      ${note}::text, claim.key, claim.fingerprint, ${messageId}::uuid
+      ${note}::text, ${refundOf}::uuid, claim.key, claim.fingerprint, ${messageId}::uuid
     from claim
     on conflict (id) do nothing
-    returning ${paymentColumns}`.execute(trx)
+    returning ${paymentColumns('payments')}`.execute(trx)
   return inserted.rows[0]
 }

@@ -38,7 +38,7 @@ export async function listPayments(
       ${after ? sql`and (created_at, id) < (${after.createdAt}::timestamptz, ${after.id}::uuid)` : sql``}
     order by created_at desc, id desc limit ${limit})`
   const found = await sql<ListedPayment>`
-    select ${paymentColumns},
+    select ${paymentColumns('mine')},
       to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as place
     from (${page('from_user_id')} union all ${page('to_user_id')}) as mine
     order by mine.created_at desc, id desc limit ${limit}`.execute(db)

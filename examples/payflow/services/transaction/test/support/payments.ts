@@ -125,6 +125,37 @@ export class Payments implements AsyncDisposable {
     })
   }
 
+  /** Asks to refund a payment; without an amount, all that is left. */
+  async refund(
+    user: User,
+    paymentId: string,
+    body: { amount?: number; note?: string } = {},
+    key: string = randomUUID(),
+  ): Promise<Incoming> {
+    return await send(`${this.transaction.url}/transactions/${paymentId}/refunds`, {
+      token: user.token,
+      headers: { 'idempotency-key': key },
+      json: body,
+    })
+  }
+
+  /** Posts what was accepted and writes down how it ended, as the worker does. */
+  async execute(accepted: Incoming): Promise<Incoming> {
+    const posted = await this.post(accepted)
+    const ended = posted.status === 200
+    await this.database.db
+      .updateTable('payments')
+      .set({
+        status: ended ? 'COMPLETED' : 'FAILED',
+        failure_code: ended ? null : posted.body.code,
+        completed_at: new Date(),
+        resolved_by: 'worker',
+      })
+      .where('id', '=', accepted.body.id)
+      .execute()
+    return posted
+  }
+
   async get(user: User, path: string): Promise<Incoming> {
     return await send(this.transaction.url + path, { token: user.token })
   }
@@ -137,9 +168,10 @@ export class Payments implements AsyncDisposable {
   /** Posts the hold of a payment, as the worker does. */
   async post(payment: Incoming): Promise<Incoming> {
     const { id: transferId, kind, fromUserId, toUserId, amount, currency } = payment.body
-    return await send(`${this.wallet.url}/wallets/transfer`, {
+    const { refundOf: paymentId } = payment.body
+    return await send(`${this.wallet.url}/wallets/${kind === 'refund' ? 'refunds' : 'transfer'}`, {
       token: await this.#serviceToken(),
-      json: { transferId, kind, fromUserId, toUserId, amount, currency },
+      json: { transferId, kind, fromUserId, toUserId, amount, currency, paymentId },
     })
   }
 

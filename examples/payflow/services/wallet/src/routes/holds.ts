@@ -1,9 +1,15 @@
-import { holdRequest, idField, postTransferRequest } from '@payflow-app/contracts'
+import {
+  holdRequest,
+  idField,
+  postRefundRequest,
+  postTransferRequest,
+} from '@payflow-app/contracts'
 import { parse, requireService, route, type ServiceAudience } from '@payflow-app/service-kit'
 import type { Executor, Ledger } from '@payflow/ledger'
 import type { Express } from 'express'
 import { z } from 'zod'
 import { placeHold, postHold, releaseHold } from '../holds.ts'
+import { postRefund } from '../refunds.ts'
 
 /** What the routes need. */
 export interface HoldRouteOptions {
@@ -14,7 +20,7 @@ export interface HoldRouteOptions {
 
 const holdParams = z.object({ id: idField })
 
-/** The life of a payment in the ledger: reserve, then post or release. For services only. */
+/** The life of a payment in the ledger: reserve, then post or release; refund. For services only. */
 export function holdRoutes(app: Express, { db, ledger, services }: HoldRouteOptions): void {
   const service = requireService(services)
   route(app, '/wallets/holds', {
@@ -30,6 +36,14 @@ export function holdRoutes(app: Express, { db, ledger, services }: HoldRouteOpti
       service,
       async (req, res) => {
         res.json(await postHold(db, ledger, parse(postTransferRequest, req.body)))
+      },
+    ],
+  })
+  route(app, '/wallets/refunds', {
+    post: [
+      service,
+      async (req, res) => {
+        res.json(await postRefund(db, ledger, parse(postRefundRequest, req.body)))
       },
     ],
   })

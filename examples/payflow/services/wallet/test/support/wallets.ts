@@ -88,6 +88,13 @@ export class Wallets implements AsyncDisposable {
     return this.post('/wallets/transfer', payment)
   }
 
+  /** Gives back what a payment moved, as the worker does. */
+  refund(payment: Payment, amount: number, transferId: string = randomUUID()): Promise<Incoming> {
+    const { transferId: paymentId, fromUserId: toUserId, toUserId: fromUserId, currency } = payment
+    const refund = { transferId, paymentId, fromUserId, toUserId, amount, currency }
+    return this.post('/wallets/refunds', refund)
+  }
+
   release(transferId: string): Promise<Incoming> {
     return this.post(`/wallets/holds/${transferId}/release`)
   }
