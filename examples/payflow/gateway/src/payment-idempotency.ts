@@ -1,6 +1,7 @@
 import { userOf, type Logger, type Metrics } from '@payflow-app/service-kit'
 import { createIdempotency } from '@payflow/idempotency'
 import { idempotent } from '@payflow/idempotency/express'
+import { telemetry } from '@payflow/idempotency/opentelemetry'
 import { redisStore } from '@payflow/idempotency/redis'
 import type { Request, RequestHandler } from 'express'
 import type { Redis } from 'ioredis'
@@ -30,8 +31,9 @@ export function paymentIdempotency(options: PaymentIdempotencyOptions): RequestH
     labelNames: ['type'] as const,
     registers: [metrics.registry],
   })
+  const traces = telemetry()
   const idempotency = createIdempotency<Request>({
-    store: redisStore({ client: redis, prefix }),
+    store: traces.traced(redisStore({ client: redis, prefix })),
     scope: (req) => userOf(req).userId,
     // Short, for it is also what a client is told to wait (Retry-After) while its first request is
     // in progress. A claim that lapses too early costs a second look, not a second payment.
@@ -43,6 +45,7 @@ export function paymentIdempotency(options: PaymentIdempotencyOptions): RequestH
     // with the next attempt.
     storeStatus: (status) => (status === 202 || status === 422 ? 'store' : 'release'),
     onEvent(event) {
+      traces.onEvent(event)
       events.inc({ type: event.type })
       if ('cause' in event) logger.warn({ err: event.cause }, `idempotency: ${event.type}`)
       else logger.debug({ event }, `idempotency: ${event.type}`)

@@ -5,6 +5,7 @@ import {
   type ApiRoute,
 } from '@payflow-app/contracts/api'
 import {
+  addLogContext,
   requireUser,
   route,
   userOf,
@@ -84,6 +85,7 @@ function chainOf(operation: ApiOperation, options: PublicRouteOptions): RequestH
 function forwardTo(client: HttpClient, described: ApiRoute): RequestHandler {
   const { method, body, cookies = false, idempotencyKey } = described
   return async function forwardRequest(req, res) {
+    namePayment(described, req)
     await forward(client, req, res, {
       method,
       path: pathOf(described, req),
@@ -105,6 +107,14 @@ function pathOf({ path }: ApiRoute, req: Request): string {
   return inside + queryString(query)
 }
 
+/** Log lines and spans say which payment is asked about, where the path says it. */
+function namePayment({ path }: ApiRoute, req: Request): void {
+  const { id } = validRequest(req).params
+  if (path.startsWith('/api/transactions/:id') && typeof id === 'string') {
+    addLogContext({ paymentId: id })
+  }
+}
+
 function underItsKey(req: Request): Pick<ForwardedCall, 'headers' | 'onAnswer'> {
   const context = getIdempotency(req)
   if (!context) throw new TypeError('The route has no idempotency in front of it')
@@ -113,8 +123,16 @@ function underItsKey(req: Request): Pick<ForwardedCall, 'headers' | 'onAnswer'> 
     headers: { 'idempotency-key': context.key },
     onAnswer: (answer) => {
       if (saysKeyReused(answer)) context.setOutcome('release')
+      const paymentId = acceptedId(answer)
+      if (paymentId !== undefined) addLogContext({ paymentId })
     },
   }
+}
+
+/** The id of the payment that was accepted: known only now, and wanted on the request's line. */
+function acceptedId({ status, body }: RawAnswer): string | undefined {
+  if (status !== 202) return undefined
+  return /^\{"id":"([\da-f-]{36})"/.exec(body.toString())?.[1]
 }
 
 /**

@@ -15,7 +15,8 @@ export function sameOriginOnly(req: Request, _res: Response, next: NextFunction)
   next()
 }
 
-function isSameOrigin(req: Request): boolean {
+/** Whether a request is our own page's, or a program's that says nothing about it. */
+export function isSameOrigin(req: Request): boolean {
   const site = req.get('sec-fetch-site')
   if (site !== undefined) return site === 'same-origin' || site === 'none'
   const origin = req.get('origin')

@@ -4,6 +4,7 @@ import {
   problem,
   type ServiceDefinition,
 } from '@payflow-app/service-kit'
+import { callerTrace } from './caller-trace.ts'
 import { gatewayFaults, gatewayVariables } from './config.ts'
 import { serveApiDocs } from './openapi/serve-api-docs.ts'
 import { paymentIdempotency } from './payment-idempotency.ts'
@@ -58,6 +59,7 @@ export const gatewayService: ServiceDefinition<typeof gatewayVariables> = {
           })
     return {
       securityHeaders,
+      callerTrace,
       routes(app) {
         app.set('trust proxy', config.TRUSTED_PROXY_HOPS)
         app.use('/api', sameOriginOnly)

@@ -14,6 +14,10 @@ export const everyRequest: Readonly<Record<string, Check>> = {
     what: 'Takes over a well-formed `X-Request-Id`, or makes one. The answer, every log line and every call behind carry it.',
     refuses: [],
   },
+  traceRequest: {
+    what: 'Begins the request’s span under `/api`. Goes on with the trace of our own page; that of anybody else is only linked.',
+    refuses: [],
+  },
   measureRequest: { what: 'Measures how long the answer takes, by route and status.', refuses: [] },
   logAccess: {
     what: 'Writes one line with the answer: never a query, a body or a header.',

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import express, {
   type Express,
   type NextFunction,
@@ -14,6 +15,7 @@ import type { Metrics } from './metrics.ts'
 import { problem, type ProblemError } from './problem-error.ts'
 import { currentRequestId, requestId } from './request-id.ts'
 import { routeOf } from './routes.ts'
+import { traceRequest, type CallerTrace } from './tracing/trace-request.ts'
 
 /** Options of {@link createHttpApp}. */
 export interface HttpAppOptions {
@@ -26,11 +28,16 @@ export interface HttpAppOptions {
   readonly showMetrics?: boolean
   /** Security headers. @defaultValue helmet's, for an API that is no web page */
   readonly securityHeaders?: RequestHandler
+  /**
+   * What becomes of the trace a request comes with.
+   * @defaultValue it goes on: callers are our own processes
+   */
+  readonly callerTrace?: (req: Request) => CallerTrace
 }
 
 /**
- * Creates the Express application all processes share: request ids, access log, metrics, health,
- * JSON bodies, and an answer in problem+json to whatever goes wrong.
+ * Creates the Express application all processes share: request ids, traces, access log, metrics,
+ * health, JSON bodies, and an answer in problem+json to whatever goes wrong.
  */
 export function createHttpApp(options: HttpAppOptions): Express {
   const { logger, metrics, health } = options
@@ -42,6 +49,7 @@ export function createHttpApp(options: HttpAppOptions): Express {
   app.get('/health/live', health.live)
   app.get('/health/ready', health.ready)
   if (options.showMetrics ?? true) answerMetrics(app, metrics)
+  app.use(traceRequest(options.callerTrace ?? (() => 'continue')))
   app.use(metrics.measureRequest)
   app.use(logRequest(logger))
   app.use(function endConnectionWhenDraining(_req, res, next) {
@@ -94,12 +102,14 @@ function logRequest(logger: Logger): RequestHandler {
     // The query may hold names and addresses, so only the path is written.
     const path = req.path
     const { method } = req
-    res.once('close', () => {
+    // `close` comes from the socket, which belongs to many requests.
+    const write = AsyncResource.bind(() => {
       const durationMs = Math.round((performance.now() - startedAt) * 10) / 10
       const status = res.writableFinished ? res.statusCode : 'aborted'
       const line = `${method} ${path} ${status}`
       logger.info({ method, path, route: routeOf(req), status, durationMs }, line)
     })
+    res.once('close', write)
     next()
   }
 }

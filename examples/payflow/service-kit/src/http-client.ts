@@ -2,6 +2,7 @@ import { problemSchema, type Problem } from '@payflow-app/contracts'
 import type { z } from 'zod'
 import { CallerClock } from './caller-clock.ts'
 import { currentRequestId } from './request-id.ts'
+import { traceCall } from './tracing/trace-call.ts'
 import { UpstreamError, type UpstreamErrorCode } from './upstream-error.ts'
 
 /** Options of {@link createHttpClient}. */
@@ -96,6 +97,15 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     if (requestId !== undefined) headers.set('x-request-id', requestId)
     if (token) headers.set('authorization', `Bearer ${await token(clock.nowMs())}`)
     if (call.json !== undefined) headers.set('content-type', 'application/json')
+    try {
+      const described = { method: call.method, path: call.path, name, baseUrl }
+      return await traceCall(described, headers, () => fetchWhole(call, headers))
+    } catch (error) {
+      call.signal?.throwIfAborted()
+      throw error
+    }
+  }
+  const fetchWhole = async (call: HttpCall, headers: Headers): Promise<RawAnswer> => {
     const deadline = AbortSignal.timeout(call.timeoutMs ?? timeoutMs)
     try {
       const response = await fetch(baseUrl + call.path, {
@@ -108,7 +118,6 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       const body = Buffer.from(await response.arrayBuffer())
       return { status: response.status, headers: response.headers, body }
     } catch (error) {
-      call.signal?.throwIfAborted()
       throw asUpstreamError(name, error)
     }
   }

@@ -64,6 +64,18 @@ export {
   type ServiceTokenOptions,
 } from './service-tokens.ts'
 export { createShutdown, stopOnSignals, type Shutdown, type ShutdownOptions } from './shutdown.ts'
+export {
+  continueTrace,
+  inSpan,
+  startTracing,
+  traceRequest,
+  tracingVariables,
+  type CallerTrace,
+  type TraceHeaders,
+  type Tracing,
+  type TracingConfig,
+  type TracingOptions,
+} from './tracing/index.ts'
 export { UpstreamError, type UpstreamErrorCode } from './upstream-error.ts'
 export {
   createUserTokens,

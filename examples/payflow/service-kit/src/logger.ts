@@ -1,5 +1,6 @@
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino'
 import { logContext } from './log-context.ts'
+import { currentTraceIds } from './tracing/trace-context.ts'
 
 /** The logger of a process: JSON lines on standard output. */
 export type Logger = PinoLogger
@@ -26,7 +27,7 @@ const secretFields = [
 
 /**
  * Creates the logger of a process. Every line carries the ids of the work it belongs to (see
- * `withLogContext`). Fields named like secrets are cut out, at the top and one level down. Of an
+ * `withLogContext`) and of its trace. Fields named like secrets are cut out, at the top and one level down. Of an
  * error only type, code, message, stack and cause are written: the `detail` of a PostgreSQL error
  * quotes rows, that is, personal data.
  */
@@ -38,7 +39,7 @@ export function createLogger({ service, level = 'info', destination }: LoggerOpt
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       messageKey: 'message',
-      mixin: () => ({ ...logContext() }),
+      mixin: () => ({ ...logContext(), ...currentTraceIds() }),
       redact: [...secretFields, ...secretFields.map((field) => `*.${field}`)],
       serializers: { err: describeError, error: describeError, cause: describeError },
     },

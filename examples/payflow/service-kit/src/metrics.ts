@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import type { NextFunction, Request, Response } from 'express'
+import { httpMethod } from './http-method.ts'
 import { routeOf } from './routes.ts'
 
 /** The metrics of a process. */
@@ -12,11 +13,9 @@ export interface Metrics {
   close(): void
 }
 
-const knownMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'])
-
 /**
  * Creates the metrics of a process: Node's own and the duration of HTTP requests. Every label has
- * few values: the route is its pattern, and a method nobody serves is `OTHER`.
+ * few values: the route is its pattern, and a method nobody serves is `_OTHER`.
  */
 export function createMetrics(service: string): Metrics {
   const registry = new Registry()
@@ -36,7 +35,7 @@ export function createMetrics(service: string): Metrics {
       const stop = duration.startTimer()
       // `close`, not `finish`: an aborted request emits only the former.
       res.once('close', () => {
-        const method = knownMethods.has(req.method) ? req.method : 'OTHER'
+        const method = httpMethod(req)
         const status = res.writableFinished ? String(res.statusCode) : 'aborted'
         stop({ method, route: routeOf(req), status_code: status })
       })

@@ -14,6 +14,8 @@ import { createLogger, type Logger } from './logger.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { processProbe, type Probe } from './probes.ts'
 import { createShutdown, stopOnSignals, type Shutdown } from './shutdown.ts'
+import { startTracing } from './tracing/start-tracing.ts'
+import { tracingVariables, type TracingConfig } from './tracing/variables.ts'
 
 /** What a process is given to work with. */
 export interface ServiceContext<C> {
@@ -26,7 +28,7 @@ export interface ServiceContext<C> {
 }
 
 /** What {@link ServiceDefinition.start} returns. */
-export interface StartedService extends Pick<HttpAppOptions, 'securityHeaders'> {
+export interface StartedService extends Pick<HttpAppOptions, 'securityHeaders' | 'callerTrace'> {
   /** Adds the routes. A process without any still answers health and metrics. */
   readonly routes?: (app: Express) => void
 }
@@ -45,6 +47,9 @@ export interface ServiceDefinition<V extends z.core.$ZodShape> {
 /** `sysexits.h`: EX_CONFIG. Told apart from a crash, for no restart will help. */
 const EXIT_CONFIG = 78
 
+/** A collector that hangs must not make an orderly end late. */
+const FLUSH_MS_MAX = 1_000
+
 /**
  * Runs one process from its environment to its last breath: configuration, log, metrics, health,
  * HTTP and an orderly end on SIGTERM. Its servers (database, broker, …) may be away when it starts;
@@ -61,6 +66,9 @@ export async function runService<V extends z.core.$ZodShape>(
   const ending = { logger, deadlineMs: config.SHUTDOWN_DEADLINE_MS }
   const shutdown = createShutdown(ending)
   stopOnSignals(shutdown, ending)
+  const tracing = await startTracing({ service: name, config, logger })
+  // Added first, hence last to run: what the other steps do is traced too.
+  shutdown.add('tracing', () => tracing.stop(Math.min(FLUSH_MS_MAX, shutdown.remainingMs(250))))
   const probe = processProbe()
   const started = await definition.start({ config, logger, metrics, health, shutdown, probe })
   const { routes = () => undefined, ...appOptions } = started
@@ -87,8 +95,8 @@ export async function runService<V extends z.core.$ZodShape>(
 function readConfig<V extends z.core.$ZodShape>(definition: ServiceDefinition<V>) {
   const { name, variables, faults = () => [] } = definition
   try {
-    const schema = z.object({ ...processVariables, ...variables })
-    const config = loadConfig(schema) as ProcessConfig & z.output<z.ZodObject<V>>
+    const schema = z.object({ ...processVariables, ...tracingVariables, ...variables })
+    const config = loadConfig(schema) as ProcessConfig & TracingConfig & z.output<z.ZodObject<V>>
     const found = faults(config)
     if (found.length > 0) throw new ConfigError(found)
     return config

@@ -7,6 +7,7 @@ import { Session } from '../src/api/session.ts'
 interface Call {
   readonly path: string
   readonly authorization: string | null
+  readonly traceparent: string | null
 }
 type Script = (call: Call, count: number) => Response | Promise<Response>
 
@@ -20,7 +21,11 @@ function open(script: Script) {
   const clock = { nowMs: 0 }
   const session = new Session({
     fetch: async (path, init) => {
-      const call = { path, authorization: new Headers(init.headers).get('Authorization') }
+      const headers = new Headers(init.headers)
+      const [authorization, traceparent] = ['Authorization', 'Traceparent'].map((n) =>
+        headers.get(n),
+      )
+      const call = { path, authorization: authorization ?? null, traceparent: traceparent ?? null }
       calls.push(call)
       return script(call, calls.length)
     },
@@ -30,6 +35,13 @@ function open(script: Script) {
   })
   const paths = () => calls.map(({ path }) => path)
   return { session, calls, clock, paths }
+}
+
+/** As https://www.w3.org/TR/trace-context/ has it, and never with the wish to be recorded. */
+function partsOf(traceparent: string | null): { traceId: string; spanId: string } {
+  const [, traceId, spanId] = /^00-([\da-f]{32})-([\da-f]{16})-00$/.exec(traceparent ?? '') ?? []
+  if (traceId === undefined || spanId === undefined) throw new Error(`sent ${traceparent}`)
+  return { traceId, spanId }
 }
 
 describe('Session', () => {
@@ -61,7 +73,7 @@ describe('Session', () => {
     await session.start()
     clock.nowMs = 880_000
     await session.authorised('ada', '/api/wallets/me')
-    expect(calls.at(-1)).toEqual({ path: '/api/wallets/me', authorization: 'Bearer t2' })
+    expect(calls.at(-1)).toMatchObject({ path: '/api/wallets/me', authorization: 'Bearer t2' })
   })
 
   it('renews once for many requests that are refused together, and repeats each', async () => {
@@ -76,6 +88,24 @@ describe('Session', () => {
     )
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
     expect(paths().filter((path) => path.endsWith('/refresh'))).toHaveLength(2)
+  })
+
+  it('sends a request again in the trace it began, as another part of it', async () => {
+    let tokens = 0
+    const { session, calls } = open(({ path, authorization }) => {
+      if (path.endsWith('/refresh')) return signedIn('ada', `t${(tokens += 1)}`)
+      return authorization === 'Bearer t1' ? json(401, {}) : json(200, {})
+    })
+    await session.start()
+    await session.authorised('ada', '/a')
+    await session.authorised('ada', '/b')
+    const sent = calls.map(({ path, traceparent }) => ({ path, trace: partsOf(traceparent) }))
+    const [first, second] = sent.filter(({ path }) => path === '/a')
+    expect(second?.trace.traceId).toBe(first?.trace.traceId)
+    const spans = new Set(sent.map(({ trace }) => trace.spanId))
+    expect(spans.size).toBe(sent.length)
+    const traces = new Set(sent.map(({ trace }) => trace.traceId))
+    expect(traces.size).toBe(sent.length - 1)
   })
 
   it('ends the session when even a fresh token is refused', async () => {

@@ -9,6 +9,7 @@ import {
   type Logger,
   type Probe,
 } from '@payflow-app/service-kit'
+import { busTelemetry } from '@payflow-app/service-kit/bus'
 import { createBus } from '@payflow/queue'
 import {
   createReversal,
@@ -16,8 +17,10 @@ import {
   type Reversal,
   type ReversalEvent,
 } from '@payflow/reversal'
+import { telemetry } from '@payflow/reversal/opentelemetry'
 import { sql } from 'kysely'
 import { z } from 'zod'
+import { createPaymentStory } from './payment-story.ts'
 import { paymentOf, type Settlement } from './payment.ts'
 import type { PaymentsDatabase } from './payments-database.ts'
 import { publishSettled } from './publish-settled.ts'
@@ -88,12 +91,14 @@ export function createPaymentReversal(options: PaymentReversalOptions): PaymentR
     source: 'reversal',
     topology: { exchange: EXCHANGE },
     logger,
+    telemetry: busTelemetry(),
   })
   const wallet = createWalletClient({
     baseUrl: config.WALLET_URL,
     secret: config.SERVICE_TOKEN_SECRET,
     caller: 'reversal',
   })
+  const inStoryOf = createPaymentStory(database.db)
   const { REVERSAL_NOT_BEFORE: notBefore } = config
   const reversal = createReversal({
     db: database.db,
@@ -110,8 +115,10 @@ export function createPaymentReversal(options: PaymentReversalOptions): PaymentR
     massReversal: { isReversed: (eb) => eb('resolved_by', '=', 'reversal') },
     // transaction-service exports from it when the job last did all it had to.
     logbook: {},
-    resolve: async (row, { signal }) =>
-      (await releaseHold(wallet, row.id, signal)) === 'posted' ? 'completed' : 'reversed',
+    resolve: (row, { signal }) =>
+      inStoryOf(row, 'reversal.decide', async () =>
+        (await releaseHold(wallet, row.id, signal)) === 'posted' ? 'completed' : 'reversed',
+      ),
     changes(_, outcome) {
       const settlement = settlementOf(outcome)
       return {
@@ -120,14 +127,16 @@ export function createPaymentReversal(options: PaymentReversalOptions): PaymentR
         resolved_by: 'reversal' as const,
       }
     },
-    async onResolved(trx, row, outcome) {
-      const outbox = bus.outbox(trx)
-      // Locks the payment first, then its outbox row: the order of the relay's own transaction.
-      await outbox.cancel(row.message_id)
-      const settledAt = await transactionTime(trx)
-      await publishSettled(outbox, paymentOf(row), settlementOf(outcome), settledAt)
-    },
+    onResolved: (trx, row, outcome) =>
+      inStoryOf(row, 'reversal.record', async () => {
+        const outbox = bus.outbox(trx)
+        // Locks the payment first, then its outbox row: the order of the relay's own transaction.
+        await outbox.cancel(row.message_id)
+        const settledAt = await transactionTime(trx)
+        await publishSettled(outbox, paymentOf(row), settlementOf(outcome), settledAt)
+      }),
     onEvent,
+    telemetry: telemetry(),
     probe,
   })
   const close = async (): Promise<void> => {

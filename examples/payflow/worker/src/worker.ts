@@ -9,6 +9,7 @@ import {
   secretVariable,
   type ServiceDefinition,
 } from '@payflow-app/service-kit'
+import { busTelemetry } from '@payflow-app/service-kit/bus'
 import { createBus } from '@payflow/queue'
 import { executePayment } from './execute-payment.ts'
 import { createOutcomeLog } from './outcome-log.ts'
@@ -57,6 +58,7 @@ export const worker: ServiceDefinition<typeof variables> = {
       topology: { exchange: EXCHANGE },
       logger,
       onEvent: (event) => outcomes.observe(event),
+      telemetry: busTelemetry(),
       probe,
     })
     shutdown.add('bus', () => bus.drain({ deadlineMs: shutdown.remainingMs(1_000) }))

@@ -5,3 +5,4 @@
  */
 export { startService, type RunningService } from './start-service.ts'
 export { newSecrets, type Secrets } from './secrets.ts'
+export { startTraceCollector, type CollectedSpan, type TraceCollector } from './trace-collector.ts'

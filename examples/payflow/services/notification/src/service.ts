@@ -1,5 +1,6 @@
 import { EXCHANGE } from '@payflow-app/contracts'
 import { createDatabase, createUserTokens, type ServiceDefinition } from '@payflow-app/service-kit'
+import { busTelemetry, logCommitted } from '@payflow-app/service-kit/bus'
 import { createBus } from '@payflow/queue'
 import { Counter } from 'prom-client'
 import { notificationFaults, notificationVariables } from './config.ts'
@@ -28,6 +29,8 @@ export const notificationService: ServiceDefinition<typeof notificationVariables
       source: 'notification-service',
       topology: { exchange: EXCHANGE },
       logger,
+      onEvent: logCommitted(logger),
+      telemetry: busTelemetry(),
       probe,
     })
     shutdown.add('bus', () => bus.drain({ deadlineMs: shutdown.remainingMs(1_000) }))

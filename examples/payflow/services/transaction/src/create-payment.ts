@@ -1,11 +1,5 @@
 import { PaymentExecute } from '@payflow-app/contracts/messages'
-import {
-  addLogContext,
-  currentRequestId,
-  problem,
-  type Logger,
-  type Probe,
-} from '@payflow-app/service-kit'
+import { addLogContext, problem, type Logger, type Probe } from '@payflow-app/service-kit'
 import type { Bus } from '@payflow/queue'
 import type { Kysely } from 'kysely'
 import { v7 as uuidv7 } from 'uuid'
@@ -110,11 +104,7 @@ async function accept(
       messageId,
     })
     if (!inserted) return undefined
-    const requestId = currentRequestId()
-    const headers = requestId === undefined ? {} : { 'request-id': requestId }
-    await bus
-      .outbox(trx)
-      .publish(PaymentExecute, { paymentId, ...contents }, { id: messageId, headers })
+    await bus.outbox(trx).publish(PaymentExecute, { paymentId, ...contents }, { id: messageId })
     return inserted
   })
   if (!payment) return await decisionOfTwin(options, request)

@@ -8,6 +8,7 @@ import {
   type TransactionPage,
 } from '@payflow-app/contracts'
 import {
+  addLogContext,
   decodeCursor,
   encodeCursor,
   parse,
@@ -87,6 +88,7 @@ export function transactionRoutes(app: Express, options: TransactionRouteOptions
 /** The payment of the path, for its two parties. */
 async function paymentOf({ db }: TransactionRouteOptions, req: Request): Promise<PaymentRow> {
   const { id } = parse(idParams, req.params, 'path')
+  addLogContext({ paymentId: id })
   const payment = await findPayment(db, id)
   const { userId } = userOf(req)
   // The same answer to what is not there and to what is not theirs.

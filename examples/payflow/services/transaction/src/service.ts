@@ -1,6 +1,7 @@
 import { EXCHANGE, QUEUES } from '@payflow-app/contracts'
 import { PaymentCompleted, PaymentExecute, PaymentFailed } from '@payflow-app/contracts/messages'
 import { createDatabase, createUserTokens, type ServiceDefinition } from '@payflow-app/service-kit'
+import { busTelemetry } from '@payflow-app/service-kit/bus'
 import { createBus, type ConfirmedRow } from '@payflow/queue'
 import { transactionVariables } from './config.ts'
 import type { TransactionDatabase } from './database.ts'
@@ -30,6 +31,7 @@ export const transactionService: ServiceDefinition<typeof transactionVariables> 
       source: 'transaction-service',
       topology: { exchange: EXCHANGE, bindings },
       logger,
+      telemetry: busTelemetry(),
       probe,
     })
     shutdown.add('bus', () => bus.drain({ deadlineMs: shutdown.remainingMs(1_000) }))

@@ -8,6 +8,7 @@
 import type { ApiPath } from '@payflow-app/client'
 import type { SessionView, UserView } from '@payflow-app/contracts'
 import { ApiProblemError, NoAnswerError, SignedOutError, toProblem } from './problem.ts'
+import { newTraceId, traceparent } from './trace.ts'
 
 /** What the page shows depends on this. */
 export type SessionState =
@@ -24,6 +25,8 @@ export interface ApiRequest {
   /** JSON text. */
   readonly body?: string
   readonly signal?: AbortSignal
+  /** The trace it belongs to. @defaultValue a new one */
+  readonly traceId?: string
 }
 
 /** What the session needs from the browser; tests hand in their own. */
@@ -112,10 +115,11 @@ export class Session {
    * @throws {@link NoAnswerError} when nothing came back
    */
   async authorised(userId: string, path: string, request: ApiRequest = {}): Promise<Response> {
-    const response = await this.#send(path, request, await this.#freshToken(userId))
+    const traced = { traceId: newTraceId(), ...request }
+    const response = await this.#send(path, traced, await this.#freshToken(userId))
     if (response.status !== 401) return response
     this.#token = null
-    const again = await this.#send(path, request, await this.#freshToken(userId))
+    const again = await this.#send(path, traced, await this.#freshToken(userId))
     if (again.status !== 401) return again
     this.#end(true)
     throw new SignedOutError('the server does not accept the session any more')
@@ -158,6 +162,7 @@ export class Session {
   async #send(path: string, request: ApiRequest, token?: string): Promise<Response> {
     const headers = new Headers(request.headers)
     headers.set('Accept', 'application/json, application/problem+json')
+    headers.set('Traceparent', traceparent(request.traceId ?? newTraceId()))
     if (request.body !== undefined) headers.set('Content-Type', 'application/json')
     if (token !== undefined) headers.set('Authorization', `Bearer ${token}`)
     const deadline = AbortSignal.timeout(requestTimeoutMs)

@@ -1,0 +1,5 @@
+export { continueTrace, type TraceHeaders } from './continue-trace.ts'
+export { inSpan } from './spans.ts'
+export { startTracing, type Tracing, type TracingOptions } from './start-tracing.ts'
+export { traceRequest, type CallerTrace } from './trace-request.ts'
+export { tracingVariables, type TracingConfig } from './variables.ts'
