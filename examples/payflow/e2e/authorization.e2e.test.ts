@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { API_OPERATIONS, apiRoute, type ApiOperation } from '@payflow-app/contracts/api'
 import { startStack, type Stack } from '@payflow-app/stack'
 import { waitFor } from '@payflow/testkit'
+import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CALLERS, callerTokens, type Caller, type CallerTokens } from './src/callers.ts'
 import { auditAll, settle, User } from './src/index.ts'
@@ -38,6 +39,15 @@ const table: Readonly<Record<ApiOperation, Row>> = {
   refresh: { ...forAll('401 refresh_token_invalid'), owner: '200 ▪' },
   logout: forAll('204'),
   me: forUsers('200 ▪', '200'),
+  listSessions: forUsers('200', '200'),
+  endSession: forUsers('204', '404 not_found'),
+  listActivity: forUsers('200', '200'),
+  // Each sets their own, and both have the same.
+  changePassword: forUsers('204', '204'),
+  forgotPassword: forAll('202'),
+  // The link decides, and nobody has one here.
+  resetPassword: forAll('422 reset_token_invalid'),
+  logoutAll: forUsers('204', '204'),
   // People are found by name and address, oneself aside; nothing else is told of them.
   searchUsers: forUsers('200', '200 ▪'),
   getUser: forUsers('200 ▪', '200 ▪'),
@@ -114,6 +124,22 @@ const requests: Readonly<Record<ApiOperation, (caller: Caller) => Request | Prom
   }),
   logout: () => ({ path: '/api/auth/logout' }),
   me: () => ({ path: '/api/auth/me' }),
+  listSessions: () => ({ path: '/api/auth/sessions' }),
+  endSession: async () => ({ path: `/api/auth/sessions/${await anotherSession()}` }),
+  listActivity: () => ({ path: '/api/auth/activity' }),
+  changePassword: () => ({
+    path: '/api/auth/change-password',
+    json: { currentPassword: password, newPassword: password },
+  }),
+  forgotPassword: () => ({
+    path: '/api/auth/forgot-password',
+    json: { email: `${randomUUID()}@payflow.test` },
+  }),
+  resetPassword: () => ({
+    path: '/api/auth/reset-password',
+    json: { token: 'x'.repeat(43), newPassword: password },
+  }),
+  logoutAll: () => ({ path: '/api/auth/logout-all' }),
   searchUsers: () => ({ path: `/api/users?query=${encodeURIComponent(owner.email)}` }),
   getUser: () => ({ path: `/api/users/${owner.id}` }),
   getWallet: () => ({ path: '/api/wallets/me' }),
@@ -142,12 +168,20 @@ const funds = (what: string, amount: number): Request => ({
   headers: { 'idempotency-key': randomUUID() },
 })
 
+async function logInOwner(): Promise<Response> {
+  const json = { email: owner.email, password }
+  return await call('POST', 'anonymous', { path: '/api/auth/login', json })
+}
+
 async function freshCookie(): Promise<string> {
-  const { headers } = await call('POST', 'anonymous', {
-    path: '/api/auth/login',
-    json: { email: owner.email, password },
-  })
+  const { headers } = await logInOwner()
   return headers.getSetCookie()[0]?.split(';')[0] ?? ''
+}
+
+/** A session of the owner's that no other row needs. */
+async function anotherSession(): Promise<string> {
+  const { accessToken } = (await (await logInOwner()).json()) as { accessToken: string }
+  return String(decodeJwt(accessToken)['sid'])
 }
 
 async function call(method: string, caller: Caller, { path, json, headers }: Request) {

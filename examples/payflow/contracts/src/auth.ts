@@ -9,13 +9,16 @@ import {
   USER_QUERY_CHARS_MIN,
 } from './limits.ts'
 
+/** A password that somebody chooses. */
+export const newPasswordField = z
+  .string()
+  .min(PASSWORD_CHARS_MIN, `Must have at least ${PASSWORD_CHARS_MIN} characters`)
+  .max(PASSWORD_CHARS_MAX, tooLong(PASSWORD_CHARS_MAX))
+
 /** `POST /api/auth/register` */
 export const registerRequest = z.strictObject({
   email: emailField,
-  password: z
-    .string()
-    .min(PASSWORD_CHARS_MIN, `Must have at least ${PASSWORD_CHARS_MIN} characters`)
-    .max(PASSWORD_CHARS_MAX, tooLong(PASSWORD_CHARS_MAX)),
+  password: newPasswordField,
   name: nameField,
 })
 export type RegisterRequest = z.infer<typeof registerRequest>

@@ -6,6 +6,26 @@
  * @packageDocumentation
  */
 export {
+  ACTIVITY_TYPES,
+  activityListQuery,
+  activityPage,
+  activityView,
+  changePasswordRequest,
+  forgotPasswordRequest,
+  loginSessionPage,
+  loginSessionView,
+  resetPasswordRequest,
+  type ActivityListQuery,
+  type ActivityPage,
+  type ActivityType,
+  type ActivityView,
+  type ChangePasswordRequest,
+  type ForgotPasswordRequest,
+  type LoginSessionPage,
+  type LoginSessionView,
+  type ResetPasswordRequest,
+} from './account.ts'
+export {
   loginRequest,
   meView,
   recipientPage,

@@ -20,6 +20,8 @@ export const PROBLEMS = {
   unauthenticated: { status: 401, title: 'Authentication is required' },
   'invalid-credentials': { status: 401, title: 'E-mail or password is wrong' },
   'refresh-token-invalid': { status: 401, title: 'The session has ended' },
+  'password-wrong': { status: 422, title: 'The current password is wrong' },
+  'reset-token-invalid': { status: 422, title: 'The link is not valid any more' },
   forbidden: { status: 403, title: 'Not allowed' },
   'email-taken': { status: 409, title: 'The e-mail address is already registered' },
   'insufficient-funds': { status: 422, title: 'The available balance is too small' },

@@ -10,7 +10,7 @@ import {
   USER_TOKEN_ISSUER,
 } from '@payflow-app/service-kit'
 import type { Stack } from '@payflow-app/stack'
-import { calculateJwkThumbprint, importJWK, SignJWT, UnsecuredJWT, type JWK } from 'jose'
+import { calculateJwkThumbprint, decodeJwt, importJWK, SignJWT, UnsecuredJWT, type JWK } from 'jose'
 
 /** Who calls, as a column of the table. */
 export const CALLERS = [
@@ -44,8 +44,10 @@ export async function callerTokens(
   const jwk = JSON.parse(authPrivateJwk) as JWK
   const key = await importJWK(jwk, USER_TOKEN_ALGORITHM)
   const kid = jwk.kid ?? (await calculateJwkThumbprint(jwk))
+  // The owner's session goes on, whatever else is wrong with a token.
+  const { sid } = decodeJwt(owner.accessToken)
   const signed = (audience: string, expires: string) =>
-    new SignJWT()
+    new SignJWT({ sid })
       .setProtectedHeader({ alg: USER_TOKEN_ALGORITHM, kid, typ: 'JWT' })
       .setIssuer(USER_TOKEN_ISSUER)
       .setAudience(audience)

@@ -18,6 +18,7 @@ import type { Express, Request, RequestHandler } from 'express'
 import { forward, type ForwardedCall } from './forward.ts'
 import type { LimitSubject } from './rate-limits/policies.ts'
 import type { RateLimits } from './rate-limits/rate-limits.ts'
+import { networkOf } from './rate-limits/subject-key.ts'
 import { queryString } from './query-string.ts'
 import { validateRequest, validRequest } from './validate-request.ts'
 
@@ -40,6 +41,13 @@ const upstreamOf: Readonly<Record<ApiOperation, Upstream>> = {
   refresh: 'auth',
   logout: 'auth',
   me: 'auth',
+  listSessions: 'auth',
+  endSession: 'auth',
+  listActivity: 'auth',
+  changePassword: 'auth',
+  forgotPassword: 'auth',
+  resetPassword: 'auth',
+  logoutAll: 'auth',
   searchUsers: 'auth',
   getUser: 'auth',
   getWallet: 'wallet',
@@ -78,11 +86,16 @@ function chainOf(operation: ApiOperation, options: PublicRouteOptions): RequestH
     validateRequest(described),
     ...limit('account'),
     ...(described.idempotencyKey ? [options.onePerKey] : []),
-    forwardTo(options.clients[upstreamOf[operation]], described),
+    forwardTo(options.clients, upstreamOf[operation], described),
   ]
 }
 
-function forwardTo(client: HttpClient, described: ApiRoute): RequestHandler {
+function forwardTo(
+  clients: PublicRouteOptions['clients'],
+  upstream: Upstream,
+  described: ApiRoute,
+): RequestHandler {
+  const client = clients[upstream]
   const { method, body, cookies = false, idempotencyKey } = described
   return async function forwardRequest(req, res) {
     namePayment(described, req)
@@ -90,9 +103,18 @@ function forwardTo(client: HttpClient, described: ApiRoute): RequestHandler {
       method,
       path: pathOf(described, req),
       cookies,
+      ...(upstream === 'auth' && { headers: callerHeaders(req) }),
       ...(body && { json: req.body as unknown }),
       ...(idempotencyKey && underItsKey(req)),
     })
+  }
+}
+
+/** Who calls, for the audit log: auth-service itself sees nobody but the gateway. */
+function callerHeaders(req: Request): Record<string, string> {
+  return {
+    'x-client-address': networkOf(req.ip ?? ''),
+    'user-agent': req.get('user-agent') ?? '',
   }
 }
 

@@ -43,6 +43,7 @@ export async function startSystem(): Promise<System> {
     createTestDatabase({ migrate: migrateTransaction, cacheKey: 'app-transaction' }),
   ])
   const authPort = await freePort()
+  const away = { RABBITMQ_URL: `amqp://127.0.0.1:${await freePort()}` }
   const jwks = { JWKS_URL: `http://127.0.0.1:${authPort}/.well-known/jwks.json` }
   const wallet = await startService(entry('services/wallet'), {
     ...secrets,
@@ -56,6 +57,7 @@ export async function startSystem(): Promise<System> {
       PORT: String(authPort),
       DATABASE_URL: authDatabase.url,
       WALLET_URL: wallet.url,
+      ...away,
       COOKIE_SECURE: 'off',
     }),
     startService(entry('services/transaction'), {
@@ -63,7 +65,7 @@ export async function startSystem(): Promise<System> {
       ...jwks,
       DATABASE_URL: transactionDatabase.url,
       WALLET_URL: wallet.url,
-      RABBITMQ_URL: `amqp://127.0.0.1:${await freePort()}`,
+      ...away,
       SHUTDOWN_DEADLINE_MS: '3000',
     }),
   ])

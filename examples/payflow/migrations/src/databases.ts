@@ -4,6 +4,7 @@ import { migrateQueue } from '@payflow/queue'
 import { migrateReversal } from '@payflow/reversal'
 import { applyScripts } from './app-migrator.ts'
 import { users } from './auth/0001-users.ts'
+import { accountSecurity } from './auth/0002-account-security.ts'
 import { notifications } from './notification/0001-notifications.ts'
 import { notificationKinds } from './notification/0002-payment-kinds.ts'
 import { mail } from './notification/0003-mail.ts'
@@ -19,9 +20,10 @@ export const DATABASES = ['auth', 'wallet', 'transaction', 'notification'] as co
 /** A service that owns a database. */
 export type DatabaseName = (typeof DATABASES)[number]
 
-/** Brings the tables of auth-service to the newest version. */
+/** Brings the queue's tables and those of auth-service to the newest version. */
 export async function migrateAuth(db: Kysely<any>): Promise<void> {
-  await applyScripts(db, { '0001-users': users })
+  await migrateQueue(db)
+  await applyScripts(db, { '0001-users': users, '0002-account-security': accountSecurity })
 }
 
 /**
@@ -84,7 +86,14 @@ const queueGrants = [
 /** What the role of each service may do: its own work and no more. */
 const grants: Readonly<Record<DatabaseName, readonly string[]>> = {
   auth: [
+    ...queueGrants,
     'grant select, insert on public.users to $role',
+    'grant update (password_hash, password_version, password_changed_at) on public.users to $role',
+    'grant select, insert, update, delete on public.login_guards to $role',
+    // FOR UPDATE takes the right to update as well.
+    'grant select, insert, update, delete on public.reset_requests to $role',
+    'grant select, insert, update on public.reset_tokens to $role',
+    'grant select, insert on public.audit_events to $role',
     'grant select, insert, update on public.refresh_families to $role',
     'grant select, insert, update on public.refresh_tokens to $role',
     'grant select, insert, update on public.wallet_provisioning to $role',

@@ -3,11 +3,11 @@ import type { Request, RequestHandler } from 'express'
 import { addLogContext } from './log-context.ts'
 import { problem } from './problem-error.ts'
 import { verifyServiceToken, type ServiceName } from './service-tokens.ts'
-import type { UserTokens } from './user-tokens.ts'
+import type { TokenUser, UserTokens } from './user-tokens.ts'
 
 /** Who sent a request: a user with an access token, or another service. */
 export type Caller =
-  | { readonly kind: 'user'; readonly userId: string }
+  | ({ readonly kind: 'user' } & TokenUser)
   | { readonly kind: 'service'; readonly service: string }
 
 /** What a service needs to accept the tokens of other services. */
@@ -54,16 +54,16 @@ export function callerOf(req: Request): Caller {
 }
 
 /** The user who sent the request. Only behind {@link requireUser}. */
-export function userOf(req: Request): { readonly userId: string } {
+export function userOf(req: Request): TokenUser {
   const caller = callerOf(req)
   if (caller.kind !== 'user') throw new TypeError('The route also admits services')
   return caller
 }
 
 async function admitUser(req: Request, tokens: UserTokens): Promise<void> {
-  const { userId } = await tokens.verify(bearerToken(req))
-  callers.set(req, { kind: 'user', userId })
-  addLogContext({ userId })
+  const user = await tokens.verify(bearerToken(req))
+  callers.set(req, { kind: 'user', ...user })
+  addLogContext({ userId: user.userId })
 }
 
 async function admitService(req: Request, options: ServiceAudience): Promise<void> {

@@ -82,6 +82,7 @@ export {
   USER_TOKEN_ALGORITHM,
   USER_TOKEN_AUDIENCE,
   USER_TOKEN_ISSUER,
+  type TokenUser,
   type UserTokens,
   type UserTokensOptions,
 } from './user-tokens.ts'

@@ -27,15 +27,22 @@ const JWKS_COOLDOWN_MS = 10_000
 
 const JWKS_TIMEOUT_MS = 2_000
 
+/** Whom an access token speaks for. */
+export interface TokenUser {
+  readonly userId: string
+  readonly sessionId?: string
+}
+
 /** Checks a user's access token. */
 export interface UserTokens {
   /**
-   * Returns the user the token was issued to.
+   * Returns the user the token was issued to, and in which session if it says so. Whether the
+   * session has ended since is known to auth-service alone.
    *
    * @throws {@link ProblemError} `unauthenticated` (401), or `service-unavailable` (503) when no
    * public key has ever been fetched and none can be.
    */
-  verify(token: string): Promise<{ userId: string }>
+  verify(token: string): Promise<TokenUser>
 }
 
 /** Where the public keys are: at a URL, or at hand. */
@@ -67,7 +74,9 @@ export function createUserTokens(options: UserTokensOptions): UserTokens {
           requiredClaims: ['sub', 'exp'],
           clockTolerance: CLOCK_TOLERANCE_S,
         })
-        return { userId: idField.parse(payload.sub) }
+        const userId = idField.parse(payload.sub)
+        const { sid } = payload
+        return sid === undefined ? { userId } : { userId, sessionId: idField.parse(sid) }
       } catch (error) {
         if (error instanceof KeysUnavailableError) {
           throw unavailable('Tokens cannot be verified at the moment', error)

@@ -108,6 +108,7 @@ export function planServices(addresses: Addresses, secrets: Secrets): ServicePla
     auth: {
       ...trusted,
       ...wallet,
+      ...broker,
       AUTH_PRIVATE_JWK: secrets.authPrivateJwk,
       // The page is served over plain HTTP on this machine.
       COOKIE_SECURE: 'off',

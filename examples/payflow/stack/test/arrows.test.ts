@@ -37,7 +37,7 @@ const onlyNamed = ['reversal → rabbitmq']
 const outside = new Set<string>(['browser', 'migrations', 'prometheus'])
 
 /** Drawn before the code that needs them is there. */
-const soon = ['auth → rabbitmq', 'notification → smtp']
+const soon = ['notification → smtp']
 
 const named = ({ from, to }: { readonly from: string; readonly to: string }) => `${from} → ${to}`
 

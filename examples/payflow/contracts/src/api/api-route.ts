@@ -12,10 +12,24 @@ import type { ProblemCode } from '../problem-codes.ts'
 export type ApiAccess = 'anyone' | 'session' | 'user'
 
 /** Which limits on the number of requests a route falls under. */
-export type ApiRateLimit = 'sign-in' | 'session' | 'payment' | 'search' | 'use'
+export type ApiRateLimit =
+  | 'sign-in'
+  | 'password'
+  | 'forgot-password'
+  | 'session'
+  | 'payment'
+  | 'search'
+  | 'use'
 
 /** The heading of the document a route stands under. */
-export type ApiTag = 'Session' | 'People' | 'Wallet' | 'Payments' | 'Notifications' | 'Status'
+export type ApiTag =
+  | 'Session'
+  | 'Account'
+  | 'People'
+  | 'Wallet'
+  | 'Payments'
+  | 'Notifications'
+  | 'Status'
 
 /** What a route answers when all went well. */
 export interface ApiSuccess {
@@ -27,7 +41,7 @@ export interface ApiSuccess {
 
 /** One route of the public API: what it takes, what it answers, who may call it. */
 export interface ApiRoute {
-  readonly method: 'GET' | 'POST' | 'PUT'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** Parameters as `:name`. */
   readonly path: `/api/${string}`
   readonly tag: ApiTag

@@ -27,7 +27,7 @@ export const headerComponents = {
     schema: { type: 'string', const: 'true' },
   },
   'Set-Cookie': {
-    description: 'The refresh cookie: for this site only, and not for its scripts.',
+    description: 'Cookies of the session and the browser: for this site only, not for its scripts.',
     schema: { type: 'string' },
   },
 } as const satisfies Record<string, JsonSchema>

@@ -1,5 +1,14 @@
 import { z } from 'zod'
 import {
+  activityPage,
+  activityView,
+  changePasswordRequest,
+  forgotPasswordRequest,
+  loginSessionPage,
+  loginSessionView,
+  resetPasswordRequest,
+} from '../account.ts'
+import {
   loginRequest,
   meView,
   recipientPage,
@@ -35,6 +44,9 @@ const named: Readonly<Record<Io, Readonly<Record<string, z.ZodType>>>> = {
   input: {
     RegisterRequest: registerRequest,
     LoginRequest: loginRequest,
+    ChangePasswordRequest: changePasswordRequest,
+    ForgotPasswordRequest: forgotPasswordRequest,
+    ResetPasswordRequest: resetPasswordRequest,
     CreateTransactionRequest: createTransactionRequest,
     FundsRequest: fundsRequest,
     RefundRequest: refundRequest,
@@ -43,6 +55,10 @@ const named: Readonly<Record<Io, Readonly<Record<string, z.ZodType>>>> = {
     User: userView,
     Session: sessionView,
     Me: meView,
+    LoginSession: loginSessionView,
+    LoginSessionPage: loginSessionPage,
+    Activity: activityView,
+    ActivityPage: activityPage,
     Recipient: recipientView,
     RecipientPage: recipientPage,
     Wallet: walletView,

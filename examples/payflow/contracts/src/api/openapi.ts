@@ -17,6 +17,7 @@ export interface OpenApiDocument {
 
 const tags: Readonly<Record<ApiTag, string>> = {
   Session: 'Who is logged in. Access tokens live for minutes, the refresh cookie for weeks.',
+  Account: 'Password, sessions, and what happened to the account.',
   People: 'Whom money can be sent to.',
   Wallet: 'What somebody has.',
   Payments: 'Sending money, and what became of it.',

@@ -24,6 +24,7 @@ import {
   transactionPage,
 } from '../transactions.ts'
 import { walletView } from '../wallets.ts'
+import { accountRoutes } from './account-routes.ts'
 import type { ProblemCode } from '../problem-codes.ts'
 import type { ApiRoute, ApiSuccess } from './api-route.ts'
 
@@ -46,7 +47,10 @@ const session = {
     path: '/api/auth/login',
     tag: 'Session',
     summary: 'Log in',
-    description: 'A wrong address and a wrong password get the same answer.',
+    description:
+      'A wrong address, a wrong password and a locked account get the same answer. After five ' +
+      'wrong passwords none is looked at for half an hour, except from a browser that the account ' +
+      'was used in before, which has a count of its own; a new password unlocks.',
     access: 'anyone',
     rateLimit: 'sign-in',
     body: loginRequest,
@@ -59,7 +63,10 @@ const session = {
     path: '/api/auth/refresh',
     tag: 'Session',
     summary: 'Get a new access token',
-    description: 'Takes the refresh cookie, which is replaced: each one works once.',
+    description:
+      'Takes the refresh cookie, which is replaced: each one works once. Sent again within seconds ' +
+      'by the same browser, because the answer got lost, it gets the same cookie again; later, the ' +
+      'session ends, because somebody has a copy.',
     access: 'session',
     rateLimit: 'session',
     cookies: true,
@@ -295,7 +302,14 @@ const system = {
 } as const satisfies Record<string, ApiRoute>
 
 /** The routes by the name of their operation. */
-export const API_ROUTES = { ...session, ...people, ...money, ...notifications, ...system }
+export const API_ROUTES = {
+  ...session,
+  ...accountRoutes,
+  ...people,
+  ...money,
+  ...notifications,
+  ...system,
+}
 
 /** The name of an operation. */
 export type ApiOperation = keyof typeof API_ROUTES

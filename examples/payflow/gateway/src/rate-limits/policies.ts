@@ -40,6 +40,21 @@ export const RATE_LIMITS: Readonly<Record<ApiRateLimit, RateLimitPolicy>> = {
       'address logs in at nine; one account is not tried ten times in five minutes by its owner. ' +
       'Guessing must not become free with an outage, nor logging in impossible.',
   },
+  password: {
+    rates: { address: perMinute(30), user: { requests: 10, windowS: 300 } },
+    onRedisFailure: 'memory',
+    why:
+      'Two hashes each, and the current password could be guessed by whoever found an open page. ' +
+      'Nobody sets a password ten times in five minutes.',
+  },
+  'forgot-password': {
+    rates: { address: perMinute(20), account: { requests: 5, windowS: 900 } },
+    onRedisFailure: 'memory',
+    why:
+      'Each may send a mail to somebody who did not ask for it; auth-service sends three in half ' +
+      'an hour at most, whatever is counted here. An outage must not open it, nor close the way ' +
+      'back into an account.',
+  },
   session: {
     rates: { address: perMinute(600) },
     onRedisFailure: 'open',

@@ -20,7 +20,7 @@ export interface AccessTokens {
   readonly jwks: JSONWebKeySet
   /** Seconds a token holds. */
   readonly expiresIn: number
-  sign(userId: string): Promise<string>
+  sign(user: { readonly userId: string; readonly sessionId: string }): Promise<string>
 }
 
 /** Creates the signer. A key without an id gets its RFC 7638 thumbprint as one. */
@@ -33,8 +33,8 @@ export async function createAccessTokens(
   return {
     jwks: { keys: [{ ...publicJwk, kid, alg: USER_TOKEN_ALGORITHM, use: 'sig' }] },
     expiresIn,
-    sign: async (userId) =>
-      await new SignJWT()
+    sign: async ({ userId, sessionId }) =>
+      await new SignJWT({ sid: sessionId })
         .setProtectedHeader({ alg: USER_TOKEN_ALGORITHM, kid, typ: 'JWT' })
         .setIssuer(USER_TOKEN_ISSUER)
         .setAudience(USER_TOKEN_AUDIENCE)

@@ -1,4 +1,5 @@
 import {
+  amqpUrlVariable,
   httpUrlVariable,
   integerVariable,
   portVariable,
@@ -23,6 +24,8 @@ export const authVariables = {
   PORT: portVariable.default(3004),
   DATABASE_URL: postgresUrlVariable,
   WALLET_URL: httpUrlVariable,
+  /** Where its messages go. While it is away they wait in the database. */
+  RABBITMQ_URL: amqpUrlVariable,
   SERVICE_TOKEN_SECRET: secretVariable,
   /** The key that signs access tokens. No other process has it. */
   AUTH_PRIVATE_JWK: z.string().transform((text, context) => {
@@ -36,14 +39,39 @@ export const authVariables = {
   ACCESS_TOKEN_S: integerVariable(10, 3_600).default(900),
   REFRESH_TOKEN_S: integerVariable(60, 365 * 24 * 3_600).default(REFRESH_TOKEN_S),
   /**
-   * A refresh token that comes again within this time is taken for a retry whose first answer got
-   * lost, or a second tab; after it, for a theft.
+   * A refresh token that comes again within this time, from the same browser, is taken for a retry
+   * whose first answer got lost, and gets that answer again; after it, for a theft.
    */
   REFRESH_GRACE_MS: integerVariable(0, 60_000).default(10_000),
   /** `off` only where the page is served over plain HTTP, on one's own machine. */
   COOKIE_SECURE: z.enum(['on', 'off']).default('on'),
   /** The path of the auth routes as the browser sees it, through the gateway. */
   COOKIE_PATH: z.string().startsWith('/').default('/api/auth'),
+  /** So many wrong passwords, and none is looked at any more for a while. */
+  LOGIN_ATTEMPTS_MAX: integerVariable(1, 100).default(5),
+  /**
+   * For so long, from the last wrong password on. Half an hour leaves 240 guesses a day, and who is
+   * locked out has two ways in: a browser used before, and a new password.
+   */
+  LOGIN_LOCK_S: integerVariable(1, 86_400).default(1_800),
+  /** How long a mailed link for a new password is good. */
+  RESET_TOKEN_S: integerVariable(1, 86_400).default(1_800),
+  /**
+   * argon2id with 19 MiB, two passes, one lane. Source: OWASP Password Storage Cheat Sheet. More
+   * memory would let fewer logins exhaust the machine than it would cost an attacker. Passwords that
+   * were hashed at another cost are hashed anew at the next login.
+   */
+  PASSWORD_HASH_MEMORY_KIB: integerVariable(1_024, 1_048_576).default(19_456),
+  PASSWORD_HASH_PASSES: integerVariable(1, 20).default(2),
+  /**
+   * So many passwords are hashed at a time: one less than Node has threads for it, so that looking up
+   * an address never waits for a hash.
+   */
+  PASSWORD_HASHES_MAX: integerVariable(1, 64).default(3),
+  /** So many more wait, two seconds at worst; the rest is told to come back. */
+  PASSWORD_HASHES_WAITING_MAX: integerVariable(0, 10_000).default(100),
+  /** How often wishes for a new password are looked for; the one that comes in is seen to at once. */
+  RESET_INTERVAL_MS: integerVariable(50, 60_000).default(1_000),
   /** How often wallets that are still owed are looked for. */
   PROVISIONING_INTERVAL_MS: integerVariable(50, 60_000).default(1_000),
 }

@@ -7,6 +7,8 @@ export interface AuthDatabase {
     email: string
     name: string
     password_hash: string
+    password_version: Generated<number>
+    password_changed_at: Generated<Date>
     created_at: Generated<Date>
   }
   refresh_families: {
@@ -14,7 +16,16 @@ export interface AuthDatabase {
     user_id: string
     created_at: Generated<Date>
     revoked_at: Date | null
-    revoked_because: 'logout' | 'reuse' | null
+    revoked_because:
+      | 'logout'
+      | 'reuse'
+      | 'logout_all'
+      | 'ended'
+      | 'password_changed'
+      | 'password_reset'
+      | null
+    client: Generated<string>
+    device_hash: Buffer | null
   }
   refresh_tokens: {
     token_hash: Buffer
@@ -22,6 +33,7 @@ export interface AuthDatabase {
     issued_at: Generated<Date>
     expires_at: Date
     used_at: Date | null
+    successor_salt: Buffer | null
   }
   wallet_provisioning: {
     user_id: string

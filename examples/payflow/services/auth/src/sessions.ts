@@ -1,43 +1,60 @@
 import type { LoginRequest, RegisterRequest, SessionView, UserView } from '@payflow-app/contracts'
 import { problem, type Probe } from '@payflow-app/service-kit'
-import type { Kysely } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import { v7 as uuidv7 } from 'uuid'
 import type { AccessTokens } from './access-tokens.ts'
+import { accountHashOf, type ClientInfo } from './client-info.ts'
 import type { AuthDatabase } from './database.ts'
-import { checkPassword, hashPassword } from './passwords.ts'
-import { hashRefreshToken, newRefreshToken } from './refresh-token.ts'
-import { findUserByEmail, findUserById } from './sql/find-user.ts'
+import type { Guards } from './guards.ts'
+import type { LoginCounter } from './metrics.ts'
+import type { OneAtATime } from './one-at-a-time.ts'
+import type { Passwords } from './passwords.ts'
+import { hashToken, newSalt, newToken, successorOf, type SecretToken } from './secret-token.ts'
+import { forgetAttempts, type GuardKey } from './sql/count-attempt.ts'
+import { endSessionOf } from './sql/end-sessions.ts'
+import { findUserByEmail, findUserById, type StoredUser } from './sql/find-user.ts'
+import { insertAuditEvent } from './sql/insert-audit-event.ts'
 import { insertSession } from './sql/insert-session.ts'
 import { insertUser } from './sql/insert-user.ts'
-import { revokeSession } from './sql/revoke-session.ts'
+import { rememberDevice } from './sql/remember-device.ts'
 import { rotateRefreshToken } from './sql/rotate-refresh-token.ts'
+import { storeRehashed } from './sql/set-password.ts'
 import type { WalletProvisioning } from './wallet-provisioning.ts'
 
-/** What a login yields: the answer's body, and the token for the cookie. */
+/** What a login yields: the answer's body, and the tokens for the cookies. */
 export interface Session {
   readonly view: SessionView
   readonly refreshToken: string
+  /** Absent where the browser keeps the one it has. */
+  readonly deviceToken?: string
 }
 
 /** Options of {@link createSessions}. */
 export interface SessionsOptions {
   readonly db: Kysely<AuthDatabase>
   readonly accessTokens: AccessTokens
+  readonly passwords: Passwords
+  readonly guards: Guards
+  readonly oneAtATime: OneAtATime
   readonly provisioning: WalletProvisioning
   readonly refreshTokenS: number
   readonly graceMs: number
+  readonly count: LoginCounter
   readonly probe: Probe
 }
 
 /** Registers users and keeps their sessions. */
 export interface Sessions {
   /** @throws `email-taken` (409) */
-  register(request: RegisterRequest): Promise<Session>
-  /** @throws `invalid-credentials` (401), the same for a wrong address and a wrong password */
-  login(request: LoginRequest): Promise<Session>
+  register(request: RegisterRequest, who: ClientInfo): Promise<Session>
+  /**
+   * @throws `invalid-credentials` (401), the same and as fast for a wrong address, a wrong password
+   * and an account that is locked
+   */
+  login(request: LoginRequest, who: ClientInfo): Promise<Session>
   /** @throws `refresh-token-invalid` (401) */
-  refresh(token: string): Promise<Session>
-  logout(token: string): Promise<void>
+  refresh(token: string, who: ClientInfo): Promise<Session>
+  logout(token: string, who: ClientInfo): Promise<void>
   /** @throws `unauthenticated` (401) when the user is gone */
   me(userId: string): Promise<UserView>
 }
@@ -47,52 +64,161 @@ const CURRENCY = 'USD'
 
 /** Creates the sessions. */
 export function createSessions(options: SessionsOptions): Sessions {
-  const { db, accessTokens, provisioning, refreshTokenS, graceMs, probe } = options
-  const view = async (user: UserView): Promise<SessionView> => ({
-    user: { id: user.id, email: user.email, name: user.name },
-    accessToken: await accessTokens.sign(user.id),
-    expiresIn: accessTokens.expiresIn,
-  })
-  const me = async (userId: string): Promise<UserView> => {
-    const user = await findUserById(db, userId)
-    if (!user) throw problem('unauthenticated', { detail: 'The user no longer exists' })
-    return { id: user.id, email: user.email, name: user.name }
-  }
   return {
-    async register({ email, password, name }) {
-      const id = uuidv7()
-      const { token, hash } = newRefreshToken()
-      const passwordHash = await hashPassword(password)
-      const session = { familyId: uuidv7(), tokenHash: hash, refreshTokenS }
-      const user = { id, email, name, passwordHash, currency: CURRENCY, ...session }
-      await insertUser(db, user).catch(refuseTakenEmail)
-      await probe('auth.user.committed', { userId: id })
-      await provisioning.open({ userId: id, currency: CURRENCY })
-      return { view: await view(user), refreshToken: token }
-    },
-    async login({ email, password }) {
-      const user = await findUserByEmail(db, email)
-      const matches = await checkPassword(user?.passwordHash, password)
-      if (!user || !matches) throw problem('invalid-credentials')
-      const { token, hash } = newRefreshToken()
-      const familyId = uuidv7()
-      await insertSession(db, { userId: user.id, familyId, tokenHash: hash, refreshTokenS })
-      return { view: await view(user), refreshToken: token }
-    },
-    async refresh(token) {
-      const successor = newRefreshToken()
-      const rotation = await rotateRefreshToken(db, {
-        hash: hashRefreshToken(token),
-        newHash: successor.hash,
-        refreshTokenS,
-        graceMs,
-      })
-      if (rotation.outcome !== 'rotated') throw problem('refresh-token-invalid')
-      return { view: await view(await me(rotation.userId)), refreshToken: successor.token }
-    },
-    logout: async (token) => await revokeSession(db, hashRefreshToken(token)),
-    me,
+    register: async (request, who) => await register(options, request, who),
+    // One after the other for one account, whoever has it: see one-at-a-time.ts.
+    login: async (request, who) =>
+      await options.oneAtATime(request.email, () => login(options, request, who)),
+    refresh: async (token, who) => await refresh(options, token, who),
+    logout: async (token, who) =>
+      await options.db.transaction().execute(async (trx) => {
+        const ended = await endSessionOf(trx, hashToken(token))
+        if (!ended) return
+        const { id: sessionId, userId } = ended
+        await insertAuditEvent(trx, { type: 'logged_out', userId, sessionId }, who)
+      }),
+    me: async (userId) => await me(options.db, userId),
   }
+}
+
+async function register(
+  options: SessionsOptions,
+  { email, password, name }: RegisterRequest,
+  who: ClientInfo,
+): Promise<Session> {
+  const { db, passwords, provisioning, refreshTokenS, probe } = options
+  const [id, familyId] = [uuidv7(), uuidv7()]
+  const [refreshToken, device] = [newToken(), deviceOf(who)]
+  const passwordHash = await passwords.hash(password)
+  const session = { familyId, tokenHash: refreshToken.hash, refreshTokenS, client: who.client }
+  const user = { id, email, name, passwordHash, currency: CURRENCY }
+  await db.transaction().execute(async (trx) => {
+    await insertUser(trx, { ...user, ...session, deviceHash: device.hash }).catch(refuseTakenEmail)
+    await rememberDevice(trx, accountHashOf(email), device.hash)
+    await insertAuditEvent(trx, { type: 'registered', userId: id, sessionId: familyId }, who)
+  })
+  await probe('auth.user.committed', { userId: id })
+  await provisioning.open({ userId: id, currency: CURRENCY })
+  const view = await viewOf(options, user, familyId)
+  return { view, refreshToken: refreshToken.token, deviceToken: device.token }
+}
+
+async function login(
+  options: SessionsOptions,
+  { email, password }: LoginRequest,
+  who: ClientInfo,
+): Promise<Session> {
+  const { db, passwords, guards, count, probe } = options
+  let attempt: Awaited<ReturnType<Guards['count']>> | undefined
+  let user: StoredUser | undefined
+  const matches = await passwords.check(password, async () => {
+    attempt = await guards.count(accountHashOf(email), who)
+    user = await findUserByEmail(db, email)
+    await probe('auth.attempt.counted')
+    return attempt.counted ? user?.passwordHash : undefined
+  })
+  if (attempt === undefined) throw new Error('an attempt is counted before it is checked')
+  const opened =
+    user && matches ? await openSession(options, { user, password, who, attempt }) : undefined
+  if (opened) {
+    count('ok')
+    return opened
+  }
+  await guards.noteFailure({ email, attempt, user }, who)
+  count(attempt.counted ? 'wrong' : 'locked')
+  throw problem('invalid-credentials', {
+    detail:
+      'The e-mail address or the password is wrong. After several wrong passwords none is looked ' +
+      'at for a while; setting a new password ends that',
+  })
+}
+
+interface ProvedUser {
+  readonly user: StoredUser
+  readonly password: string
+  readonly who: ClientInfo
+  readonly attempt: { readonly guard: GuardKey }
+}
+
+/** Undefined when the password has been changed since it was looked at. */
+async function openSession(
+  options: SessionsOptions,
+  { user, password, who, attempt }: ProvedUser,
+): Promise<Session | undefined> {
+  const { db, passwords, refreshTokenS } = options
+  const [refreshToken, device, familyId] = [newToken(), deviceOf(who), uuidv7()]
+  const { id: userId, passwordVersion } = user
+  // Not worth failing a login for: there will be another one.
+  const rehashed = passwords.isOutdated(user.passwordHash)
+    ? await passwords.hash(password).catch(() => undefined)
+    : undefined
+  const isOpen = await db.transaction().execute(async (trx) => {
+    const session = { familyId, tokenHash: refreshToken.hash, refreshTokenS, client: who.client }
+    const known = { userId, passwordVersion, deviceHash: device.hash }
+    if (!(await insertSession(trx, { ...session, ...known }))) return false
+    await noteSuccess(trx, attempt.guard, device)
+    await insertAuditEvent(trx, { type: 'logged_in', userId, sessionId: familyId }, who)
+    if (rehashed) await storeRehashed(trx, { userId, passwordVersion, passwordHash: rehashed })
+    return true
+  })
+  if (!isOpen) return undefined
+  const view = await viewOf(options, user, familyId)
+  return { view, refreshToken: refreshToken.token, deviceToken: device.token }
+}
+
+async function noteSuccess(
+  trx: Transaction<AuthDatabase>,
+  guard: GuardKey,
+  device: SecretToken,
+): Promise<void> {
+  await forgetAttempts(trx, guard)
+  await rememberDevice(trx, guard.accountHash, device.hash)
+}
+
+async function refresh(options: SessionsOptions, token: string, who: ClientInfo): Promise<Session> {
+  const { db, refreshTokenS, graceMs, probe } = options
+  const sent = { token, hash: hashToken(token), deviceHash: who.deviceHash }
+  const rotation = await db.transaction().execute(async (trx) => {
+    const result = await rotateRefreshToken(trx, {
+      ...sent,
+      salt: newSalt(),
+      refreshTokenS,
+      graceMs,
+    })
+    if (result.outcome === 'reused') {
+      const { userId, sessionId } = result
+      await insertAuditEvent(trx, { type: 'session_stolen', userId, sessionId }, who)
+    }
+    return result
+  })
+  if (rotation.outcome !== 'rotated') throw problem('refresh-token-invalid')
+  await probe('auth.refresh.rotated')
+  const view = await viewOf(options, await me(db, rotation.userId), rotation.sessionId)
+  return { view, refreshToken: successorOf(token, rotation.salt).token }
+}
+
+async function viewOf(
+  { accessTokens }: SessionsOptions,
+  { id, email, name }: UserView,
+  sessionId: string,
+): Promise<SessionView> {
+  return {
+    user: { id, email, name },
+    accessToken: await accessTokens.sign({ userId: id, sessionId }),
+    expiresIn: accessTokens.expiresIn,
+  }
+}
+
+async function me(db: Kysely<AuthDatabase>, userId: string): Promise<UserView> {
+  const user = await findUserById(db, userId)
+  if (!user) throw problem('unauthenticated', { detail: 'The user no longer exists' })
+  return { id: user.id, email: user.email, name: user.name }
+}
+
+/** The browser's own token, whoever has logged in there before, or a new one. */
+export function deviceOf({ deviceToken, deviceHash }: ClientInfo): SecretToken {
+  if (deviceToken === undefined || deviceHash === null) return newToken()
+  return { token: deviceToken, hash: deviceHash }
 }
 
 function refuseTakenEmail(error: unknown): never {

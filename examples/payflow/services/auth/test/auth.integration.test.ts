@@ -32,6 +32,8 @@ beforeAll(async () => {
     ...secrets,
     DATABASE_URL: database.url,
     WALLET_URL: walletUrl,
+    // Nor there: whatever is told waits in the outbox.
+    RABBITMQ_URL: `amqp://127.0.0.1:${await freePort()}`,
     REFRESH_GRACE_MS: '0',
   })
 })

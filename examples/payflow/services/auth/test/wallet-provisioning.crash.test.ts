@@ -30,6 +30,7 @@ const startAuth = () =>
     PORT: String(authPort),
     DATABASE_URL: authDatabase.url,
     WALLET_URL: `http://127.0.0.1:${walletPort}`,
+    RABBITMQ_URL: 'amqp://127.0.0.1:9',
     PROVISIONING_INTERVAL_MS: '100',
   })
 

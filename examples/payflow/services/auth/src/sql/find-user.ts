@@ -7,6 +7,8 @@ export interface StoredUser {
   readonly email: string
   readonly name: string
   readonly passwordHash: string
+  /** Another one with each change of the password. */
+  readonly passwordVersion: number
 }
 
 /** Finds a user by e-mail address, in any case. */
@@ -15,7 +17,8 @@ export async function findUserByEmail(
   email: string,
 ): Promise<StoredUser | undefined> {
   const { rows } = await sql<StoredUser>`
-    select id, email, name, password_hash as "passwordHash"
+    select id, email, name, password_hash as "passwordHash",
+      password_version as "passwordVersion"
     from public.users
     where lower(email) = lower(${email})`.execute(db)
   return rows[0]
@@ -27,7 +30,8 @@ export async function findUserById(
   id: string,
 ): Promise<StoredUser | undefined> {
   const { rows } = await sql<StoredUser>`
-    select id, email, name, password_hash as "passwordHash"
+    select id, email, name, password_hash as "passwordHash",
+      password_version as "passwordVersion"
     from public.users
     where id = ${id}`.execute(db)
   return rows[0]

@@ -1,4 +1,4 @@
-import { sql, type Kysely } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import type { AuthDatabase } from '../database.ts'
 
 /** A user to be stored, with the session of their first login. */
@@ -11,6 +11,8 @@ export interface NewUser {
   readonly familyId: string
   readonly tokenHash: Buffer
   readonly refreshTokenS: number
+  readonly client: string
+  readonly deviceHash: Buffer
 }
 
 /**
@@ -21,7 +23,7 @@ export interface NewUser {
  *
  * @throws 23505 on `users_email_key` when the address is taken.
  */
-export async function insertUser(db: Kysely<AuthDatabase>, user: NewUser): Promise<void> {
+export async function insertUser(trx: Transaction<AuthDatabase>, user: NewUser): Promise<void> {
   await sql`
     with person as (
       insert into public.users (id, email, name, password_hash)
@@ -30,11 +32,11 @@ export async function insertUser(db: Kysely<AuthDatabase>, user: NewUser): Promi
       insert into public.wallet_provisioning (user_id, currency, next_attempt_at)
       values (${user.id}, ${user.currency}, now() + interval '2 seconds')
     ), family as (
-      insert into public.refresh_families (id, user_id)
-      values (${user.familyId}, ${user.id})
+      insert into public.refresh_families (id, user_id, client, device_hash)
+      values (${user.familyId}, ${user.id}, ${user.client}, ${user.deviceHash})
     )
     insert into public.refresh_tokens (token_hash, family_id, expires_at)
     values (
       ${user.tokenHash}, ${user.familyId}, now() + make_interval(secs => ${user.refreshTokenS})
-    )`.execute(db)
+    )`.execute(trx)
 }
