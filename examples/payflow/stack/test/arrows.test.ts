@@ -91,7 +91,8 @@ describe('docs/architecture.md', () => {
   test('has these arrows in its picture', () => {
     const drawn = [...readFileSync(picture, 'utf8').matchAll(/data-arrow='([^']+)'/g)]
     const arrows = ARROWS.filter(({ from, to }) => !ofEach(from, to) && from !== 'migrations')
-    expect(drawn.map(([, arrow]) => arrow).toSorted()).toEqual(arrows.map(named).toSorted())
+    expect(new Set(drawn.map(([, arrow]) => arrow))).toEqual(new Set(arrows.map(named)))
+    expect(drawn).toHaveLength(arrows.length)
   })
 })
 
