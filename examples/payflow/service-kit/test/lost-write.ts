@@ -11,6 +11,10 @@ import { AnsweringClient } from '../src/pg-client.ts'
 
 const QUERY_TIMEOUT_MS = 1_000
 
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
 const server = await startPostgres()
 const witness = new pg.Client({ connectionString: server.url })
 await witness.connect()
@@ -41,12 +45,11 @@ async function play(title: string, Client: typeof pg.Client): Promise<void> {
   const { rows } = await witness.query<{ state: string; query: string }>(
     "select state, query from pg_stat_activity where application_name = 'service'",
   )
-  console.log(title)
-  console.log(`  the first request was told   ${error instanceof Error ? error.message : 'done'}`)
-  console.log(`  the second one was told      ${rowCount} row inserted`)
-  console.log(`  everybody else sees          ${seen.rowCount} rows`)
-  for (const { state, query } of rows)
-    console.log(`  pg_stat_activity             ${state}: ${query}`)
+  print(title)
+  print(`  the first request was told   ${error instanceof Error ? error.message : 'done'}`)
+  print(`  the second one was told      ${rowCount} row inserted`)
+  print(`  everybody else sees          ${seen.rowCount} rows`)
+  for (const { state, query } of rows) print(`  pg_stat_activity             ${state}: ${query}`)
   await pool.end()
 }
 
