@@ -8,9 +8,11 @@ import { isDeepStrictEqual } from 'node:util'
 import { PROBLEMS, problemSchema, type ProblemCode } from '@payflow-app/contracts'
 import { API_OPERATIONS, apiRoute, problemsOf, type ApiOperation } from '@payflow-app/contracts/api'
 import { startStack, type Stack } from '@payflow-app/stack'
+import { eventsIn } from '@payflow-app/testing'
 import { waitFor } from '@payflow/testkit'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { z } from 'zod'
 import { requestsTo, type Generated, type Known } from './src/hostile.ts'
 import { auditAll, settle, SOUND, User } from './src/index.ts'
 
@@ -77,6 +79,7 @@ async function faultOf(operation: ApiOperation, answer: Response): Promise<strin
   if (status < 400) {
     count(operation, String(status))
     const { success } = route
+    if (success.events) return streamFault(success.events, type, text)
     if (status !== success.status) return `status ${status}, not ${success.status}`
     if (!success.body) return text === '' ? undefined : `a body: ${text}`
     if (!type.startsWith('application/json')) return `content type ${type}`
@@ -93,6 +96,13 @@ async function faultOf(operation: ApiOperation, answer: Response): Promise<strin
   const code = problem.code?.replaceAll('_', '-') as ProblemCode
   if (problem.status !== status || PROBLEMS[code]?.status !== status) return `${status}: ${text}`
   return problemsOf(route).includes(code) ? undefined : `undocumented ${status} ${problem.code}`
+}
+
+/** What is wrong with a stream of events that has ended. */
+function streamFault(schema: z.ZodType, type: string, text: string): string | undefined {
+  if (!type.startsWith('text/event-stream')) return `content type ${type}`
+  const broken = eventsIn(text).find(({ data }) => !schema.safeParse(JSON.parse(data)).success)
+  return broken && `breaks the contract: ${broken.data}`
 }
 
 function count(operation: ApiOperation, outcome: string): void {

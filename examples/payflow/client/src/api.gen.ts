@@ -397,6 +397,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/transactions/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow one payment
+         * @description Server-sent events: what has happened to the payment, then what happens to it, up to the event that ends it; then the stream ends. It may end before, after minutes or while we restart: connect again with the id of the last event, and nothing is missed. For its sender and its recipient; to others it is not there.
+         */
+        get: operations["followTransaction"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/notifications": {
         parameters: {
             query?: never;
@@ -773,6 +793,22 @@ export interface components {
             items: components["schemas"]["Transaction"][];
             /** @description Null on the last page. */
             nextCursor: string | null;
+        };
+        PaymentEvent: {
+            /**
+             * Format: uuid
+             * @description A UUID, in lower case in every answer.
+             */
+            paymentId: string;
+            /** @enum {string} */
+            type: "accepted" | "dispatched" | "completed" | "failed" | "reversed";
+            /**
+             * Format: date-time
+             * @description ISO 8601, in UTC.
+             */
+            at: string;
+            /** @enum {string} */
+            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "reversed_timeout";
         };
         Notification: {
             /**
@@ -2357,6 +2393,71 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TransactionDetails"];
                 };
+            };
+            /**
+             * @description - `malformed_request`: The request is malformed.
+             *     - `malformed_json`: The body is not valid JSON.
+             *     - `validation_failed`: The request has invalid fields.
+             */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code: "malformed_request" | "malformed_json" | "validation_failed";
+                    };
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["UpstreamTimeout"];
+        };
+    };
+    followTransaction: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the last event that was seen: the stream goes on after it. */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                /** @description A UUID, in lower case in every answer. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events of the payment, each with one of these as its data */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["PaymentEvent"];
+                };
+            };
+            /** @description The last event was the one that ended the payment: there is nothing to wait for. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /**
              * @description - `malformed_request`: The request is malformed.

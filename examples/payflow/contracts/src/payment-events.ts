@@ -1,6 +1,6 @@
 /** What happens to a payment, as it is written down and as it is streamed. */
 import { z } from 'zod'
-import { instantField } from './fields.ts'
+import { idField, instantField } from './fields.ts'
 import { FAILURE_CODES, type PaymentStatus } from './statuses.ts'
 
 /**
@@ -51,6 +51,7 @@ export function isPaymentHistory(status: PaymentStatus, types: readonly string[]
 
 /** The data of one event in the stream of a payment's events. */
 export const paymentEventView = z.object({
+  paymentId: idField,
   type: z.enum(PAYMENT_EVENT_TYPES),
   at: instantField,
   failureCode: z.enum(FAILURE_CODES).optional(),

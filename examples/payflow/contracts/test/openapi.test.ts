@@ -53,7 +53,9 @@ describe('openApiDocument', () => {
     const described = document.paths[path]?.[route.method.toLowerCase()] as any
     expect(described.operationId).toBe(operation)
     const statuses = problemsOf(route).map((code) => PROBLEMS[code].status)
-    const all = [...new Set([route.success.status, ...statuses])].map(String)
+    const { success } = route
+    const noneLeft = success.noneLeft === undefined ? [] : [204]
+    const all = [...new Set([success.status, ...noneLeft, ...statuses])].map(String)
     expect(Object.keys(described.responses).toSorted()).toEqual(all.toSorted())
   })
 })

@@ -49,6 +49,11 @@ export const gatewayVariables = {
   REDIS_PREFIX: z.string().max(100).default('idempotency:'),
   /** Longer than the longest chain behind it: transaction-service waits for wallet-service. */
   UPSTREAM_TIMEOUT_MS: integerVariable(100, 60_000).default(8_000),
+  /** Streams that are open at a time: through this process, and of one user. */
+  STREAMS_MAX: integerVariable(1, 100_000).default(2_000),
+  STREAMS_PER_USER_MAX: integerVariable(1, 1_000).default(10),
+  /** Three signs of life of a service, and then it is gone. */
+  STREAM_SILENCE_MAX_MS: integerVariable(100, 600_000).default(45_000),
   /** The folder of the built web page. */
   WEB_ROOT: z.string().default(fileURLToPath(new URL('../../web/dist', import.meta.url))),
   /** `off` is for load on loopback, and refused in production. */

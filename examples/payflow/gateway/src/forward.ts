@@ -51,15 +51,26 @@ export async function forward(
   })
   refuseForeignError(answer)
   onAnswer?.(answer)
-  for (const name of PASSED_HEADERS) {
-    const value = answer.headers.get(name)
-    if (value !== null) res.setHeader(name, value)
-  }
   if (cookies) {
     for (const cookie of answer.headers.getSetCookie()) res.append('set-cookie', cookie)
   }
-  if (!res.hasHeader('cache-control')) res.setHeader('cache-control', 'no-store')
+  passAnswerOn(answer, res)
+}
+
+/** Passes a whole answer on, unless it is an error that no service of ours wrote. */
+export function passAnswerOn(answer: RawAnswer, res: Response): void {
+  refuseForeignError(answer)
+  passHeadersOn(answer.headers, res)
   res.status(answer.status).end(answer.body)
+}
+
+/** Passes on the headers that are the client's business. */
+export function passHeadersOn(headers: Headers, res: Response): void {
+  for (const name of PASSED_HEADERS) {
+    const value = headers.get(name)
+    if (value !== null) res.setHeader(name, value)
+  }
+  if (!res.hasHeader('cache-control')) res.setHeader('cache-control', 'no-store')
 }
 
 function only(name: string, value: string | undefined): Record<string, string> {

@@ -15,6 +15,7 @@ import {
 } from '@payflow-app/service-kit'
 import { getIdempotency } from '@payflow/idempotency/express'
 import type { Express, Request, RequestHandler } from 'express'
+import { forwardStream, type StreamForwarding } from './forward-stream.ts'
 import { forward, type ForwardedCall } from './forward.ts'
 import type { LimitSubject } from './rate-limits/policies.ts'
 import type { RateLimits } from './rate-limits/rate-limits.ts'
@@ -32,6 +33,7 @@ export interface PublicRouteOptions {
   /** Executes a request with a key once. */
   readonly onePerKey: RequestHandler
   readonly limits: RateLimits
+  readonly streams: StreamForwarding
 }
 
 /** Who answers each operation. */
@@ -57,6 +59,7 @@ const upstreamOf: Readonly<Record<ApiOperation, Upstream>> = {
   refundTransaction: 'transaction',
   listTransactions: 'transaction',
   getTransaction: 'transaction',
+  followTransaction: 'transaction',
   listNotifications: 'notification',
   markNotificationRead: 'notification',
   getStatus: 'transaction',
@@ -86,7 +89,9 @@ function chainOf(operation: ApiOperation, options: PublicRouteOptions): RequestH
     validateRequest(described),
     ...limit('account'),
     ...(described.idempotencyKey ? [options.onePerKey] : []),
-    forwardTo(options.clients, upstreamOf[operation], described),
+    described.success.events
+      ? streamFrom(options.clients[upstreamOf[operation]], described, options.streams)
+      : forwardTo(options.clients, upstreamOf[operation], described),
   ]
 }
 
@@ -115,6 +120,17 @@ function callerHeaders(req: Request): Record<string, string> {
   return {
     'x-client-address': networkOf(req.ip ?? ''),
     'user-agent': req.get('user-agent') ?? '',
+  }
+}
+
+function streamFrom(
+  client: HttpClient,
+  described: ApiRoute,
+  streams: StreamForwarding,
+): RequestHandler {
+  return async function forwardEvents(req, res) {
+    const { userId } = userOf(req)
+    await forwardStream(req, res, { ...streams, client, userId, path: pathOf(described, req) })
   }
 }
 

@@ -1,5 +1,6 @@
 import {
   createHttpClient,
+  createStreamSlots,
   createUserTokens,
   problem,
   type ServiceDefinition,
@@ -15,6 +16,9 @@ import { connectRedis } from './redis.ts'
 import { sameOriginOnly } from './same-origin.ts'
 import { securityHeaders } from './security-headers.ts'
 import { serveWebPage } from './web-page.ts'
+
+/** A client on the worst of links takes the few hundred bytes of an event in less. */
+const STREAM_STALL_MAX_MS = 30_000
 
 /**
  * The gateway: the only process that browsers reach. It authenticates, validates, claims the key of
@@ -57,13 +61,22 @@ export const gatewayService: ServiceDefinition<typeof gatewayVariables> = {
             logger,
             metrics,
           })
+    const streams = {
+      slots: createStreamSlots({
+        perUserMax: config.STREAMS_PER_USER_MAX,
+        totalMax: config.STREAMS_MAX,
+      }),
+      signal: shutdown.signal,
+      silenceMaxMs: config.STREAM_SILENCE_MAX_MS,
+      stallMaxMs: STREAM_STALL_MAX_MS,
+    }
     return {
       securityHeaders,
       callerTrace,
       routes(app) {
         app.set('trust proxy', config.TRUSTED_PROXY_HOPS)
         app.use('/api', sameOriginOnly)
-        mountPublicRoutes(app, { clients, userTokens, onePerKey, limits })
+        mountPublicRoutes(app, { clients, userTokens, onePerKey, limits, streams })
         serveApiDocs(app)
         app.use('/api', function refuseUnknownApiPath() {
           throw problem('route-not-found')

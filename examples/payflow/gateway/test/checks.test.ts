@@ -129,7 +129,8 @@ describe('docs/api-gateway-checks.md', () => {
       const { method, path: routePath } = apiRoute(operation)
       const chain = chainOf(method, routePath)
       expect(chain, operation).toEqual(order.filter((name) => chain.includes(name)))
-      expect(chain.at(-1)).toBe('forwardRequest')
+      const { success } = apiRoute(operation)
+      expect(chain.at(-1)).toBe(success.events ? 'forwardEvents' : 'forwardRequest')
     }
   })
 

@@ -74,4 +74,8 @@ export const onRoutes: Readonly<Record<string, Check>> = {
     what: 'Calls the service with the same token, and passes on its answer byte for byte. A read whose connection is cut is asked once more; a payment is not, for its client has the key. The service checks the token, the owner and the body once more by itself.',
     refuses: ['service-unavailable', 'upstream-timeout'],
   },
+  forwardEvents: {
+    what: 'The same for a stream of events: passes on each part as it comes, for as long as the service, which ends it when the token does, and the client go on. No more than 10 streams of a user and 2,000 of all at a time (`STREAMS_PER_USER_MAX`, `STREAMS_MAX`).',
+    refuses: ['rate-limited', 'service-unavailable', 'upstream-timeout'],
+  },
 }

@@ -46,6 +46,20 @@ export interface RawAnswer {
   readonly body: Buffer
 }
 
+/** An answer whose body is still coming. */
+export interface OpenAnswer {
+  readonly status: number
+  readonly headers: Headers
+  /** The body as it comes. Read it, or abort the call: else the connection stays in use. */
+  readonly chunks: AsyncIterable<Uint8Array>
+  /**
+   * The whole body, within the time that a call may take, in place of `chunks`.
+   *
+   * @throws {@link UpstreamError} when it does not come.
+   */
+  wholeBody(): Promise<Buffer>
+}
+
 /** An answer, read: either what was asked for or a problem. */
 export type HttpAnswer<T> =
   | { readonly outcome: 'ok'; readonly status: number; readonly body: T }
@@ -69,6 +83,13 @@ export interface HttpClient {
    */
   send(call: HttpCall): Promise<RawAnswer>
   /**
+   * Makes one call and returns as soon as the head of the answer is there. `timeoutMs` is for that
+   * alone; the body may come for as long as `signal` lets it.
+   *
+   * @throws {@link UpstreamError} when there is no answer.
+   */
+  open(call: HttpCall & { readonly signal: AbortSignal }): Promise<OpenAnswer>
+  /**
    * Makes one call and reads a 2xx answer with `schema`.
    *
    * @throws {@link UpstreamError} when there is no answer, or a 2xx one that breaks the contract.
@@ -91,38 +112,51 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     })
     return token !== undefined && clock.learn(answer) ? await sendOnce(call) : answer
   }
-  const sendOnce = async (call: HttpCall): Promise<RawAnswer> => {
+  const headersOf = async (call: HttpCall): Promise<Headers> => {
     const headers = new Headers(call.headers)
     const requestId = currentRequestId()
     if (requestId !== undefined) headers.set('x-request-id', requestId)
     if (token) headers.set('authorization', `Bearer ${await token(clock.nowMs())}`)
     if (call.json !== undefined) headers.set('content-type', 'application/json')
+    return headers
+  }
+  const fetchOnce: FetchOnce = async (call, headers, signal) =>
+    await fetch(baseUrl + call.path, {
+      method: call.method,
+      headers,
+      redirect: 'manual',
+      signal,
+      ...(call.json !== undefined && { body: JSON.stringify(call.json) }),
+    })
+  const traced = async <T extends { status: number }>(
+    call: HttpCall,
+    work: (headers: Headers) => Promise<T>,
+  ): Promise<T> => {
+    const headers = await headersOf(call)
     try {
       const described = { method: call.method, path: call.path, name, baseUrl }
-      return await traceCall(described, headers, () => fetchWhole(call, headers))
+      return await traceCall(described, headers, () => work(headers))
     } catch (error) {
       call.signal?.throwIfAborted()
       throw error
     }
   }
-  const fetchWhole = async (call: HttpCall, headers: Headers): Promise<RawAnswer> => {
-    const deadline = AbortSignal.timeout(call.timeoutMs ?? timeoutMs)
-    try {
-      const response = await fetch(baseUrl + call.path, {
-        method: call.method,
-        headers,
-        redirect: 'manual',
-        signal: call.signal ? AbortSignal.any([deadline, call.signal]) : deadline,
-        ...(call.json !== undefined && { body: JSON.stringify(call.json) }),
-      })
-      const body = Buffer.from(await response.arrayBuffer())
-      return { status: response.status, headers: response.headers, body }
-    } catch (error) {
-      throw asUpstreamError(name, error)
-    }
-  }
+  const sendOnce = (call: HttpCall): Promise<RawAnswer> =>
+    traced(call, async (headers) => {
+      const deadline = AbortSignal.timeout(call.timeoutMs ?? timeoutMs)
+      const signal = call.signal ? AbortSignal.any([deadline, call.signal]) : deadline
+      try {
+        const response = await fetchOnce(call, headers, signal)
+        const body = Buffer.from(await response.arrayBuffer())
+        return { status: response.status, headers: response.headers, body }
+      } catch (error) {
+        throw asUpstreamError(name, error)
+      }
+    })
   return {
     send,
+    open: (call) =>
+      traced(call, (headers) => openAnswer(call, { name, timeoutMs, headers, fetchOnce })),
     async request({ schema, ...call }) {
       const answer = await send(call)
       if (answer.status < 200 || answer.status > 299) return readProblem(answer)
@@ -137,6 +171,43 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     },
   }
 }
+
+type FetchOnce = (call: HttpCall, headers: Headers, signal: AbortSignal) => Promise<Response>
+
+async function openAnswer(
+  call: HttpCall & { readonly signal: AbortSignal },
+  how: {
+    readonly name: string
+    readonly timeoutMs: number
+    readonly headers: Headers
+    readonly fetchOnce: FetchOnce
+  },
+): Promise<OpenAnswer> {
+  const late = new AbortController()
+  const within = async <T>(work: () => Promise<T>): Promise<T> => {
+    const timer = setTimeout(() => {
+      late.abort(new DOMException('no answer in time', 'TimeoutError'))
+    }, call.timeoutMs ?? how.timeoutMs)
+    try {
+      return await work()
+    } catch (error) {
+      call.signal.throwIfAborted()
+      throw asUpstreamError(how.name, error)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+  const signal = AbortSignal.any([call.signal, late.signal])
+  const response = await within(() => how.fetchOnce(call, how.headers, signal))
+  return {
+    status: response.status,
+    headers: response.headers,
+    chunks: response.body ?? emptyBody(),
+    wholeBody: () => within(async () => Buffer.from(await response.arrayBuffer())),
+  }
+}
+
+async function* emptyBody(): AsyncGenerator<Uint8Array> {}
 
 function readProblem(answer: RawAnswer): Extract<HttpAnswer<never>, { outcome: 'problem' }> {
   const { status } = answer

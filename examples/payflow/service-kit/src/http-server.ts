@@ -1,5 +1,6 @@
 import { createServer, STATUS_CODES, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ProblemCode } from '@payflow-app/contracts'
 import { problem } from './problem-error.ts'
@@ -36,6 +37,12 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000
 const SWEEP_INTERVAL_MS = 50
 
 /**
+ * A connection over which nothing has come since a stopping server began to wait: browsers and
+ * connection pools open some in advance. Node does not count them as idle.
+ */
+const UNUSED_GRACE_MS = 250
+
+/**
  * Starts an HTTP server. Bytes that are no HTTP request get a problem+json answer as well.
  *
  * @throws Node's `EADDRINUSE` or `EACCES` error when the port cannot be had.
@@ -60,6 +67,11 @@ export async function listen({ app, host, port }: ListenOptions): Promise<HttpSe
   // What is expected beyond `100-continue` may be ignored (RFC 9110 §10.1.1).
   server.on('checkExpectation', app)
   server.on('clientError', answerUnparsable)
+  const connections = new Set<Socket>()
+  server.on('connection', (socket) => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, () => {
@@ -76,9 +88,13 @@ export async function listen({ app, host, port }: ListenOptions): Promise<HttpSe
       for (const res of answering) if (!res.headersSent) res.setHeader('connection', 'close')
       // close() ends the connections that are idle now; those that become idle are ours to end.
       const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_INTERVAL_MS)
+      const unused = setTimeout(() => {
+        for (const socket of connections) if (socket.bytesRead === 0) socket.destroy()
+      }, UNUSED_GRACE_MS)
       const cut = setTimeout(() => server.closeAllConnections(), deadlineMs)
       await closed
       clearInterval(sweep)
+      clearTimeout(unused)
       clearTimeout(cut)
     },
   }

@@ -32,6 +32,12 @@ export { decodeCursor, encodeCursor } from './cursor.ts'
 export { isDatabaseUnavailable } from './database-errors.ts'
 export { createDatabase, type Database, type DatabaseOptions } from './database.ts'
 export { errorToProblem } from './error-to-problem.ts'
+export {
+  openEventStream,
+  type EventStream,
+  type EventStreamOptions,
+  type StreamEnd,
+} from './event-stream.ts'
 export { createHealth, type CheckResult, type Health, type HealthCheck } from './health.ts'
 export { createHttpApp, createMetricsApp, sendProblem, type HttpAppOptions } from './http-app.ts'
 export {
@@ -40,6 +46,7 @@ export {
   type HttpCall,
   type HttpClient,
   type HttpClientOptions,
+  type OpenAnswer,
   type RawAnswer,
 } from './http-client.ts'
 export { listen, type HttpServer, type ListenOptions } from './http-server.ts'
@@ -64,6 +71,7 @@ export {
   type ServiceTokenOptions,
 } from './service-tokens.ts'
 export { createShutdown, stopOnSignals, type Shutdown, type ShutdownOptions } from './shutdown.ts'
+export { createStreamSlots, type StreamSlots, type StreamSlotsOptions } from './stream-slots.ts'
 export {
   continueTrace,
   inSpan,

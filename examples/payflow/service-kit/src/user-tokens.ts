@@ -31,6 +31,8 @@ const JWKS_TIMEOUT_MS = 2_000
 export interface TokenUser {
   readonly userId: string
   readonly sessionId?: string
+  /** Until when the token is valid, in Unix milliseconds: what stays open must not outlive it. */
+  readonly expiresAtMs: number
 }
 
 /** Checks a user's access token. */
@@ -74,9 +76,12 @@ export function createUserTokens(options: UserTokensOptions): UserTokens {
           requiredClaims: ['sub', 'exp'],
           clockTolerance: CLOCK_TOLERANCE_S,
         })
-        const userId = idField.parse(payload.sub)
-        const { sid } = payload
-        return sid === undefined ? { userId } : { userId, sessionId: idField.parse(sid) }
+        const { sub, sid, exp = 0 } = payload
+        return {
+          userId: idField.parse(sub),
+          ...(sid !== undefined && { sessionId: idField.parse(sid) }),
+          expiresAtMs: exp * 1_000,
+        }
       } catch (error) {
         if (error instanceof KeysUnavailableError) {
           throw unavailable('Tokens cannot be verified at the moment', error)

@@ -12,6 +12,8 @@ export interface TokenIssuer extends AsyncDisposable {
   readonly jwksUrl: string
   /** An access token of this user; `claims` replaces what it says. */
   accessToken(userId: string, claims?: Readonly<Record<string, unknown>>): Promise<string>
+  /** An access token of this user that is valid for so many seconds. */
+  expiringToken(userId: string, validForS: number): Promise<string>
 }
 
 /** Starts an issuer whose tokens the services accept, without users or passwords. */
@@ -26,14 +28,16 @@ export async function startTokenIssuer(): Promise<TokenIssuer> {
   })
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', () => resolve()))
   const { port } = server.address() as AddressInfo
+  const sign = (userId: string, claims: object, validFor: string) =>
+    new SignJWT({ sub: userId, iss: USER_TOKEN_ISSUER, aud: USER_TOKEN_AUDIENCE, ...claims })
+      .setProtectedHeader({ alg: USER_TOKEN_ALGORITHM, kid })
+      .setIssuedAt()
+      .setExpirationTime(validFor)
+      .sign(privateKey)
   return {
     jwksUrl: `http://127.0.0.1:${port}/.well-known/jwks.json`,
-    accessToken: (userId, claims = {}) =>
-      new SignJWT({ sub: userId, iss: USER_TOKEN_ISSUER, aud: USER_TOKEN_AUDIENCE, ...claims })
-        .setProtectedHeader({ alg: USER_TOKEN_ALGORITHM, kid })
-        .setIssuedAt()
-        .setExpirationTime('15m')
-        .sign(privateKey),
+    accessToken: (userId, claims = {}) => sign(userId, claims, '15m'),
+    expiringToken: (userId, validForS) => sign(userId, {}, `${validForS}s`),
     async [Symbol.asyncDispose]() {
       await new Promise((resolve) => server.close(resolve))
     },

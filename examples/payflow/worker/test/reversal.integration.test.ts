@@ -17,7 +17,7 @@ beforeAll(async () => {
   job = reversalOf(scene, noBroker)
 })
 afterEach(async () => {
-  expect(await scene.impossibleHistories()).toEqual([])
+  await scene.requirePossibleHistories()
 })
 afterAll(async () => {
   await job.close()

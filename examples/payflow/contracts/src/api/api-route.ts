@@ -37,6 +37,10 @@ export interface ApiSuccess {
   readonly description: string
   /** The JSON body; absent when there is none. */
   readonly body?: z.ZodType
+  /** The data of each event of a stream (`text/event-stream`), which is the answer instead. */
+  readonly events?: z.ZodType
+  /** When a stream is answered with 204: whoever has seen its last event need not come again. */
+  readonly noneLeft?: string
 }
 
 /** One route of the public API: what it takes, what it answers, who may call it. */

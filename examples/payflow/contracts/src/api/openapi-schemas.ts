@@ -20,6 +20,7 @@ import {
 import { limitField } from '../fields.ts'
 import { PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX } from '../limits.ts'
 import { notificationPage, notificationView } from '../notifications.ts'
+import { paymentEventView } from '../payment-events.ts'
 import { statusView } from '../payment-flow.ts'
 import { problemSchema } from '../problem.ts'
 import {
@@ -67,6 +68,7 @@ const named: Readonly<Record<Io, Readonly<Record<string, z.ZodType>>>> = {
     TransactionDetails: transactionDetails,
     AcceptedTransaction: acceptedTransaction,
     TransactionPage: transactionPage,
+    PaymentEvent: paymentEventView,
     Notification: notificationView,
     NotificationPage: notificationPage,
     Status: statusView,

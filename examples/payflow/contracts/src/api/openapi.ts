@@ -93,7 +93,7 @@ function operationObject(operation: ApiOperation, route: ApiRoute): JsonSchema {
   }
 }
 
-function parametersOf({ params, query, idempotencyKey }: ApiRoute): JsonSchema[] {
+function parametersOf({ params, query, idempotencyKey, success }: ApiRoute): JsonSchema[] {
   return [
     ...fieldsOf(params, 'path'),
     ...fieldsOf(query, 'query'),
@@ -108,7 +108,15 @@ function parametersOf({ params, query, idempotencyKey }: ApiRoute): JsonSchema[]
           },
         ]
       : []),
+    ...(success.events ? [lastEventId] : []),
   ]
+}
+
+const lastEventId: JsonSchema = {
+  name: 'Last-Event-ID',
+  in: 'header',
+  description: 'The id of the last event that was seen: the stream goes on after it.',
+  schema: { type: 'string', pattern: '^[1-9][0-9]{0,17}$' },
 }
 
 /** The fields of an object schema as parameters. */
@@ -136,7 +144,12 @@ function responsesOf(route: ApiRoute): Record<string, JsonSchema> {
       ...(success.body && {
         content: { 'application/json': { schema: schemaOf(success.body, 'output') } },
       }),
+      ...(success.events && {
+        // What `data:` carries in each event; OpenAPI 3.1 has no words for the frame around it.
+        content: { 'text/event-stream': { schema: schemaOf(success.events, 'output') } },
+      }),
     },
+    ...(success.noneLeft !== undefined && { 204: { description: success.noneLeft } }),
   }
   for (const [status, codes] of byStatus(problemsOf(route))) {
     const [code] = codes

@@ -11,6 +11,7 @@ import {
   sessionView,
   userSearchQuery,
 } from '../auth.ts'
+import { paymentEventView } from '../payment-events.ts'
 import { statusView } from '../payment-flow.ts'
 import { notificationListQuery, notificationPage, notificationView } from '../notifications.ts'
 import {
@@ -260,6 +261,30 @@ const money = {
   },
 } as const satisfies Record<string, ApiRoute>
 
+const paymentEvents = {
+  followTransaction: {
+    method: 'GET',
+    path: '/api/transactions/:id/events',
+    tag: 'Payments',
+    summary: 'Follow one payment',
+    description:
+      'Server-sent events: what has happened to the payment, then what happens to it, up to the ' +
+      'event that ends it; then the stream ends. It may end before, after minutes or while we ' +
+      'restart: connect again with the id of the last event, and nothing is missed. For its ' +
+      'sender and its recipient; to others it is not there.',
+    access: 'user',
+    rateLimit: 'use',
+    params: idParams,
+    success: {
+      status: 200,
+      description: 'The events of the payment, each with one of these as its data',
+      events: paymentEventView,
+      noneLeft: 'The last event was the one that ended the payment: there is nothing to wait for.',
+    },
+    problems: ['not-found'],
+  },
+} as const satisfies Record<string, ApiRoute>
+
 const notifications = {
   listNotifications: {
     method: 'GET',
@@ -307,6 +332,7 @@ export const API_ROUTES = {
   ...accountRoutes,
   ...people,
   ...money,
+  ...paymentEvents,
   ...notifications,
   ...system,
 }

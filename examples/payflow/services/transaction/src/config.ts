@@ -33,6 +33,12 @@ export const transactionVariables = {
    */
   TOP_UP_MAX_MINOR: integerVariable(1, AMOUNT_MINOR_MAX).default(1_000_000),
   WITHDRAWAL_MAX_MINOR: integerVariable(1, AMOUNT_MINOR_MAX).default(1_000_000),
+  /** Streams of events that are open at a time: in this process, and of one user. */
+  EVENT_STREAMS_MAX: integerVariable(1, 100_000).default(1_000),
+  EVENT_STREAMS_PER_USER_MAX: integerVariable(1, 1_000).default(10),
+  /** How long a stream stays open at most; whoever still waits then connects again. */
+  EVENT_STREAM_MAX_MS: integerVariable(100, 3_600_000).default(300_000),
+  EVENT_HEARTBEAT_MS: integerVariable(10, 60_000).default(15_000),
   /** How often the service looks at how payments as a whole are doing. */
   FLOW_INTERVAL_MS: integerVariable(50, 60_000).default(5_000),
 }

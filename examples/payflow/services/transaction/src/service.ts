@@ -5,6 +5,8 @@ import { busTelemetry } from '@payflow-app/service-kit/bus'
 import { createBus, type ConfirmedRow } from '@payflow/queue'
 import { transactionVariables } from './config.ts'
 import type { TransactionDatabase } from './database.ts'
+import { eventRoutes } from './event-routes.ts'
+import { createEventStreams } from './event-streams.ts'
 import { watchFlow } from './flow-watch.ts'
 import { registerPaymentMetrics } from './metrics.ts'
 import { transactionRoutes } from './routes.ts'
@@ -50,6 +52,9 @@ export const transactionService: ServiceDefinition<typeof transactionVariables> 
     const { signal } = shutdown
     const flow = watchFlow({ db, logger, intervalMs: config.FLOW_INTERVAL_MS, signal })
     shutdown.add('flow', () => flow.ended)
+    const userTokens = createUserTokens({ jwksUrl: config.JWKS_URL })
+    const { registry } = metrics
+    const streams = createEventStreams({ config, db, userTokens, logger, registry, signal })
     return {
       routes: (app) => {
         statusRoute(app, flow)
@@ -63,11 +68,12 @@ export const transactionService: ServiceDefinition<typeof transactionVariables> 
           }),
           holdExpiresMs: config.HOLD_EXPIRES_MS,
           limits: { top_up: config.TOP_UP_MAX_MINOR, withdrawal: config.WITHDRAWAL_MAX_MINOR },
-          userTokens: createUserTokens({ jwksUrl: config.JWKS_URL }),
+          userTokens,
           logger,
           count,
           probe,
         })
+        eventRoutes(app, streams)
       },
     }
   },

@@ -250,15 +250,16 @@ export class Scene implements AsyncDisposable {
     return row
   }
 
-  /** What no payment can have lived through, of all payments there are. */
-  async impossibleHistories(): Promise<readonly string[]> {
+  /** Fails when a payment has events that no payment can have lived through. */
+  async requirePossibleHistories(): Promise<void> {
     const { rows } = await sql<{ status: PaymentStatus; types: string[] }>`
       select status, array(select type from payment_events
         where payment_id = payments.id order by id) as types
       from payments`.execute(this.transactions.db)
-    return rows
-      .filter(({ status, types }) => !isPaymentHistory(status, types))
-      .map(({ status, types }) => `${types.join(', ')}, is ${status}`)
+    for (const { status, types } of rows) {
+      if (isPaymentHistory(status, types)) continue
+      throw new Error(`a payment that is ${status} has lived: ${types.join(', ')}`)
+    }
   }
 
   /** Makes it look as if the broker had confirmed the message long ago. */

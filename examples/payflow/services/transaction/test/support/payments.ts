@@ -48,9 +48,14 @@ export class Payments implements AsyncDisposable {
   }
 
   static async start(
-    servers: { rabbitmqUrl?: string; postgresUrl?: string } = {},
+    servers: {
+      rabbitmqUrl?: string
+      postgresUrl?: string
+      /** More of the environment of transaction-service. */
+      env?: Readonly<Record<string, string>>
+    } = {},
   ): Promise<Payments> {
-    const { rabbitmqUrl = NO_BROKER, postgresUrl } = servers
+    const { rabbitmqUrl = NO_BROKER, postgresUrl, env } = servers
     const place = postgresUrl === undefined ? {} : { serverUrl: postgresUrl }
     const secret = randomBytes(24).toString('hex')
     const issuer = await startTokenIssuer()
@@ -80,6 +85,7 @@ export class Payments implements AsyncDisposable {
       DATABASE_URL: database.url,
       RABBITMQ_URL: rabbitmqUrl,
       WALLET_URL: wallet.url,
+      ...env,
     })
     return new Payments({ issuer, database, walletDatabase, wallet, transaction, secret })
   }
@@ -181,6 +187,18 @@ export class Payments implements AsyncDisposable {
       method: 'POST',
       token: await this.#serviceToken(),
     })
+  }
+
+  /** Notes that the broker has the message of a payment, as the relay does. */
+  async dispatch(id: string): Promise<void> {
+    await sql`update payments set dispatched_at = now() where id = ${id}`.execute(this.database.db)
+  }
+
+  /** Ends a payment in the table, as the worker does. */
+  async end(id: string, failureCode: string | null = null): Promise<void> {
+    await sql`update payments set status = ${failureCode === null ? 'COMPLETED' : 'FAILED'},
+      failure_code = ${failureCode}, completed_at = now(), resolved_by = 'worker'
+      where id = ${id}`.execute(this.database.db)
   }
 
   /** What is stored about the payments of a user, as sender. */
