@@ -14,6 +14,7 @@ import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
 import { problem, type ProblemError } from './problem-error.ts'
 import { currentRequestId, requestId } from './request-id.ts'
+import { redactText } from './redact.ts'
 import { routeOf } from './routes.ts'
 import { traceRequest, type CallerTrace } from './tracing/trace-request.ts'
 
@@ -100,7 +101,7 @@ function logRequest(logger: Logger): RequestHandler {
   return function logAccess(req, res, next) {
     const startedAt = performance.now()
     // The query may hold names and addresses, so only the path is written.
-    const path = req.path
+    const path = redactText(req.path)
     const { method } = req
     // `close` comes from the socket, which belongs to many requests.
     const write = AsyncResource.bind(() => {

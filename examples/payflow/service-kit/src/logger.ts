@@ -1,5 +1,6 @@
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino'
 import { logContext } from './log-context.ts'
+import { redactFields, redactText } from './redact.ts'
 import { currentTraceIds } from './tracing/trace-context.ts'
 
 /** The logger of a process: JSON lines on standard output. */
@@ -15,21 +16,12 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream
 }
 
-const secretFields = [
-  'password',
-  'authorization',
-  'cookie',
-  'accessToken',
-  'refreshToken',
-  'token',
-  'secret',
-]
-
 /**
  * Creates the logger of a process. Every line carries the ids of the work it belongs to (see
- * `withLogContext`) and of its trace. Fields named like secrets are cut out, at the top and one level down. Of an
- * error only type, code, message, stack and cause are written: the `detail` of a PostgreSQL error
- * quotes rows, that is, personal data.
+ * `withLogContext`) and of its trace. Fields named like secrets, and e-mail addresses, are cut out
+ * wherever they are. Of an error only type, code, message, stack and cause are written, without
+ * what they quote of credentials: the `detail` of a PostgreSQL error quotes rows, that is, personal
+ * data.
  */
 export function createLogger({ service, level = 'info', destination }: LoggerOptions): Logger {
   return pino(
@@ -37,10 +29,9 @@ export function createLogger({ service, level = 'info', destination }: LoggerOpt
       level,
       base: { service },
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: (fields) => redactFields(fields) },
       messageKey: 'message',
       mixin: () => ({ ...logContext(), ...currentTraceIds() }),
-      redact: [...secretFields, ...secretFields.map((field) => `*.${field}`)],
       serializers: { err: describeError, error: describeError, cause: describeError },
     },
     destination ?? pino.destination({ fd: 1, sync: true }),
@@ -49,13 +40,13 @@ export function createLogger({ service, level = 'info', destination }: LoggerOpt
 
 /** What a log line says about an error. Follows `cause` five levels down at most. */
 export function describeError(value: unknown, depth = 0): unknown {
-  if (!(value instanceof Error)) return typeof value === 'string' ? value : typeof value
+  if (!(value instanceof Error)) return typeof value === 'string' ? redactText(value) : typeof value
   const { code, cause } = value as Error & { code?: unknown }
   return {
     type: value.name,
-    message: value.message,
+    message: redactText(value.message),
     ...(typeof code === 'string' && { code }),
-    stack: value.stack,
+    stack: value.stack === undefined ? undefined : redactText(value.stack),
     ...(cause !== undefined && depth < 5 && { cause: describeError(cause, depth + 1) }),
   }
 }

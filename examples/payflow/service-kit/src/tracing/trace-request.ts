@@ -13,6 +13,7 @@ import {
 } from '@opentelemetry/api'
 import type { Request, RequestHandler } from 'express'
 import { httpMethod } from '../http-method.ts'
+import { redactText } from '../redact.ts'
 import { routeOf } from '../routes.ts'
 import { startPageSpan } from './page-span.ts'
 import { tracer } from './spans.ts'
@@ -76,7 +77,7 @@ function serverSpan(req: Request, method: string, parent?: Span, linked?: SpanCo
       kind: SpanKind.SERVER,
       attributes: {
         'http.request.method': method,
-        'url.path': req.path,
+        'url.path': redactText(req.path),
         'url.scheme': req.protocol,
       },
       ...(linked !== undefined && { links: [{ context: linked }] }),
