@@ -120,7 +120,12 @@ export const ARROWS: readonly Arrow[] = [
     what: 'stale payments and their end, outbox, logbook',
     proof: password('payflow_transaction'),
   },
-  { from: 'notification', to: 'auth', what: PUBLIC_KEYS, proof: NOTHING_SECRET },
+  {
+    from: 'notification',
+    to: 'auth',
+    what: `${PUBLIC_KEYS}; the address of whom a mail is for`,
+    proof: `for an address: ${serviceToken('auth')}`,
+  },
   {
     from: 'notification',
     to: 'postgres',
@@ -133,12 +138,18 @@ export const ARROWS: readonly Arrow[] = [
     what: 'takes events from its queue',
     proof: 'the password in RABBITMQ_URL',
   },
-  { from: 'notification', to: 'smtp', what: 'e-mail', proof: 'as the mail server asks' },
+  {
+    from: 'notification',
+    to: 'smtp',
+    what: 'e-mail',
+    proof: 'user and password in SMTP_URL',
+    when: 'SMTP_URL is set',
+  },
   { from: 'auth', to: 'wallet', what: 'opens wallets', proof: serviceToken('wallet') },
   {
     from: 'auth',
     to: 'postgres',
-    what: 'users, sessions, outbox',
+    what: 'users, sessions, audit log, outbox',
     proof: password('payflow_auth'),
   },
   {
