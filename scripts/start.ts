@@ -85,6 +85,8 @@ function greet(running: Stack): void {
     ${ada.email.padEnd(20)} ${dim('password')} ${ada.password}
     ${grace.email.padEnd(20)} ${dim('password')} ${grace.password}
 
+  ${bold('Mails')} ${running.serviceUrl('mail')}
+
   ${bold('Try')}
     send money from one to the other, in two browser windows
     npm run story          ${dim('a worker dies before its ack; nobody pays twice')}

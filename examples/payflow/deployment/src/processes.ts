@@ -1,7 +1,7 @@
 import { authVariables } from '@payflow-app/auth/config'
 import { gatewayFaults, gatewayVariables } from '@payflow-app/gateway/config'
 import { migrationVariables } from '@payflow-app/migrations/config'
-import { notificationVariables } from '@payflow-app/notification/config'
+import { notificationFaults, notificationVariables } from '@payflow-app/notification/config'
 import { processVariables, type ConfigFault } from '@payflow-app/service-kit'
 import { transactionVariables } from '@payflow-app/transaction/config'
 import { walletVariables } from '@payflow-app/wallet/config'
@@ -22,7 +22,10 @@ export const PROCESS_SCHEMAS: Readonly<Record<string, ProcessSchema>> = {
   auth: { variables: { ...processVariables, ...authVariables } },
   wallet: { variables: { ...processVariables, ...walletVariables } },
   transaction: { variables: { ...processVariables, ...transactionVariables } },
-  notification: { variables: { ...processVariables, ...notificationVariables } },
+  notification: {
+    variables: { ...processVariables, ...notificationVariables },
+    faults: notificationFaults,
+  },
   worker: { variables: { ...processVariables, ...worker.variables } },
   reversal: { variables: { ...processVariables, ...reversalService.variables } },
   'reversal-job': { variables: reversalVariables },

@@ -4,7 +4,10 @@ import type { Secrets } from './secrets.ts'
 /** The repository's `examples/payflow`. */
 export const PAYFLOW_ROOT = resolve(import.meta.dirname, '../..')
 
-/** The processes of PayFlow, in the order in which a payment meets them. */
+/**
+ * The processes of PayFlow, in the order in which a payment meets them, and at the end a mail server
+ * that keeps what PayFlow sends, which only exists here.
+ */
 export const SERVICE_NAMES = [
   'gateway',
   'auth',
@@ -13,6 +16,7 @@ export const SERVICE_NAMES = [
   'worker',
   'reversal',
   'notification',
+  'mail',
 ] as const
 
 export type ServiceName = (typeof SERVICE_NAMES)[number]
@@ -34,6 +38,10 @@ export interface Addresses {
   readonly redisUrl: string
   readonly rabbitmqUrl: string
   readonly ports: Readonly<Record<ServiceName, number>>
+  /** Where the mail sink takes mails. Its entry in `ports` is its page. */
+  readonly smtpPort: number
+  /** The folder of the mail sink's mails. */
+  readonly mailDir: string
 }
 
 /** The ports that the documents name; the gateway's is the only one a person needs. */
@@ -45,7 +53,11 @@ export const DOCUMENTED_PORTS: Readonly<Record<ServiceName, number>> = {
   auth: 3004,
   worker: 3005,
   reversal: 3006,
+  mail: 3007,
 }
+
+/** Where the mail sink takes mails. */
+export const DOCUMENTED_SMTP_PORT = 3008
 
 const entries: Readonly<Record<ServiceName, string>> = {
   gateway: 'gateway/src/main.ts',
@@ -55,6 +67,7 @@ const entries: Readonly<Record<ServiceName, string>> = {
   worker: 'worker/src/main.ts',
   reversal: 'worker/src/reversal-main.ts',
   notification: 'services/notification/src/main.ts',
+  mail: 'mail/src/main.ts',
 }
 
 /** The database that each process may reach; the gateway reaches none. */
@@ -90,7 +103,7 @@ export function databaseUrl(postgresUrl: string, name: DatabaseName, secrets: Se
 
 /** The environment of every process. Each gets the secrets it needs, and no others. */
 export function planServices(addresses: Addresses, secrets: Secrets): ServicePlan[] {
-  const { ports, postgresUrl } = addresses
+  const { ports, postgresUrl, smtpPort } = addresses
   const at = (name: ServiceName) => `http://127.0.0.1:${ports[name]}`
   const jwks = { JWKS_URL: `${at('auth')}/.well-known/jwks.json` }
   const trusted = { SERVICE_TOKEN_SECRET: secrets.serviceTokenSecret }
@@ -122,7 +135,18 @@ export function planServices(addresses: Addresses, secrets: Secrets): ServicePla
       ...wallet,
       REVERSAL_INTERVAL_MS: process.env['REVERSAL_INTERVAL_MS'] ?? DEMO_REVERSAL_INTERVAL_MS,
     },
-    notification: { ...jwks, ...broker },
+    notification: {
+      ...jwks,
+      ...broker,
+      ...trusted,
+      AUTH_URL: at('auth'),
+      PUBLIC_URL: at('gateway'),
+      SMTP_URL: `smtp://127.0.0.1:${smtpPort}`,
+      // The mail server is a process on this machine.
+      SMTP_TLS: 'offered',
+      MAIL_FROM: 'PayFlow <no-reply@payflow.test>',
+    },
+    mail: { SMTP_PORT: String(smtpPort), MAIL_DIR: addresses.mailDir },
   }
   return SERVICE_NAMES.map((name) => {
     const database = databaseOf[name]

@@ -11,7 +11,13 @@ import {
 } from '@payflow/testkit'
 import { claimFolder } from './claim-folder.ts'
 import { openControl } from './control.ts'
-import { DOCUMENTED_PORTS, planServices, SERVICE_NAMES, type ServiceName } from './plan.ts'
+import {
+  DOCUMENTED_PORTS,
+  DOCUMENTED_SMTP_PORT,
+  planServices,
+  SERVICE_NAMES,
+  type ServiceName,
+} from './plan.ts'
 import { areQueuesWritten, queuesWritten } from './queue-registry.ts'
 import { loadSecrets, type Secrets } from './secrets.ts'
 import { externalUrl, openServer, rabbitmqAddress, type StackServer } from './servers.ts'
@@ -24,7 +30,7 @@ export interface StartStackOptions {
   /** Folder of data, logs and secrets. @defaultValue a temporary one, removed by `stop()` */
   readonly dir?: string
   /**
-   * `documented`: gateway 3000 (or `PAYFLOW_PORT`) and the six after it, other free ports where
+   * `documented`: gateway 3000 (or `PAYFLOW_PORT`) and the eight after it, other free ports where
    * those are taken; `ephemeral`: free ports, so that stacks can run side by side.
    * @defaultValue `'ephemeral'`
    */
@@ -52,7 +58,7 @@ const serverStep: Readonly<Record<ServerKind, string>> = {
 }
 
 /**
- * Starts all of PayFlow: three servers, the databases, the web page, seven processes. Resolves when
+ * Starts all of PayFlow: three servers, the databases, the web page, eight processes. Resolves when
  * every process is ready. What dies is started again until {@link Stack.stop}.
  *
  * @throws {@link StackError} when another stack runs in the folder, or the gateway's port is taken.
@@ -68,7 +74,10 @@ export async function startStack(options: StartStackOptions = {}): Promise<Stack
   let stack: RunningStack | undefined
   try {
     const secrets = loadSecrets(dir)
-    const ports = await choosePorts(options.ports ?? 'ephemeral')
+    const mode = options.ports ?? 'ephemeral'
+    const ports = await choosePorts(mode)
+    const smtpPort = mode === 'ephemeral' ? await freePort() : await smtpPortNearby()
+    const mail = { smtpPort, mailDir: join(dir, 'mail') }
     await servers.possible()
     // RabbitMQ takes longest, by far: everything else is started beside it.
     const rabbitmq = await servers.openRabbitmq(secrets)
@@ -91,7 +100,7 @@ export async function startStack(options: StartStackOptions = {}): Promise<Stack
       logs,
       secrets,
       servers: [postgres, redis],
-      plans: planServices({ ...urls, ports }, secrets),
+      plans: planServices({ ...urls, ...mail, ports }, secrets),
       env: options.env ?? {},
       restartDelayMaxMs: options.restartDelayMaxMs ?? 5_000,
       onDeath: options.onDeath ?? (() => undefined),
@@ -202,7 +211,7 @@ async function choosePorts(
 async function documentedPort(name: ServiceName): Promise<number> {
   // The neighbours move with the gateway: two checkouts that start at the same moment would else
   // both find the same ports free, and talk to each other's services.
-  const port = gatewayPort() + DOCUMENTED_PORTS[name] - DOCUMENTED_PORTS.gateway
+  const port = moved(DOCUMENTED_PORTS[name])
   if (await isPortFree(port)) return port
   // A person types the gateway's port; the others are only seen by processes.
   if (name !== 'gateway') return freePort()
@@ -210,6 +219,15 @@ async function documentedPort(name: ServiceName): Promise<number> {
     'STACK_PORT_TAKEN',
     `port ${port} is taken by another program; choose one: PAYFLOW_PORT=${port + 100} npm start`,
   )
+}
+
+async function smtpPortNearby(): Promise<number> {
+  const port = moved(DOCUMENTED_SMTP_PORT)
+  return (await isPortFree(port)) ? port : await freePort()
+}
+
+function moved(documentedPort: number): number {
+  return gatewayPort() + documentedPort - DOCUMENTED_PORTS.gateway
 }
 
 function gatewayPort(): number {

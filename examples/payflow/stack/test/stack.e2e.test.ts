@@ -50,7 +50,7 @@ test('RabbitMQ killed right after the start comes back with its queues', async (
   expect(await payer.pay(payee, 100)).toMatchObject({ status: 'COMPLETED' })
 })
 
-test('stack.json names ten living processes, each with its port, address and log', async () => {
+test('stack.json names eleven living processes, each with its port, address and log', async () => {
   expect(entries().map(({ name }) => name)).toEqual([...SERVICE_NAMES, ...SERVERS])
   for (const entry of entries()) {
     expect(isAlive(entry.pid), entry.name).toBe(true)

@@ -40,9 +40,9 @@ export const notificationVariables = {
     .optional(),
   /** Where people find the web page: links in mails begin with it. Needed for e-mail. */
   PUBLIC_URL: httpUrlVariable.optional(),
-  /** auth-service, which knows addresses. Needed for e-mail, with the secret of service tokens. */
-  AUTH_URL: httpUrlVariable.optional(),
-  SERVICE_TOKEN_SECRET: secretVariable.optional(),
+  /** auth-service, which knows where mail to a user goes. */
+  AUTH_URL: httpUrlVariable,
+  SERVICE_TOKEN_SECRET: secretVariable,
   /** Mails on their way at once, each over a connection of its own. */
   MAIL_CONCURRENCY: integerVariable(1, 100).default(4),
   /** How often mails that are due are looked for. */
@@ -61,7 +61,7 @@ export const notificationVariables = {
 
 type NotificationConfig = ProcessConfig & z.output<z.ZodObject<typeof notificationVariables>>
 
-const neededForMail = ['MAIL_FROM', 'PUBLIC_URL', 'AUTH_URL', 'SERVICE_TOKEN_SECRET'] as const
+const neededForMail = ['MAIL_FROM', 'PUBLIC_URL'] as const
 
 /** Faults that no variable has alone. */
 export function notificationFaults(config: NotificationConfig): ConfigFault[] {

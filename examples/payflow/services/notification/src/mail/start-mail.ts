@@ -22,7 +22,7 @@ export interface StartMailOptions {
 export function startMail(options: StartMailOptions): MailSender | undefined {
   const { config, db, logger, metrics, probe } = options
   const { SMTP_URL, MAIL_FROM, PUBLIC_URL, AUTH_URL, SERVICE_TOKEN_SECRET } = config
-  if (!SMTP_URL || !MAIL_FROM || !PUBLIC_URL || !AUTH_URL || !SERVICE_TOKEN_SECRET) {
+  if (!SMTP_URL || !MAIL_FROM || !PUBLIC_URL) {
     logger.warn('e-mail is off, for there is no SMTP_URL: nothing is sent, nothing kept for later')
     return undefined
   }

@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { simpleParser } from 'mailparser'
+
+/** What a list says of a mail. */
+export interface MailSummary {
+  readonly id: string
+  /** Everybody the server was told to give it to, whatever its headers say. */
+  readonly to: readonly string[]
+  readonly from: string
+  readonly subject: string
+  /** In its angle brackets; empty when it has none. */
+  readonly messageId: string
+  /** ISO 8601, in UTC. */
+  readonly receivedAt: string
+}
+
+/** A mail as it came. */
+export interface ReceivedMail {
+  readonly to: readonly string[]
+  readonly raw: Buffer
+}
+
+/** Options of {@link Mailbox.open}. */
+export interface MailboxOptions {
+  readonly dir: string
+  /** The oldest are forgotten when there are more. */
+  readonly mailsMax: number
+}
+
+/** `<milliseconds>-<number>-<uuid>.eml`: the order of names is the order in which they came. */
+const FILE = /^(\d{15})-(\d{9})-([0-9a-f-]{36})\.eml$/
+
+/** What is below it is the mail's own, whatever it looks like. */
+const END_OF_OURS = 'X-PayFlow-Sink: what is above is not part of the mail\r\n'
+
+/** Where a summary is read; a mail may be larger than anybody wants to hold in memory. */
+const HEADER_BYTES_MAX = 64 * 1024
+
+/**
+ * The mails of a folder, one file each, with what a list shows of them in memory. A mail is on disk
+ * before {@link Mailbox.add} resolves, so that what the sender was told stays true.
+ */
+export class Mailbox {
+  readonly #options: MailboxOptions
+  readonly #files = new Map<string, { readonly file: string; readonly summary: MailSummary }>()
+  #added = 0
+
+  private constructor(options: MailboxOptions) {
+    this.#options = options
+  }
+
+  /** Reads what is there from earlier. A file that is no mail of ours is left alone. */
+  static async open(options: MailboxOptions): Promise<Mailbox> {
+    const mailbox = new Mailbox(options)
+    await mkdir(options.dir, { recursive: true, mode: 0o700 })
+    const files = (await readdir(options.dir)).filter((file) => FILE.test(file)).toSorted()
+    for (const file of files) await mailbox.#remember(file)
+    await mailbox.#forgetOldest()
+    return mailbox
+  }
+
+  get size(): number {
+    return this.#files.size
+  }
+
+  /** Keeps a mail; resolves with its id when it is on disk. */
+  async add({ to, raw }: ReceivedMail): Promise<string> {
+    this.#added += 1
+    const stamp = String(Date.now()).padStart(15, '0')
+    const id = randomUUID()
+    const file = `${stamp}-${String(this.#added).padStart(9, '0')}-${id}.eml`
+    // As a mail server does it: who it was for is not in the mail itself.
+    const lines = to.map((address) => `Delivered-To: ${address}\r\n`).join('')
+    await this.#write(file, Buffer.concat([Buffer.from(lines + END_OF_OURS), raw]))
+    await this.#remember(file)
+    await this.#forgetOldest()
+    return id
+  }
+
+  /** The newest first; those to one address only, when one is given. */
+  list({ to, limit }: { readonly to?: string | undefined; readonly limit: number }): MailSummary[] {
+    const address = to?.toLowerCase()
+    return [...this.#files.values()]
+      .toReversed()
+      .map(({ summary }) => summary)
+      .filter((one) => address === undefined || one.to.includes(address))
+      .slice(0, limit)
+  }
+
+  summary(id: string): MailSummary | undefined {
+    return this.#files.get(id)?.summary
+  }
+
+  /** The mail as it came, byte for byte, below what the sink wrote above it. */
+  async raw(id: string): Promise<Buffer | undefined> {
+    const known = this.#files.get(id)
+    if (known === undefined) return undefined
+    return await readFile(join(this.#options.dir, known.file))
+  }
+
+  async #write(file: string, bytes: Buffer): Promise<void> {
+    const { dir } = this.#options
+    const part = join(dir, `${file}.part`)
+    const handle = await open(part, 'wx', 0o600)
+    try {
+      await handle.writeFile(bytes)
+      await handle.datasync()
+    } finally {
+      await handle.close()
+    }
+    await rename(part, join(dir, file))
+  }
+
+  async #remember(file: string): Promise<void> {
+    const [, stamp = '', , id = ''] = FILE.exec(file) ?? []
+    const raw = await readFile(join(this.#options.dir, file))
+    const summary = await summarize(id, new Date(Number(stamp)), raw)
+    this.#files.set(id, { file, summary })
+  }
+
+  async #forgetOldest(): Promise<void> {
+    for (const [id, { file }] of this.#files) {
+      if (this.#files.size <= this.#options.mailsMax) return
+      this.#files.delete(id)
+      await rm(join(this.#options.dir, file), { force: true })
+    }
+  }
+}
+
+async function summarize(id: string, receivedAt: Date, raw: Buffer): Promise<MailSummary> {
+  const end = raw.indexOf('\r\n\r\n')
+  const head = raw.subarray(0, Math.min(end === -1 ? raw.length : end + 4, HEADER_BYTES_MAX))
+  const parsed = await simpleParser(head)
+  const ours = head.subarray(0, Math.max(0, head.indexOf(END_OF_OURS))).toString()
+  const delivered = ours.matchAll(/^Delivered-To: (\S+)\r$/gm)
+  return {
+    id,
+    to: [...delivered].map(([, address = '']) => address.toLowerCase()),
+    from: parsed.from?.text ?? '',
+    subject: parsed.subject ?? '',
+    messageId: parsed.messageId ?? '',
+    receivedAt: receivedAt.toISOString(),
+  }
+}
