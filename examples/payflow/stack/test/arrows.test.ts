@@ -53,7 +53,7 @@ describe('ARROWS', () => {
         .map(([variable, url]) => `${name} → ${target(variable, url)}`),
     )
     const drawn = ARROWS.filter(({ from, to }) => !outside.has(from) && to !== 'collector')
-    expect(new Set([...drawn.map(named), ...onlyNamed])).toEqual(new Set([...given]))
+    expect(new Set([...drawn.map(named), ...onlyNamed])).toEqual(new Set(given))
   })
 
   test('name every process once, with the port that is documented', () => {
