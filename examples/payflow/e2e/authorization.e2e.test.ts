@@ -52,6 +52,8 @@ const table: Readonly<Record<ApiOperation, Row>> = {
   searchUsers: forUsers('200', '200 ▪'),
   getUser: forUsers('200 ▪', '200 ▪'),
   getWallet: forUsers('200 ▪', '200'),
+  getStatement: forUsers('200 ▪', '200'),
+  getStatementCsv: forUsers('200 ▪', '200'),
   topUp: forUsers('202 ▪', '202'),
   withdraw: forUsers('202 ▪', '202'),
   createTransaction: forUsers('202 ▪', '202'),
@@ -144,6 +146,8 @@ const requests: Readonly<Record<ApiOperation, (caller: Caller) => Request | Prom
   searchUsers: () => ({ path: `/api/users?query=${encodeURIComponent(owner.email)}` }),
   getUser: () => ({ path: `/api/users/${owner.id}` }),
   getWallet: () => ({ path: '/api/wallets/me' }),
+  getStatement: () => ({ path: '/api/wallets/me/statement' }),
+  getStatementCsv: () => ({ path: '/api/wallets/me/statement.csv' }),
   topUp: () => funds('top-ups', 20),
   withdraw: () => funds('withdrawals', 3),
   createTransaction: () => ({

@@ -81,6 +81,7 @@ async function faultOf(operation: ApiOperation, answer: Response): Promise<strin
     const { success } = route
     if (success.events) return streamFault(success.events, type, text)
     if (status !== success.status) return `status ${status}, not ${success.status}`
+    if (success.csv) return type.startsWith('text/csv') ? undefined : `content type ${type}`
     if (!success.body) return text === '' ? undefined : `a body: ${text}`
     if (!type.startsWith('application/json')) return `content type ${type}`
     const body: unknown = JSON.parse(text)

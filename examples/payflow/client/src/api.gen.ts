@@ -293,6 +293,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/wallets/me/statement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what moved in the wallet, and the balance after each line
+         * @description Oldest first. The first page says what the whole period comes to.
+         */
+        get: operations["getStatement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/wallets/me/statement.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a statement as a table
+         * @description RFC 4180, UTF-8, whole or not at all: a period that is too long is refused.
+         */
+        get: operations["getStatementCsv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/wallets/me/top-ups": {
         parameters: {
             query?: never;
@@ -342,7 +382,7 @@ export interface paths {
         };
         /**
          * List the payments sent and received
-         * @description Newest first.
+         * @description Newest first. Every filter narrows the list; a cursor is used with the same filters.
          */
         get: operations["listTransactions"];
         put?: never;
@@ -810,6 +850,48 @@ export interface components {
             /** @enum {string} */
             failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "reversed_timeout";
         };
+        StatementLine: {
+            no: number;
+            /**
+             * Format: date-time
+             * @description ISO 8601, in UTC.
+             */
+            at: string;
+            /** @enum {string} */
+            kind: "payment" | "top_up" | "withdrawal" | "refund" | "opening_credit" | "other";
+            /** @description Null for what no transaction was asked for. */
+            transactionId: string | null;
+            /** @description Null for what came from nobody. */
+            counterpartyId: string | null;
+            /** @description Minor units; what went out is negative. */
+            amount: number;
+            /** @description Minor units: the balance after this line. */
+            balance: number;
+        };
+        StatementPage: {
+            items: components["schemas"]["StatementLine"][];
+            /** @description Null on the last page. */
+            nextCursor: string | null;
+            /**
+             * @description ISO 4217.
+             * @enum {string}
+             */
+            currency: "USD";
+            /** @description Minor units: the balance before the first line of this page. */
+            opening: number;
+            /** @description The whole period; on the first page only. */
+            summary: {
+                /** @description Minor units: 5000 is $50.00. */
+                opening: number;
+                /** @description Minor units: 5000 is $50.00. */
+                closing: number;
+                /** @description Minor units: 5000 is $50.00. */
+                moneyIn: number;
+                /** @description Minor units: 5000 is $50.00. */
+                moneyOut: number;
+                lines: number;
+            } | null;
+        };
         Notification: {
             /**
              * Format: uuid
@@ -1098,6 +1180,21 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
                     code: "reset_token_invalid";
+                };
+            };
+        };
+        /** @description `statement_too_long`: The statement is too long. */
+        StatementTooLong: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code: "statement_too_long";
                 };
             };
         };
@@ -1968,6 +2065,125 @@ export interface operations {
             504: components["responses"]["UpstreamTimeout"];
         };
     };
+    getStatement: {
+        parameters: {
+            query?: {
+                /** @description Inclusive; without it, from the beginning. */
+                from?: string & (unknown & unknown);
+                /** @description Exclusive; without it, until now. */
+                to?: string & (unknown & unknown);
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description The `nextCursor` of the page before; without one, the first page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the statement */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatementPage"];
+                };
+            };
+            /**
+             * @description - `malformed_request`: The request is malformed.
+             *     - `malformed_json`: The body is not valid JSON.
+             *     - `validation_failed`: The request has invalid fields.
+             */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code: "malformed_request" | "malformed_json" | "validation_failed";
+                    };
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["UpstreamTimeout"];
+        };
+    };
+    getStatementCsv: {
+        parameters: {
+            query?: {
+                /** @description Inclusive; without it, from the beginning. */
+                from?: string & (unknown & unknown);
+                /** @description Exclusive; without it, until now. */
+                to?: string & (unknown & unknown);
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The statement */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /**
+             * @description - `malformed_request`: The request is malformed.
+             *     - `malformed_json`: The body is not valid JSON.
+             *     - `validation_failed`: The request has invalid fields.
+             */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code: "malformed_request" | "malformed_json" | "validation_failed";
+                    };
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["StatementTooLong"];
+            429: components["responses"]["RateLimited"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["UpstreamTimeout"];
+        };
+    };
     topUp: {
         parameters: {
             query?: never;
@@ -2147,6 +2363,19 @@ export interface operations {
                 /** @description The `nextCursor` of the page before; without one, the first page. */
                 cursor?: string;
                 status?: "PENDING" | "COMPLETED" | "FAILED";
+                kind?: "payment" | "top_up" | "withdrawal" | "refund";
+                /** @description By whom the user of the token is. */
+                direction?: "sent" | "received";
+                /** @description The other party. */
+                counterpartyId?: string;
+                /** @description Created then or later. */
+                from?: string & (unknown & unknown);
+                /** @description Created before then. */
+                to?: string & (unknown & unknown);
+                /** @description Minor units: 5000 is $50.00. */
+                amountMin?: number;
+                /** @description Minor units: 5000 is $50.00. */
+                amountMax?: number;
             };
             header?: never;
             path?: never;

@@ -78,6 +78,19 @@ export const limitField = z
   .pipe(z.number().min(1).max(PAGE_ITEMS_MAX))
   .default(PAGE_ITEMS_DEFAULT)
 
+/** A moment to ask from or to: ISO 8601 in UTC, not before 1970, to the second or finer. */
+export const momentField = z.iso
+  .datetime()
+  .regex(/^(19[7-9]|[2-9])/, 'Must not be before 1970')
+  .describe('ISO 8601, in UTC.')
+
+/** An amount to compare with, in a query. */
+export const amountQueryField = z
+  .string()
+  .regex(/^\d{1,12}$/, 'Must be a whole number of minor units')
+  .transform(Number)
+  .pipe(z.number().min(1).max(AMOUNT_MINOR_MAX))
+
 /**
  * An idempotency key as the services pass it on: visible ASCII. A space would mean that two headers
  * were joined into one.

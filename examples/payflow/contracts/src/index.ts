@@ -46,6 +46,7 @@ export {
 export { contactView, type ContactView } from './contact.ts'
 export {
   amountField,
+  amountQueryField,
   currencyField,
   cursorField,
   emailField,
@@ -53,6 +54,7 @@ export {
   idField,
   instantField,
   limitField,
+  momentField,
   moneyField,
   nameField,
   noteField,
@@ -73,6 +75,7 @@ export {
   PASSWORD_CHARS_MIN,
   REFUNDS_SHOWN_MAX,
   REQUEST_ID_CHARS_MAX,
+  STATEMENT_CSV_LINES_MAX,
   USER_QUERY_CHARS_MAX,
   USER_QUERY_CHARS_MIN,
   USER_SEARCH_ITEMS_MAX,
@@ -131,6 +134,20 @@ export {
 } from './problem-codes.ts'
 export { problemField, problemSchema, type Problem, type ProblemField } from './problem.ts'
 export { QUEUE_BANDS, queueBand, type QueueBand } from './queue-bands.ts'
+export {
+  STATEMENT_KINDS,
+  statementCsvQuery,
+  statementLine,
+  statementPage,
+  statementQuery,
+  statementSummary,
+  type StatementCsvQuery,
+  type StatementKind,
+  type StatementLine,
+  type StatementPage,
+  type StatementQuery,
+  type StatementSummary,
+} from './statements.ts'
 export {
   ACCEPTED_MESSAGE,
   CURRENCIES,

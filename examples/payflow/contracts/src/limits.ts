@@ -15,6 +15,12 @@ export const NOTE_CHARS_MAX = 140
  */
 export const REFUNDS_SHOWN_MAX = 50
 
+/**
+ * How many lines a statement as CSV may have: what is read in one go, some 2 MB. A longer period is
+ * refused rather than cut, for a statement that ends early looks complete.
+ */
+export const STATEMENT_CSV_LINES_MAX = 10_000
+
 /** A person's name as shown to others; longer ones break every list they are printed in. */
 export const NAME_CHARS_MAX = 80
 

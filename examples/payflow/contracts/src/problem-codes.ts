@@ -26,6 +26,7 @@ export const PROBLEMS = {
   'email-taken': { status: 409, title: 'The e-mail address is already registered' },
   'insufficient-funds': { status: 422, title: 'The available balance is too small' },
   'amount-limit-exceeded': { status: 422, title: 'The amount is above the limit' },
+  'statement-too-long': { status: 422, title: 'The statement is too long' },
   'not-refundable': { status: 422, title: 'This cannot be refunded' },
   'refund-exceeds-payment': { status: 422, title: 'Less than that is left to refund' },
   'self-transfer': { status: 422, title: 'Sender and recipient are the same' },

@@ -2,11 +2,13 @@
 import { z } from 'zod'
 import {
   amountField,
+  amountQueryField,
   currencyField,
   cursorField,
   idField,
   instantField,
   limitField,
+  momentField,
   moneyField,
   noteField,
   pageOf,
@@ -85,11 +87,18 @@ export const acceptedTransaction = transactionView
   .extend({ status: z.literal('PENDING'), message: z.literal(ACCEPTED_MESSAGE) })
 export type AcceptedTransaction = z.infer<typeof acceptedTransaction>
 
-/** `GET /api/transactions?limit=&cursor=&status=`, newest first. */
+/** `GET /api/transactions?limit=&cursor=&…`, newest first. Every filter narrows the list. */
 export const transactionListQuery = z.object({
   limit: limitField,
   cursor: cursorField.optional(),
   status: z.enum(PAYMENT_STATUSES).optional(),
+  kind: z.enum(PAYMENT_KINDS).optional(),
+  direction: z.enum(['sent', 'received']).optional().describe('By whom the user of the token is.'),
+  counterpartyId: idField.optional().describe('The other party.'),
+  from: momentField.optional().describe('Created then or later.'),
+  to: momentField.optional().describe('Created before then.'),
+  amountMin: amountQueryField.optional(),
+  amountMax: amountQueryField.optional(),
 })
 export type TransactionListQuery = z.infer<typeof transactionListQuery>
 

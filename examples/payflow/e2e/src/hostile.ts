@@ -108,6 +108,11 @@ function valid(name: string, schema: Schema, known: Known): fc.Arbitrary<unknown
       { weight: 1, arbitrary: fc.uuid() },
     )
   }
+  if (schema.format === 'date-time') {
+    const [min, max] = [new Date('1970-01-01'), new Date('2100-01-01')]
+    return fc.date({ min, max, noInvalidDate: true }).map((date) => date.toISOString())
+  }
+  if (name.startsWith('amountM')) return fc.integer({ min: 1, max: 10_000 }).map(String)
   if (name === 'email') return email
   if (name === 'limit') return fc.integer({ min: 1, max: 100 }).map(String)
   if (schema.type === 'integer') {

@@ -9,6 +9,7 @@ import type { Request, Response } from 'express'
 /** What of an answer goes on to the client; the rest belongs to the connection between us. */
 const PASSED_HEADERS = [
   'content-type',
+  'content-disposition',
   'cache-control',
   'location',
   'retry-after',

@@ -53,6 +53,8 @@ const upstreamOf: Readonly<Record<ApiOperation, Upstream>> = {
   searchUsers: 'auth',
   getUser: 'auth',
   getWallet: 'wallet',
+  getStatement: 'wallet',
+  getStatementCsv: 'wallet',
   topUp: 'transaction',
   withdraw: 'transaction',
   createTransaction: 'transaction',
@@ -106,7 +108,7 @@ function forwardTo(
     namePayment(described, req)
     await forward(client, req, res, {
       method,
-      path: pathOf(described, req),
+      path: pathOf(described, upstream, req),
       cookies,
       ...(upstream === 'auth' && { headers: callerHeaders(req) }),
       ...(body && { json: req.body as unknown }),
@@ -130,19 +132,26 @@ function streamFrom(
 ): RequestHandler {
   return async function forwardEvents(req, res) {
     const { userId } = userOf(req)
-    await forwardStream(req, res, { ...streams, client, userId, path: pathOf(described, req) })
+    await forwardStream(req, res, {
+      ...streams,
+      client,
+      userId,
+      path: pathOf(described, 'transaction', req),
+    })
   }
 }
 
 /** Where the service has it: under the same path, without `/api`. */
-function pathOf({ path }: ApiRoute, req: Request): string {
+function pathOf({ path }: ApiRoute, upstream: Upstream, req: Request): string {
   const { params, query } = validRequest(req)
   const inside = path
     .slice('/api'.length)
-    // Whose wallet it is comes from the token and from nowhere else.
-    .replace(/^\/wallets\/me$/, () => `/wallets/${userOf(req).userId}`)
     .replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(params[name])))
-  return inside + queryString(query)
+  // wallet-service has wallets by their owner. Who that is comes from the token and from nowhere
+  // else.
+  const isMine = upstream === 'wallet' && inside.startsWith('/wallets/me')
+  const named = isMine ? inside.replace('me', userOf(req).userId) : inside
+  return named + queryString(query)
 }
 
 /** Log lines and spans say which payment is asked about, where the path says it. */

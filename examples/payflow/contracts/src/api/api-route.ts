@@ -41,6 +41,8 @@ export interface ApiSuccess {
   readonly events?: z.ZodType
   /** When a stream is answered with 204: whoever has seen its last event need not come again. */
   readonly noneLeft?: string
+  /** The body is a table, not JSON. */
+  readonly csv?: true
 }
 
 /** One route of the public API: what it takes, what it answers, who may call it. */

@@ -17,12 +17,13 @@ import {
   sessionView,
   userView,
 } from '../auth.ts'
-import { limitField } from '../fields.ts'
-import { PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX } from '../limits.ts'
+import { amountQueryField, limitField } from '../fields.ts'
+import { AMOUNT_MINOR_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX } from '../limits.ts'
 import { notificationPage, notificationView } from '../notifications.ts'
 import { paymentEventView } from '../payment-events.ts'
 import { statusView } from '../payment-flow.ts'
 import { problemSchema } from '../problem.ts'
+import { statementLine, statementPage } from '../statements.ts'
 import {
   acceptedTransaction,
   createTransactionRequest,
@@ -69,6 +70,8 @@ const named: Readonly<Record<Io, Readonly<Record<string, z.ZodType>>>> = {
     AcceptedTransaction: acceptedTransaction,
     TransactionPage: transactionPage,
     PaymentEvent: paymentEventView,
+    StatementLine: statementLine,
+    StatementPage: statementPage,
     Notification: notificationView,
     NotificationPage: notificationPage,
     Status: statusView,
@@ -114,6 +117,7 @@ function optionsOf(io: Io) {
     override({ zodSchema, jsonSchema }: { zodSchema: unknown; jsonSchema: any }) {
       // Read as text, as all of a query string is; what it means is a number.
       if (zodSchema === limitField) Object.assign(clear(jsonSchema), limitSchema)
+      if (zodSchema === amountQueryField) Object.assign(clear(jsonSchema), amountSchema)
       // The format says it; its pattern would fill a screen.
       if (jsonSchema.format !== undefined) delete jsonSchema.pattern
       // Fields may be added to an answer; to a request they may not.
@@ -130,6 +134,13 @@ const limitSchema: JsonSchema = {
   minimum: 1,
   maximum: PAGE_ITEMS_MAX,
   default: PAGE_ITEMS_DEFAULT,
+}
+
+const amountSchema: JsonSchema = {
+  description: 'Minor units: 5000 is $50.00.',
+  type: 'integer',
+  minimum: 1,
+  maximum: AMOUNT_MINOR_MAX,
 }
 
 function clear(target: Record<string, unknown>): Record<string, unknown> {

@@ -148,6 +148,7 @@ function responsesOf(route: ApiRoute): Record<string, JsonSchema> {
         // What `data:` carries in each event; OpenAPI 3.1 has no words for the frame around it.
         content: { 'text/event-stream': { schema: schemaOf(success.events, 'output') } },
       }),
+      ...(success.csv && { content: { 'text/csv': { schema: { type: 'string' } } } }),
     },
     ...(success.noneLeft !== undefined && { 204: { description: success.noneLeft } }),
   }

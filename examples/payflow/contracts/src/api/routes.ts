@@ -24,6 +24,7 @@ import {
   transactionListQuery,
   transactionPage,
 } from '../transactions.ts'
+import { statementCsvQuery, statementPage, statementQuery } from '../statements.ts'
 import { walletView } from '../wallets.ts'
 import { accountRoutes } from './account-routes.ts'
 import type { ProblemCode } from '../problem-codes.ts'
@@ -151,6 +152,30 @@ const money = {
     success: { status: 200, description: 'The wallet', body: walletView },
     problems: ['not-found'],
   },
+  getStatement: {
+    method: 'GET',
+    path: '/api/wallets/me/statement',
+    tag: 'Wallet',
+    summary: 'Show what moved in the wallet, and the balance after each line',
+    description: 'Oldest first. The first page says what the whole period comes to.',
+    access: 'user',
+    rateLimit: 'use',
+    query: statementQuery,
+    success: { status: 200, description: 'A page of the statement', body: statementPage },
+    problems: ['not-found'],
+  },
+  getStatementCsv: {
+    method: 'GET',
+    path: '/api/wallets/me/statement.csv',
+    tag: 'Wallet',
+    summary: 'Download a statement as a table',
+    description: 'RFC 4180, UTF-8, whole or not at all: a period that is too long is refused.',
+    access: 'user',
+    rateLimit: 'use',
+    query: statementCsvQuery,
+    success: { status: 200, description: 'The statement', csv: true },
+    problems: ['not-found', 'statement-too-long'],
+  },
   topUp: {
     method: 'POST',
     path: '/api/wallets/me/top-ups',
@@ -240,7 +265,8 @@ const money = {
     path: '/api/transactions',
     tag: 'Payments',
     summary: 'List the payments sent and received',
-    description: 'Newest first.',
+    description:
+      'Newest first. Every filter narrows the list; a cursor is used with the same filters.',
     access: 'user',
     rateLimit: 'use',
     query: transactionListQuery,

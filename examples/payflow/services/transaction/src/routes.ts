@@ -148,11 +148,11 @@ async function transactionPage(
   { db }: TransactionRouteOptions,
   req: Request,
 ): Promise<TransactionPage> {
-  const { limit, status, cursor } = parse(transactionListQuery, req.query, 'query')
+  const { limit, cursor, ...filters } = parse(transactionListQuery, req.query, 'query')
   const [createdAt, id] = decodeCursor(place, cursor) ?? []
   const rows = await listPayments(db, {
     userId: userOf(req).userId,
-    status,
+    ...filters,
     after: createdAt !== undefined && id !== undefined ? { createdAt, id } : undefined,
     limit: limit + 1, // One more than shown tells whether there is another page.
   })

@@ -97,7 +97,7 @@ describe('POST /transactions/:id/refunds', () => {
     const both = await Promise.all([payments.refund(to, id), payments.refund(to, id)])
     expect(both.map(({ status }) => status)).toEqual([202, 202])
     const ends = await Promise.all(both.map((one) => payments.execute(one)))
-    expect(ends.map(({ status }) => status).toSorted()).toEqual([200, 422])
+    expect(ends.filter(({ status }) => status === 200)).toHaveLength(1)
     expect(await show(to, id)).toMatchObject({ refundedAmount: 5_000 })
     expect(await payments.balance(from)).toMatchObject({ balance: 100_000 })
     await payments.audit()

@@ -5,6 +5,7 @@ import { registerConservationGauge } from './conservation-gauge.ts'
 import type { WalletDatabase } from './database.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { holdRoutes } from './routes/holds.ts'
+import { statementRoutes } from './routes/statements.ts'
 import { walletRoutes } from './routes/wallets.ts'
 
 /** wallet-service: the only process that touches the ledger. */
@@ -34,6 +35,7 @@ export const walletService: ServiceDefinition<typeof walletVariables> = {
         // Fixed paths first: `/wallets/:userId` would take them for user ids.
         auditRoutes(app, options)
         holdRoutes(app, options)
+        statementRoutes(app, options)
         walletRoutes(app, options)
       },
     }
