@@ -125,7 +125,7 @@ function runAll(commands: readonly string[]): Promise<string[]> {
           return
         }
         // A checkout whose lockfile has just changed installs first, and says so.
-        const complaints = stderr.replace('  installing dependencies …\n', '').trim()
+        const complaints = stderr.replaceAll(/^ *installing dependencies[ .]*$/gm, '').trim()
         if (complaints !== '') reject(new Error(`the commands complained:\n${complaints}`))
         resolveOutputs(stdout.split(`${marker}\n`).map((text) => text.trim()))
       },
