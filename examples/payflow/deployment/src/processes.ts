@@ -40,6 +40,7 @@ const STAND_INS: readonly string[] = [
   'postgres://user:password@postgres:5432/database',
   'amqp://user:password@rabbitmq:5672/',
   'redis://:password@redis:6379/0',
+  'smtp://user:password@mail.example.com:587',
   JSON.stringify({ kty: 'OKP', crv: 'Ed25519', x: 'x', d: 'd' }),
   'a secret of more than thirty-two characters',
 ]

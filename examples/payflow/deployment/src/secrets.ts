@@ -9,6 +9,9 @@ const DATABASES = ['auth', 'wallet', 'transaction', 'notification'] as const
 /** What the servers are called in the Compose file and in the manifests. */
 const HOSTS = { postgres: 'postgres:5432', redis: 'redis:6379', rabbitmq: 'rabbitmq:5672' } as const
 
+/** Not ours to make: who has a mail server puts its URL there. */
+const GIVEN = ['smtp-url'] as const
+
 /** The secrets of one installation: the name of the file, and what is in it. */
 export type SecretFiles = Readonly<Record<string, string>>
 
@@ -64,7 +67,9 @@ export function loadSecretFiles(folder: string): { files: SecretFiles; made: boo
     )
   }
   const read = (name: string) => [name, readFileSync(join(folder, name), 'utf8')]
-  return { files: Object.fromEntries(names.map(read)) as SecretFiles, made: false }
+  const given = GIVEN.filter((name) => found.includes(name))
+  const files = Object.fromEntries([...names, ...given].map(read)) as SecretFiles
+  return { files, made: false }
 }
 
 /** A Secret of Kubernetes, as the manifests refer to it. */
@@ -122,6 +127,7 @@ export function kubernetesSecrets(files: SecretFiles, namespace = 'payflow'): Ku
     }),
     secret('service-token', { secret: file('service-token-secret') }),
     secret('auth-key', { jwk: file('auth-private-jwk') }),
+    ...(files['smtp-url'] === undefined ? [] : [secret('smtp', { url: file('smtp-url').trim() })]),
   ]
 }
 

@@ -3,13 +3,16 @@ import pg from 'pg'
 import type { Logger } from './logger.ts'
 import { AnsweringClient } from './pg-client.ts'
 
+/** Connections of a process at most, unless it says otherwise: seven stay below PostgreSQL's 100. */
+export const DATABASE_POOL_MAX = 10
+
 /** Options of {@link createDatabase}. */
 export interface DatabaseOptions {
   readonly url: string
   /** Shown in `pg_stat_activity`. */
   readonly applicationName: string
   readonly logger: Logger
-  /** Connections at most. @defaultValue `10`: seven processes stay below PostgreSQL's 100 */
+  /** Connections at most. @defaultValue {@link DATABASE_POOL_MAX} */
   readonly poolMax?: number
   /** After this PostgreSQL cancels a statement. @defaultValue `5_000` */
   readonly statementTimeoutMs?: number
@@ -47,7 +50,7 @@ export function createDatabase<DB>(options: DatabaseOptions): Database<DB> {
     Client: AnsweringClient,
     connectionString: options.url,
     application_name: options.applicationName,
-    max: options.poolMax ?? 10,
+    max: options.poolMax ?? DATABASE_POOL_MAX,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: statementTimeoutMs,
     lock_timeout: options.lockTimeoutMs ?? 2_000,

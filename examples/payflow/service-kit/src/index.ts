@@ -30,7 +30,12 @@ export {
 } from './config.ts'
 export { decodeCursor, encodeCursor } from './cursor.ts'
 export { isDatabaseUnavailable } from './database-errors.ts'
-export { createDatabase, type Database, type DatabaseOptions } from './database.ts'
+export {
+  createDatabase,
+  DATABASE_POOL_MAX,
+  type Database,
+  type DatabaseOptions,
+} from './database.ts'
 export { errorToProblem } from './error-to-problem.ts'
 export {
   openEventStream,

@@ -72,6 +72,9 @@ export interface PaymentReversal {
 
 const CONCURRENCY = 4
 
+/** Its connections to the database. */
+export const REVERSAL_POOL_MAX = CONCURRENCY + 2
+
 /**
  * Creates the job that ends payments which did not end in time. The ledger decides: a hold that is
  * released now can never post, so the payment FAILED and its message, should it still come, finds
@@ -83,7 +86,7 @@ export function createPaymentReversal(options: PaymentReversalOptions): PaymentR
     url: config.DATABASE_URL,
     applicationName: 'reversal',
     logger,
-    poolMax: CONCURRENCY + 2,
+    poolMax: REVERSAL_POOL_MAX,
   })
   const bus = createBus({
     broker: { url: config.RABBITMQ_URL },

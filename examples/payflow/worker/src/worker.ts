@@ -37,6 +37,11 @@ const variables = {
   WORKER_CONCURRENCY: integerVariable(1, 100).default(8),
 }
 
+/** Its connections to the database: one a payment, one for the health check, one to spare. */
+export function workerPoolMax(concurrency: number): number {
+  return concurrency + 2
+}
+
 /** The worker: takes payments from the queue and executes each once. Has no routes of its own. */
 export const worker: ServiceDefinition<typeof variables> = {
   name: 'worker',
@@ -46,8 +51,7 @@ export const worker: ServiceDefinition<typeof variables> = {
       url: config.DATABASE_URL,
       applicationName: 'worker',
       logger,
-      // One connection a payment, and one for the health check.
-      poolMax: config.WORKER_CONCURRENCY + 2,
+      poolMax: workerPoolMax(config.WORKER_CONCURRENCY),
     })
     shutdown.add('database', () => database.close())
     const outcomes = createOutcomeLog(logger, createWorkerMetrics({ registry }))
