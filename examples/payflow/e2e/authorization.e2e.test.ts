@@ -62,7 +62,12 @@ const table: Readonly<Record<ApiOperation, Row>> = {
   getTransaction: forUsers('200 ▪', '404 not_found'),
   followTransaction: forUsers('200 ▪', '404 not_found'),
   listNotifications: forUsers('200 ▪', '200'),
+  countUnreadNotifications: forUsers('200', '200'),
+  getNotificationPreferences: forUsers('200', '200'),
+  setNotificationPreferences: forUsers('200', '200'),
   markNotificationRead: forUsers('200 ▪', '404 not_found'),
+  // Last of those about one: the owner's call is the last of its row.
+  deleteNotification: forUsers('204', '404 not_found'),
   getStatus: forAll('200'),
 }
 
@@ -164,7 +169,14 @@ const requests: Readonly<Record<ApiOperation, (caller: Caller) => Request | Prom
   getTransaction: () => ({ path: `/api/transactions/${payment}` }),
   followTransaction: () => ({ path: `/api/transactions/${payment}/events` }),
   listNotifications: () => ({ path: '/api/notifications' }),
+  countUnreadNotifications: () => ({ path: '/api/notifications/unread' }),
+  getNotificationPreferences: () => ({ path: '/api/notifications/preferences' }),
+  setNotificationPreferences: () => ({
+    path: '/api/notifications/preferences',
+    json: { paymentMails: true },
+  }),
   markNotificationRead: () => ({ path: `/api/notifications/${notification}/read` }),
+  deleteNotification: () => ({ path: `/api/notifications/${notification}` }),
   getStatus: () => ({ path: '/api/status' }),
 }
 

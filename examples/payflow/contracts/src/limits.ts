@@ -48,6 +48,9 @@ export const PAGE_ITEMS_DEFAULT = 20
 /** Keeps one page under 64 KiB and its query under a few milliseconds. */
 export const PAGE_ITEMS_MAX = 100
 
+/** Nobody reads a number beside a bell that is longer; counting further would cost for nothing. */
+export const UNREAD_COUNT_MAX = 1_000
+
 /** Cursors are made by us; the longest one made today has 90 characters. */
 export const CURSOR_CHARS_MAX = 256
 

@@ -9,6 +9,7 @@ import {
   limitField,
   pageOf,
 } from './fields.ts'
+import { UNREAD_COUNT_MAX } from './limits.ts'
 import { FAILURE_CODES } from './statuses.ts'
 
 /**
@@ -55,3 +56,28 @@ export type NotificationListQuery = z.infer<typeof notificationListQuery>
 
 export const notificationPage = pageOf(notificationView)
 export type NotificationPage = z.infer<typeof notificationPage>
+
+/** `GET /api/notifications/unread` */
+export const unreadCountView = z.object({
+  unread: z
+    .int()
+    .min(0)
+    .max(UNREAD_COUNT_MAX)
+    .describe(`How many are not read; ${UNREAD_COUNT_MAX} stands for more as well.`),
+})
+export type UnreadCountView = z.infer<typeof unreadCountView>
+
+/** `PUT /api/notifications/preferences` */
+export const notificationPreferencesRequest = z.strictObject({
+  paymentMails: z.boolean().describe('Whether payments are told of by e-mail.'),
+})
+export type NotificationPreferencesRequest = z.infer<typeof notificationPreferencesRequest>
+
+/** What a user is told by e-mail. */
+export const notificationPreferencesView = z.object({
+  paymentMails: z.boolean().describe('Whether payments are told of by e-mail.'),
+  securityMails: z
+    .literal(true)
+    .describe('Passwords and locks are always told of: who took an account must not hide it.'),
+})
+export type NotificationPreferencesView = z.infer<typeof notificationPreferencesView>

@@ -63,7 +63,11 @@ const upstreamOf: Readonly<Record<ApiOperation, Upstream>> = {
   getTransaction: 'transaction',
   followTransaction: 'transaction',
   listNotifications: 'notification',
+  countUnreadNotifications: 'notification',
+  getNotificationPreferences: 'notification',
+  setNotificationPreferences: 'notification',
   markNotificationRead: 'notification',
+  deleteNotification: 'notification',
   getStatus: 'transaction',
 }
 

@@ -13,7 +13,6 @@ import {
 } from '../auth.ts'
 import { paymentEventView } from '../payment-events.ts'
 import { statusView } from '../payment-flow.ts'
-import { notificationListQuery, notificationPage, notificationView } from '../notifications.ts'
 import {
   acceptedTransaction,
   createTransactionRequest,
@@ -28,6 +27,7 @@ import { statementCsvQuery, statementPage, statementQuery } from '../statements.
 import { walletView } from '../wallets.ts'
 import { accountRoutes } from './account-routes.ts'
 import type { ProblemCode } from '../problem-codes.ts'
+import { notificationRoutes } from './notification-routes.ts'
 import type { ApiRoute, ApiSuccess } from './api-route.ts'
 
 const session = {
@@ -311,33 +311,6 @@ const paymentEvents = {
   },
 } as const satisfies Record<string, ApiRoute>
 
-const notifications = {
-  listNotifications: {
-    method: 'GET',
-    path: '/api/notifications',
-    tag: 'Notifications',
-    summary: 'List what happened',
-    description: 'Newest first.',
-    access: 'user',
-    rateLimit: 'use',
-    query: notificationListQuery,
-    success: { status: 200, description: 'A page of notifications', body: notificationPage },
-    problems: [],
-  },
-  markNotificationRead: {
-    method: 'PUT',
-    path: '/api/notifications/:id/read',
-    tag: 'Notifications',
-    summary: 'Mark a notification as read',
-    description: 'Once read it stays read; repeating the call changes nothing.',
-    access: 'user',
-    rateLimit: 'use',
-    params: idParams,
-    success: { status: 200, description: 'The notification', body: notificationView },
-    problems: ['not-found'],
-  },
-} as const satisfies Record<string, ApiRoute>
-
 const system = {
   getStatus: {
     method: 'GET',
@@ -359,7 +332,7 @@ export const API_ROUTES = {
   ...people,
   ...money,
   ...paymentEvents,
-  ...notifications,
+  ...notificationRoutes,
   ...system,
 }
 

@@ -1,4 +1,11 @@
-import { idParams, notificationListQuery, type NotificationPage } from '@payflow-app/contracts'
+import {
+  idParams,
+  notificationListQuery,
+  notificationPreferencesRequest,
+  type NotificationPage,
+  type NotificationPreferencesView,
+  type UnreadCountView,
+} from '@payflow-app/contracts'
 import {
   decodeCursor,
   encodeCursor,
@@ -13,8 +20,11 @@ import type { Express, Request } from 'express'
 import type { Kysely } from 'kysely'
 import { z } from 'zod'
 import type { NotificationDatabase } from './database.ts'
+import { countUnread } from './sql/count-unread.ts'
+import { deleteNotification } from './sql/delete-notification.ts'
 import { listNotifications, type ListedNotification } from './sql/list-notifications.ts'
 import { markRead } from './sql/mark-read.ts'
+import { readPaymentMails, writePaymentMails } from './sql/payment-mails.ts'
 import { toNotificationView } from './view.ts'
 
 /** What the routes need. */
@@ -26,12 +36,34 @@ export interface NotificationRouteOptions {
 /** PostgreSQL knows no year 0, which ISO 8601 does. */
 const place = z.tuple([z.iso.datetime({ precision: 6 }).regex(/^[1-9]/), z.uuid()])
 
-/** `GET /notifications` and `PUT /notifications/:id/read`: for the user of the token only. */
+/** `/notifications`: all of it for the user of the token only. */
 export function notificationRoutes(app: Express, options: NotificationRouteOptions): void {
   const { db, userTokens } = options
   const user = requireUser(userTokens)
   route(app, '/notifications', {
     get: [user, async (req, res) => void res.json(await notificationPage(db, req))],
+  })
+  // Before the routes of one notification, whose id these names would else be taken for.
+  route(app, '/notifications/unread', {
+    get: [
+      user,
+      async (req, res) => {
+        const unread = await countUnread(db, userOf(req).userId)
+        res.json({ unread } satisfies UnreadCountView)
+      },
+    ],
+  })
+  preferenceRoutes(app, options)
+  route(app, '/notifications/:id', {
+    delete: [
+      user,
+      async (req, res) => {
+        const { id } = parse(idParams, req.params, 'path')
+        const deleted = await deleteNotification(db, { id, userId: userOf(req).userId })
+        if (!deleted) throw problem('not-found', { detail: 'There is no such notification' })
+        res.status(204).end()
+      },
+    ],
   })
   route(app, '/notifications/:id/read', {
     put: [
@@ -42,6 +74,28 @@ export function notificationRoutes(app: Express, options: NotificationRouteOptio
         const marked = await markRead(db, { id, userId: userOf(req).userId })
         if (!marked) throw problem('not-found', { detail: 'There is no such notification' })
         res.json(toNotificationView(marked))
+      },
+    ],
+  })
+}
+
+function preferenceRoutes(app: Express, { db, userTokens }: NotificationRouteOptions): void {
+  const user = requireUser(userTokens)
+  const view = (paymentMails: boolean): NotificationPreferencesView => ({
+    paymentMails,
+    securityMails: true,
+  })
+  route(app, '/notifications/preferences', {
+    get: [
+      user,
+      async (req, res) => void res.json(view(await readPaymentMails(db, userOf(req).userId))),
+    ],
+    put: [
+      user,
+      async (req, res) => {
+        const { paymentMails } = parse(notificationPreferencesRequest, req.body)
+        await writePaymentMails(db, { userId: userOf(req).userId, paymentMails })
+        res.json(view(paymentMails))
       },
     ],
   })

@@ -179,6 +179,92 @@ describe('PUT /notifications/:id/read', () => {
   })
 })
 
+describe('GET /notifications/unread', () => {
+  it("counts a user's own, until they are read or deleted", async () => {
+    const { fromUserId } = paymentData()
+    for (let at = 1; at <= 3; at += 1) await inbox.completed({ ...paymentData(at), fromUserId })
+    const [first, second] = await received(fromUserId, 3)
+    const unread = async (userId: string) => (await inbox.ask(userId, '/notifications/unread')).body
+    expect(await unread(fromUserId)).toEqual({ unread: 3 })
+    await inbox.ask(fromUserId, `/notifications/${first?.id}/read`, 'PUT')
+    await inbox.ask(fromUserId, `/notifications/${second?.id}`, 'DELETE')
+    expect(await unread(fromUserId)).toEqual({ unread: 1 })
+    expect(await unread(randomUUID())).toEqual({ unread: 0 })
+  })
+})
+
+describe('DELETE /notifications/:id', () => {
+  it('deletes it for its owner only, and for good', async () => {
+    const payment = paymentData()
+    const eventId = randomUUID()
+    await inbox.completed(payment, eventId)
+    const [{ id } = { id: '' }] = await received(payment.fromUserId)
+    const path = `/notifications/${id}`
+    expectProblem(await inbox.ask(payment.toUserId, path, 'DELETE'), 404, 'not_found')
+    expect(await inbox.ask(payment.fromUserId, path, 'DELETE')).toMatchObject({ status: 204 })
+    expectProblem(await inbox.ask(payment.fromUserId, path, 'DELETE'), 404, 'not_found')
+    expectProblem(await inbox.ask(payment.fromUserId, '/notifications/x', 'DELETE'), 400)
+
+    await inbox.completed(payment, eventId)
+    const next = { ...paymentData(), fromUserId: payment.fromUserId }
+    await inbox.completed(next)
+    const [told, ...noMore] = await received(payment.fromUserId)
+    expect([told?.paymentId, noMore]).toEqual([next.paymentId, []])
+  })
+})
+
+describe('the preferences of a user', () => {
+  const path = '/notifications/preferences'
+  const set = (userId: string, json: unknown) => inbox.ask(userId, path, 'PUT', json)
+
+  it('are on until they are switched off, which holds for mails that wait too', async () => {
+    const payment = paymentData()
+    const { fromUserId, toUserId } = payment
+    const on = { paymentMails: true, securityMails: true }
+    expect((await inbox.ask(fromUserId, path)).body).toEqual(on)
+    await inbox.completed(payment)
+    await received(toUserId)
+
+    const off = { paymentMails: false, securityMails: true }
+    expect((await set(fromUserId, { paymentMails: false })).body).toEqual(off)
+    expect((await inbox.ask(fromUserId, path)).body).toEqual(off)
+    const later = { ...paymentData(), fromUserId }
+    await inbox.completed(later)
+    await received(later.toUserId)
+    const states = async (userId: string) => (await inbox.mails(userId)).map(({ state }) => state)
+    await waitFor(async () => (await states(fromUserId)).every((state) => state === 'skipped'))
+    expect(await states(fromUserId)).toHaveLength(2)
+    expect(await states(toUserId)).not.toContain('skipped')
+    expect(await inbox.notifications(fromUserId)).toHaveLength(2)
+
+    expect((await set(fromUserId, { paymentMails: true })).body).toEqual(on)
+  })
+
+  it('cannot switch off what keeps an account safe', async () => {
+    const userId = randomUUID()
+    await set(userId, { paymentMails: false })
+    for (const body of [{ securityMails: false }, { paymentMails: true, securityMails: false }]) {
+      expectProblem(await set(userId, body), 400, 'validation_failed')
+    }
+    const at = new Date(Date.now() + 60_000).toISOString()
+    const person = { userId, email: 'ada@payflow.test', name: 'Ada' }
+    await inbox.bus.publish(PasswordChanged, { ...person, occurredAt: at, by: 'user' })
+    const [mail] = await waitFor(async () => {
+      const mails = await inbox.mails(userId)
+      return mails.length === 1 ? mails : undefined
+    })
+    expect(mail?.state).not.toBe('skipped')
+  })
+
+  it('are set by many calls at once without one failing', async () => {
+    const userId = randomUUID()
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, at) => set(userId, { paymentMails: at % 2 === 0 })),
+    )
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
+  })
+})
+
 describe('without the broker', () => {
   it('shows what there is, starts, and goes on when the broker is back', async () => {
     const payment = paymentData()

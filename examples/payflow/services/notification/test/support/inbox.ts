@@ -116,9 +116,9 @@ export class Inbox implements AsyncDisposable {
   }
 
   /** Asks as a user. */
-  async ask(userId: string, path: string, method = 'GET'): Promise<Incoming> {
+  async ask(userId: string, path: string, method = 'GET', json?: unknown): Promise<Incoming> {
     const token = await this.issuer.accessToken(userId)
-    return await send(this.service.url + path, { method, token })
+    return await send(this.service.url + path, { method, token, json })
   }
 
   async notifications(userId: string): Promise<NotificationView[]> {
