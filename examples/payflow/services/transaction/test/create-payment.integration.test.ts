@@ -1,10 +1,10 @@
 // POST /transactions over real HTTP, with a real wallet-service and no broker at all: accepting a
 // payment needs none.
 import { randomUUID } from 'node:crypto'
-import { expectProblem, type Incoming } from '@payflow-app/testing'
+import { expectProblem, RunningService, send, type Incoming } from '@payflow-app/testing'
 import { waitFor } from '@payflow/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Payments, type User } from './support/payments.ts'
+import { NO_BROKER, Payments, type User } from './support/payments.ts'
 
 let payments: Payments
 
@@ -185,6 +185,30 @@ describe('POST /transactions', () => {
     const back = await payments.pay(from, to, key)
     expect(back.status).toBe(202)
     expect((await payments.balance(from)).available).toBe(95_000)
+  })
+
+  it('answers 503 while wallet-service knows another secret; the same key pays under the right one', async () => {
+    const [from, to] = await pair()
+    const key = randomUUID()
+    const body = { toUserId: to.id, amount: 5_000, currency: 'USD' }
+    // As between the two restarts by which the secret is changed.
+    await using ahead = await RunningService.start('transaction', {
+      JWKS_URL: payments.issuer.jwksUrl,
+      SERVICE_TOKEN_SECRET: 'the secret that wallet-service does not know yet',
+      DATABASE_URL: payments.database.url,
+      RABBITMQ_URL: NO_BROKER,
+      WALLET_URL: payments.wallet.url,
+      LOG_LEVEL: 'error',
+    })
+    const refused = await send(`${ahead.url}/transactions`, {
+      token: from.token,
+      headers: { 'idempotency-key': key },
+      json: body,
+    })
+    expectProblem(refused, 503, 'service_unavailable')
+    expect(refused.headers.get('retry-after')).not.toBeNull()
+    expect(await payments.pay(from, to, key)).toMatchObject({ status: 202 })
+    expect(await payments.stored(from)).toEqual({ claims: 1, payments: 1, messages: 1 })
   })
 
   it('writes no payment for a claim whose hold was released meanwhile', async () => {
