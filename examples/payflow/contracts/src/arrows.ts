@@ -165,7 +165,12 @@ export const ARROWS: readonly Arrow[] = [
     proof: 'the password of a superuser',
   },
   ...processes.flatMap((name): Arrow[] => [
-    { from: 'prometheus', to: name, what: '`/metrics`', proof: 'the network policy' },
+    {
+      from: 'prometheus',
+      to: name,
+      what: '`/metrics`, on `METRICS_PORT` where it is set',
+      proof: 'the network policy',
+    },
     { from: name, to: 'collector', what: 'traces', proof: 'as the collector asks', when: TRACED },
   ]),
 ]
