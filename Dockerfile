@@ -5,7 +5,7 @@
 #   docker build --build-arg SERVICE=services/wallet --tag payflow/wallet:0.1.0 .
 #
 # SERVICE is a folder of examples/payflow: gateway, services/auth, services/wallet,
-# services/transaction, services/notification, worker (also the reversal job), migrations.
+# services/transaction, services/notification, worker (also the reversal job), migrations, mail.
 #
 # Base images are pinned by version. Pin them by digest as well where you build for production
 # (`docker buildx imagetools inspect node:24.21.0-bookworm-slim` prints it): the same tag may be

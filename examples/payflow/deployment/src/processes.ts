@@ -1,5 +1,6 @@
 import { authVariables } from '@payflow-app/auth/config'
 import { gatewayFaults, gatewayVariables } from '@payflow-app/gateway/config'
+import { mailFaults, mailVariables } from '@payflow-app/mail/config'
 import { migrationVariables } from '@payflow-app/migrations/config'
 import { notificationFaults, notificationVariables } from '@payflow-app/notification/config'
 import { processVariables, type ConfigFault } from '@payflow-app/service-kit'
@@ -26,6 +27,7 @@ export const PROCESS_SCHEMAS: Readonly<Record<string, ProcessSchema>> = {
     variables: { ...processVariables, ...notificationVariables },
     faults: notificationFaults,
   },
+  mail: { variables: { ...processVariables, ...mailVariables }, faults: mailFaults },
   worker: { variables: { ...processVariables, ...worker.variables } },
   reversal: { variables: { ...processVariables, ...reversalService.variables } },
   'reversal-job': { variables: reversalVariables },

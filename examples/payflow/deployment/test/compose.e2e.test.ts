@@ -76,11 +76,19 @@ describe('the Compose file', () => {
       },
       { message: 'a notification for who got the money', timeoutMs: 20_000 },
     )
+    const mails = `${compose.url('mail')}/api/mails?to=${encodeURIComponent(grace.email)}`
+    await waitFor(
+      async () => {
+        const { items } = (await (await fetch(mails)).json()) as { items: unknown[] }
+        return items.length > 0
+      },
+      { message: 'a mail for who got the money', timeoutMs: 20_000 },
+    )
   })
 
   test('stops everything in order, within the time it gives', async () => {
     stopped = await compose.stop()
-    expect(stopped).toHaveLength(7)
+    expect(stopped).toHaveLength(8)
     expect(stopped.filter(({ code }) => code !== 0)).toEqual([])
   })
 })

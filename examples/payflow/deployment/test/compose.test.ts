@@ -94,22 +94,22 @@ const mutations: readonly Mutation[] = [
   ],
   ['pins every image by version', 'no tag', ({ services }) => (services.redis.image = 'redis')],
   [
-    'opens ports on loopback only, and only of the gateway',
+    'opens ports on loopback only, and only those for people',
     'to everybody',
     ({ services }) => (services.gateway.ports = ['3000:3000']),
   ],
   [
-    'opens ports on loopback only, and only of the gateway',
+    'opens ports on loopback only, and only those for people',
     'of the database',
     ({ services }) => (services.postgres.ports = ['127.0.0.1:5432:5432']),
   ],
   [
-    'lets only the gateway out of the inner network',
+    'lets only what is for people out of the inner network',
     'a wallet at the edge',
     ({ services }) => services.wallet.networks.push('edge'),
   ],
   [
-    'lets only the gateway out of the inner network',
+    'lets only what is for people out of the inner network',
     'an inner network that leads out',
     ({ networks }) => (networks.inside.internal = false),
   ],

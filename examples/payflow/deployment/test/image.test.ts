@@ -64,7 +64,7 @@ describe('the Dockerfile', () => {
   })
 
   test('builds every process there is', () => {
-    const processes = ['gateway', 'worker', 'migrations'].concat(
+    const processes = ['gateway', 'worker', 'migrations', 'mail'].concat(
       readdirSync(join(root, 'examples/payflow/services')).map((name) => `services/${name}`),
     )
     const without = processes.filter(

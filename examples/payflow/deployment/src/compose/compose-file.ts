@@ -12,6 +12,7 @@ export interface ComposeService {
   readonly secrets?: readonly string[]
   readonly volumes?: readonly string[]
   readonly ports?: readonly string[]
+  readonly tmpfs?: readonly string[]
   readonly networks?: readonly string[]
   readonly depends_on?: Readonly<Record<string, { readonly condition: Condition }>>
   readonly healthcheck?: {

@@ -18,6 +18,9 @@ function each(
   })
 }
 
+/** What people open in a browser: the page, and the mails of the sink. */
+const FOR_PEOPLE: Readonly<Record<string, number>> = { gateway: PROCESS_PORTS.gateway, mail: 3007 }
+
 /** A tag that says which version, and not one that moves. */
 export function isPinned(image: string): boolean {
   return /@sha256:[0-9a-f]{64}$/.test(image) || /:v?\d+\.\d+(\.\d+)?(-[\w.-]+)?$/.test(image)
@@ -28,18 +31,16 @@ export const composePolicies: Readonly<Record<string, ComposePolicy>> = {
   'pins every image by version': (file) =>
     each(entries(file), ({ image }) => (isPinned(image) ? undefined : `runs ${image}`)),
 
-  'opens ports on loopback only, and only of the gateway': (file) =>
+  'opens ports on loopback only, and only those for people': (file) =>
     each(entries(file), ({ ports = [] }, name) => {
-      if (ports.length === 0) return undefined
-      const documented = PROCESS_PORTS.gateway
-      const expected = `127.0.0.1:${documented}:${documented}`
-      const allowed = name === 'gateway' && ports.every((port) => port === expected)
-      return allowed ? undefined : `opens ${ports.join(', ')}`
+      const port = FOR_PEOPLE[name]
+      const expected = port === undefined ? '' : `127.0.0.1:${port}:${port}`
+      return ports.join() === expected ? undefined : `opens ${ports.join(', ') || 'nothing'}`
     }),
 
-  'lets only the gateway out of the inner network': (file) => [
+  'lets only what is for people out of the inner network': (file) => [
     ...each(entries(file), ({ networks = [] }, name) =>
-      networks.join() === (name === 'gateway' ? 'inside,edge' : 'inside')
+      networks.join() === (name in FOR_PEOPLE ? 'inside,edge' : 'inside')
         ? undefined
         : `is in ${networks.join() || 'the default network'}`,
     ),

@@ -9,7 +9,7 @@
  * a secret that a service is not given, is an error here as it would be there.
  */
 import { spawn } from 'node:child_process'
-import { cpSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, cpSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import {
   freePort,
@@ -62,7 +62,11 @@ export class ComposeLite {
   /** `docker compose up --wait`: resolves when everything is healthy or has completed. */
   async up(): Promise<void> {
     const names = Object.keys(this.#file.services)
-    for (const name of names) this.#ports.set(name, await freePort())
+    for (const name of names) {
+      this.#ports.set(name, await freePort())
+      if (this.#service(name).environment?.['SMTP_PORT'])
+        this.#ports.set(`${name} smtp`, await freePort())
+    }
     mkdirSync(join(this.#folder, 'bin'))
     cpSync(process.execPath, join(this.#folder, 'bin/node'))
     const started = new Map<string, Promise<void>>()
@@ -237,6 +241,17 @@ export class ComposeLite {
     for (const [variable, value] of Object.entries(service.environment ?? {})) {
       env[variable] = this.#local(name, service, String(value))
     }
+    for (const mount of service.tmpfs ?? []) {
+      const [path = ''] = mount.split(':', 1)
+      const folder = join(this.#folder, `${name}${path.replaceAll('/', '-')}`)
+      mkdirSync(folder)
+      const owner = userOf(image)
+      if (owner !== undefined) chownSync(folder, owner.uid, owner.gid)
+      for (const [variable, value] of Object.entries(env))
+        if (value === path) env[variable] = folder
+    }
+    const smtpPort = this.#ports.get(`${name} smtp`)
+    if (smtpPort !== undefined) env['SMTP_PORT'] = String(smtpPort)
     // Whoever may connect is decided by networks there, and by loopback here.
     return { ...env, HOST: '127.0.0.1', PORT: String(this.#port(name)) }
   }
@@ -251,16 +266,18 @@ export class ComposeLite {
 
   #addressesIn(name: string, text: string): string {
     return text.replace(/(:\/\/(?:[^@/\s]*@)?)([a-z][\w-]*):(\d+)/g, (_, before, host, port) => {
+      if (host === 'localhost') return `${before}127.0.0.1:${this.#published(Number(port))}`
       const other = this.#service(String(host))
-      const documented = other.environment?.['PORT'] ?? SERVER_PORTS[String(host)]
-      if (Number(documented) !== Number(port)) {
-        throw new Error(`${name} looks for ${host} on port ${port}, but it is on ${documented}`)
+      const { PORT = SERVER_PORTS[String(host)], SMTP_PORT } = other.environment ?? {}
+      const isMail = SMTP_PORT === String(port)
+      if (!isMail && String(PORT) !== String(port)) {
+        throw new Error(`${name} looks for ${host} on port ${port}, but it is on ${PORT}`)
       }
       const shared = (other.networks ?? []).some((one) =>
         (this.#service(name).networks ?? []).includes(one),
       )
       if (!shared) throw new Error(`${name} and ${host} share no network`)
-      return `${before}127.0.0.1:${this.#port(String(host))}`
+      return `${before}127.0.0.1:${this.#port(isMail ? `${host} smtp` : String(host))}`
     })
   }
 
@@ -312,6 +329,15 @@ export class ComposeLite {
       writeFileSync(join(bin, program ?? ''), script, { mode: 0o755 })
     }
     return `${bin}:${path}`
+  }
+
+  /** Where a browser on this machine gets to by a port of the file. */
+  #published(port: number): number {
+    const found = Object.entries(this.#file.services).find(([, { ports = [] }]) =>
+      ports.some((one) => one.startsWith(`127.0.0.1:${port}:`)),
+    )
+    if (found === undefined) throw new Error(`nothing is published on port ${port}`)
+    return this.#port(found[0])
   }
 
   #port(name: string): number {
