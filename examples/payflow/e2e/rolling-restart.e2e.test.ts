@@ -176,7 +176,8 @@ async function untilAnswered(
 
 async function send(user: User, request: string, init: RequestInit): Promise<Seen> {
   const [method = '', path = ''] = request.split(' ')
-  const headers = { ...init.headers, authorization: `Bearer ${user.accessToken}` }
+  const headers = new Headers(init.headers)
+  headers.set('authorization', `Bearer ${user.accessToken}`)
   const signal = AbortSignal.timeout(30_000)
   const response = await fetch(stack.url + path, { ...init, method, headers, signal }).catch(
     () => undefined,

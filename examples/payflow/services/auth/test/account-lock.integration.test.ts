@@ -121,7 +121,7 @@ describe('AUTH-03 an answer', () => {
       locked: async () => strangerTo(locked),
     }
     const bodies = new Set<string>()
-    const medians: Record<string, number> = {}
+    const quickest: Record<string, number> = {}
     const took: Record<string, number[]> = { unknown: [], wrong: [], locked: [] }
     for (let round = 0; round < 9; round += 1) {
       for (const [kind, browserOf] of Object.entries(tries)) {
@@ -134,23 +134,24 @@ describe('AUTH-03 an answer', () => {
         bodies.add(JSON.stringify([answer.status, rest, [...answer.headers.keys()].toSorted()]))
       }
     }
-    for (const [kind, all] of Object.entries(took)) {
-      medians[kind] = all.toSorted((a, b) => a - b)[4] ?? 0
-    }
+    // What else the machine does only ever adds to a time: the least is what an answer takes.
+    for (const [kind, all] of Object.entries(took)) quickest[kind] = Math.min(...all)
     expect(bodies.size).toBe(1)
-    const spread = Object.values(medians)
+    const spread = Object.values(quickest)
     // Without a hash an answer comes ten times as fast.
-    expect(Math.max(...spread) / Math.min(...spread), JSON.stringify(medians)).toBeLessThan(2)
+    expect(Math.max(...spread) / Math.min(...spread), JSON.stringify(quickest)).toBeLessThan(2)
   })
 
   test('leaves counts of addresses that nobody has for a while only', async () => {
     await guessTimes(3, `${randomUUID()}@example.com`)
     await pass(LOCK_S)
-    await waitFor(async () => {
+    const left = async (): Promise<number> => {
       const { rows } = await sql`
         select from login_guards where octet_length(device_hash) = 0`.execute(system.database.db)
-      return rows.length === 0
-    })
+      return rows.length
+    }
+    await waitFor(async () => (await left()) === 0)
+    expect(await left()).toBe(0)
   })
 })
 
