@@ -79,13 +79,12 @@ try {
 function greet(running: Stack): void {
   const [ada, grace] = DEMO_USERS
   console.log(`
-  ${bold('Open')}  ${running.url}
+  ${bold('Open')}   ${running.url}
+  ${bold('Mails')}  ${running.serviceUrl('mail')}
 
   ${bold('Log in as')}
     ${ada.email.padEnd(20)} ${dim('password')} ${ada.password}
     ${grace.email.padEnd(20)} ${dim('password')} ${grace.password}
-
-  ${bold('Mails')} ${running.serviceUrl('mail')}
 
   ${bold('Try')}
     send money from one to the other, in two browser windows

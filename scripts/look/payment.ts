@@ -53,6 +53,12 @@ const places: readonly Place[] = [
     statement: `select kind, user_id, created_at, read_at from notifications
       where payment_id = $1 order by kind`,
   },
+  {
+    title: 'the mails',
+    database: 'notification',
+    statement: `select kind, user_id, state, attempts, reason, settled_at from mail_deliveries
+      where about ->> 'paymentId' = $1 order by kind`,
+  },
 ]
 
 /** Prints what each store knows of one payment. */

@@ -77,6 +77,28 @@ test.each(['wallet', 'worker', 'gateway', 'redis', 'postgres'])(
   },
 )
 
+test('mail tells both of a payment, and is still there after kill -9', async () => {
+  const [payer, payee] = await Promise.all([Person.register(stack.url), Person.register(stack.url)])
+  await payer.pay(payee, 100)
+  const subjects = async ({ email }: Person) => {
+    const answer = await fetch(`${stack.serviceUrl('mail')}/api/mails?to=${email}`)
+    const { items } = (await answer.json()) as { items: { subject: string }[] }
+    return items.map(({ subject }) => subject)
+  }
+  const told = async (one: Person, subject: string) =>
+    await waitFor(async () => (await subjects(one)).includes(subject), { timeoutMs: 60_000 })
+  await told(payer, 'Your payment has arrived')
+  await told(payee, 'You have received money')
+  await killed('mail')
+  await told(payee, 'You have received money')
+  await payee.pay(payer, 50)
+  await told(payer, 'You have received money')
+  expect((await subjects(payer)).toSorted()).toEqual([
+    'You have received money',
+    'Your payment has arrived',
+  ])
+})
+
 test('stop leaves no process and no file behind', async () => {
   const pids = entries().flatMap(({ pid }) => processTree(pid))
   expect(pids.length).toBeGreaterThan(10)

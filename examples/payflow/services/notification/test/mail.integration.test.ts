@@ -4,6 +4,7 @@
  * Method: the real service, a real auth-service, a real mail server that misbehaves.
  */
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { send } from '@payflow-app/testing'
 import { waitFor } from '@payflow/testkit'
 import { sql } from 'kysely'
@@ -21,6 +22,7 @@ afterAll(async () => {
   await room[Symbol.asyncDispose]()
 })
 
+const root = new URL('../../../../../', import.meta.url)
 const inAnHour = () => new Date(Date.now() + 3_600_000).toISOString()
 
 describe('what a mail says', () => {
@@ -121,6 +123,22 @@ describe('a mail that is refused', () => {
     await room.write(mail)
     expect(await room.until(mail.eventId, 'failed')).toMatchObject({ attempts: 3 })
     expect(await room.metric('payflow_mail_settled_total', 'outcome="failed"')).toBeGreaterThan(0)
+  })
+})
+
+describe('a mail that was given up', () => {
+  it('is sent after all by the statement of docs/troubleshooting.md', async () => {
+    const text = readFileSync(new URL('docs/troubleshooting.md', root), 'utf8')
+    const [, statement = ''] = /```sql\n(update mail_deliveries[^`]+)```/.exec(text) ?? []
+    const ada = await room.person()
+    room.server.onRecipient = () => 550
+    const mail = paymentMail(ada)
+    await room.write(mail)
+    await room.until(mail.eventId, 'failed')
+    room.server.behave()
+    await sql.raw(statement).execute(room.database.db)
+    expect(await room.until(mail.eventId, 'sent')).toMatchObject({ attempts: 1 })
+    expect(await room.received(ada)).toHaveLength(1)
   })
 })
 
