@@ -90,6 +90,25 @@ describe('the reversal of payments', () => {
     expect(await scene.payment(paymentId)).toMatchObject({ status: 'PENDING', events: [] })
   })
 
+  it('REV-13 ends what the broker has confirmed and lost, and frees the money', async () => {
+    const [from = '', to = ''] = await scene.users(2)
+    const { paymentId } = await scene.accept({
+      fromUserId: from,
+      toUserId: to,
+      createdMsAgo: 1_000_000,
+      dispatchedMsAgo: 901_000,
+    })
+
+    expect(await job.reversal.run()).toMatchObject({ reversed: 1, failed: 0 })
+
+    expect(await scene.payment(paymentId)).toMatchObject({
+      status: 'FAILED',
+      failureCode: 'reversed_timeout',
+      events: ['payments.failed'],
+    })
+    expect(await scene.wallet(from)).toMatchObject({ balance: 100_000, available: 100_000 })
+  })
+
   it('REV-06 completes a payment whose money had been posted', async () => {
     const [from = '', to = ''] = await scene.users(2)
     const payment = await scene.accept({
