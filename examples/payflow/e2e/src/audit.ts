@@ -2,7 +2,7 @@
  * An auditor with access to every database, and to nothing else: no service is asked, so that what
  * is found does not depend on the code that is being checked.
  */
-import { PAYMENT_HISTORIES } from '@payflow-app/contracts'
+import { auditBooks } from '@payflow-app/operator/books'
 import { createLedger } from '@payflow/ledger'
 import type { DatabaseName, Stack } from '@payflow-app/stack'
 import { Kysely, PostgresDialect, sql } from 'kysely'
@@ -24,6 +24,8 @@ export interface Audit {
   readonly completedWithoutPosting: readonly string[]
   readonly failedWithPosting: readonly string[]
   readonly postedTwice: readonly string[]
+  /** Ids under which money moved and that no payment has. */
+  readonly postedWithoutPayment: readonly string[]
   /** Payments of which more was refunded than was paid. */
   readonly refundedTwice: readonly string[]
   /** Holds still open although their payment is settled. */
@@ -41,42 +43,35 @@ export interface PaymentFacts {
   readonly notifications: number
 }
 
+/** Audits everything, by the rules by which operators do (`payflow verify`). */
 export async function auditAll(stack: Auditable): Promise<Audit> {
-  const payments = await read<{ id: string; status: string }>(
-    stack,
-    'transaction',
-    sql`select id, status from payments`,
-  )
-  const posted = await read<{ holdId: string; times: number }>(
-    stack,
-    'wallet',
-    // A refund is a reversal under its own id; everything else posts its hold.
-    sql`select coalesce(hold_id, id) as "holdId", count(*)::int as times
-        from ledger.transfer where hold_id is not null or kind = 'reversal' group by 1`,
-  )
-  const held = await read<{ id: string }>(
-    stack,
-    'wallet',
-    sql`select id from ledger.hold where state = 'open'`,
-  )
-  const books = await verifyBooks(stack)
-  const times = new Map(posted.map((row) => [row.holdId, row.times]))
-  const statusOf = new Map(payments.map((row) => [row.id, row.status]))
-  const withStatus = (status: string) => payments.filter((row) => row.status === status)
-  const settled = (id: string) => (statusOf.get(id) ?? 'PENDING') !== 'PENDING'
-  return {
-    ...books,
-    payments: payments.length,
-    pending: withStatus('PENDING').length,
-    completed: withStatus('COMPLETED').length,
-    failed: withStatus('FAILED').length,
-    completedWithoutPosting: ids(withStatus('COMPLETED').filter(({ id }) => !times.has(id))),
-    failedWithPosting: ids(withStatus('FAILED').filter(({ id }) => times.has(id))),
-    postedTwice: posted.filter((row) => row.times > 1).map((row) => row.holdId),
-    refundedTwice: await overRefunded(stack),
-    heldThoughSettled: ids(held.filter(({ id }) => settled(id))),
-    impossibleHistories: await impossibleHistories(stack),
-    miscounted: await miscountedEvents(stack),
+  const open = new Map<string, Kysely<any>>()
+  const book = (name: DatabaseName): Kysely<any> => {
+    const db = open.get(name) ?? openDatabase(stack, name)
+    open.set(name, db)
+    return db
+  }
+  try {
+    const audit = await auditBooks({ book }, { listMax: 100_000 })
+    const { faults, payments, pending, completed, failed, imbalanceMinor } = audit
+    return {
+      payments,
+      pending,
+      completed,
+      failed,
+      imbalanceMinor,
+      findings: [...faults.ledger.listed, ...faults.unbalanced.listed],
+      completedWithoutPosting: faults.completed_without_posting.listed,
+      failedWithPosting: faults.failed_with_posting.listed,
+      postedTwice: faults.posted_twice.listed,
+      postedWithoutPayment: faults.posted_without_payment.listed,
+      refundedTwice: faults.refunded_twice.listed,
+      heldThoughSettled: faults.held_though_settled.listed,
+      impossibleHistories: faults.impossible_history.listed,
+      miscounted: faults.miscounted.listed,
+    }
+  } finally {
+    await Promise.all([...open.values()].map((db) => db.destroy()))
   }
 }
 
@@ -88,64 +83,12 @@ export const SOUND = {
   completedWithoutPosting: [],
   failedWithPosting: [],
   postedTwice: [],
+  postedWithoutPayment: [],
   refundedTwice: [],
   heldThoughSettled: [],
   impossibleHistories: [],
   miscounted: [],
 } as const satisfies Partial<Audit>
-
-async function impossibleHistories(stack: Auditable): Promise<readonly string[]> {
-  const found = await read<{ id: string }>(
-    stack,
-    'transaction',
-    sql`select coalesce(payments.id, history.payment_id) as id
-        from payments full join (
-          select payment_id, string_agg(type, ' ' order by id) as types
-          from payment_events group by payment_id
-        ) as history on payment_id = payments.id
-        where types !~ (${JSON.stringify(PAYMENT_HISTORIES)}::jsonb ->> status) is distinct from false
-          or types ~ 'dispatched' <> (dispatched_at is not null)
-          or types ~ 'reversed' <> (status = 'FAILED' and resolved_by = 'reversal')`,
-  )
-  return ids(found)
-}
-
-/** By the rows of the payments, and by the journal that they must agree with. */
-async function overRefunded(stack: Auditable): Promise<readonly string[]> {
-  const byRows = await read<{ id: string }>(
-    stack,
-    'transaction',
-    sql`select id from payments where amount_minor < (select sum(amount_minor)
-          from payments as refund where refund_of = payments.id and status = 'COMPLETED')`,
-  )
-  const byJournal = await read<{ id: string }>(
-    stack,
-    'wallet',
-    sql`select id from ledger.transfer as original where amount_minor < (select sum(amount_minor)
-          from ledger.transfer where reverses_id = original.id)`,
-  )
-  return [...new Set(ids([...byRows, ...byJournal]))]
-}
-
-async function miscountedEvents(stack: Auditable): Promise<readonly string[]> {
-  const differing = await read<{ event: string }>(
-    stack,
-    'transaction',
-    sql`with payment as (
-          select 'created' as event from payments
-          union all
-          select case when resolved_by = 'worker' then lower(status)
-            when status = 'FAILED' then 'reversed' else 'repaired' end
-          from payments where status <> 'PENDING'
-        ), counted as (
-          select event, sum(payments) as payments from payment_tally group by event
-        )
-        select event from (select event, count(*) as payments from payment group by event) as there
-        full join counted using (event)
-        where there.payments is distinct from counted.payments`,
-  )
-  return differing.map(({ event }) => event)
-}
 
 export async function auditPayment(stack: Auditable, id: string): Promise<PaymentFacts> {
   const [payment] = await read<{ status: string }>(
@@ -253,18 +196,6 @@ export async function auditKeys(stack: Auditable): Promise<KeyAudit> {
   }
 }
 
-async function verifyBooks(
-  stack: Auditable,
-): Promise<{ imbalanceMinor: bigint; findings: readonly unknown[] }> {
-  return withDatabase(stack, 'wallet', async (db) => {
-    const ledger = createLedger()
-    const trial = await ledger.trialBalance(db)
-    const { findings } = await ledger.verify(db)
-    const imbalanceMinor = trial.totals.reduce((sum, total) => sum + total.differenceMinor, 0n)
-    return { imbalanceMinor, findings }
-  })
-}
-
 function read<T>(
   stack: Auditable,
   name: DatabaseName,
@@ -276,16 +207,20 @@ function read<T>(
 async function withDatabase<T>(
   stack: Auditable,
   name: DatabaseName,
-  work: (db: Kysely<unknown>) => Promise<T>,
+  work: (db: Kysely<any>) => Promise<T>,
 ): Promise<T> {
-  const pool = new pg.Pool({ connectionString: stack.adminUrl(name), max: 2 })
-  pool.on('error', () => undefined)
-  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
+  const db = openDatabase(stack, name)
   try {
     return await work(db)
   } finally {
     await db.destroy()
   }
+}
+
+function openDatabase(stack: Auditable, name: DatabaseName): Kysely<any> {
+  const pool = new pg.Pool({ connectionString: stack.adminUrl(name), max: 2 })
+  pool.on('error', () => undefined)
+  return new Kysely<any>({ dialect: new PostgresDialect({ pool }) })
 }
 
 function ids(rows: readonly { readonly id: string }[]): string[] {

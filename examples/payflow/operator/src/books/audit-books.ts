@@ -1,0 +1,162 @@
+import { createLedger } from '@payflow/ledger'
+import type { Books } from './index.ts'
+import { comparePayments, findOrphans, type Compared } from './compare.ts'
+import { impossibleHistories, miscountedEvents, overRefunded, stalePayments } from './sql.ts'
+
+/**
+ * What an audit can find.
+ *
+ * - `unbalanced`: debits and credits of a currency differ; money was made or lost.
+ * - `ledger`: a finding of the ledger's own verification: chains, balances, holds, guards.
+ * - `completed_without_posting`, `failed_with_posting`, `posted_twice`: row and journal disagree.
+ * - `held_though_settled`: the payment has ended and its money is still held.
+ * - `posted_without_payment`: money moved under an id that no payment has.
+ * - `held_without_payment`: money is held under such an id, for longer than a request takes.
+ * - `refunded_twice`: more was refunded than was paid.
+ * - `impossible_history`: the events of a payment are no possible life, or not that of its row.
+ * - `miscounted`: the tally behind the metrics counts another number of events than there are.
+ * - `stale`: PENDING for longer than the reversal leaves any payment.
+ */
+export type BookFault =
+  | 'unbalanced'
+  | 'ledger'
+  | 'completed_without_posting'
+  | 'failed_with_posting'
+  | 'posted_twice'
+  | 'held_though_settled'
+  | 'posted_without_payment'
+  | 'held_without_payment'
+  | 'refunded_twice'
+  | 'impossible_history'
+  | 'miscounted'
+  | 'stale'
+
+/** Options of {@link auditBooks}. */
+export interface AuditOptions {
+  /** Faults listed of each kind; all are counted. @defaultValue `100` */
+  readonly listMax?: number
+  /** PENDING for longer than this is stale, milliseconds. @defaultValue `1_200_000` */
+  readonly staleAfterMs?: number
+  /** Called now and then with what is being done. */
+  readonly onProgress?: (what: string) => void
+  /** Stops between two pages. */
+  readonly signal?: AbortSignal
+}
+
+/** What was found of one kind. */
+export interface FaultsFound {
+  readonly count: number
+  /** Ids, or what is said of them; the first ones only. */
+  readonly listed: readonly string[]
+}
+
+/** What is true of all payments together. */
+export interface BookAudit {
+  readonly payments: number
+  readonly pending: number
+  readonly completed: number
+  readonly failed: number
+  /** Debits less credits over all accounts and currencies. */
+  readonly imbalanceMinor: bigint
+  /** Rows of the journal that were verified. */
+  readonly transfers: bigint
+  readonly faults: Readonly<Record<BookFault, FaultsFound>>
+  /** Whether there is none. */
+  readonly sound: boolean
+}
+
+/**
+ * The reversal looks once a minute and leaves no payment for longer than its leash of a quarter of
+ * an hour; what it cannot decide is worth a look after that.
+ */
+const STALE_AFTER_MS = 1_200_000
+
+/**
+ * Audits everything: the ledger by itself, each payment against the ledger and its own events, and
+ * the ledger against the payments. While payments are made it finds no more than when they rest:
+ * each store is read in the order in which it is written last.
+ *
+ * Reads page by page, so its memory does not depend on how much there is.
+ *
+ * @throws PostgreSQL's error, or the reason of `signal`.
+ */
+export async function auditBooks(books: Books, options: AuditOptions = {}): Promise<BookAudit> {
+  const { listMax = 100, staleAfterMs = STALE_AFTER_MS, onProgress = () => undefined } = options
+  const found = collector(listMax)
+  const transaction = books.book('transaction')
+  const wallet = books.book('wallet')
+  const ledger = await verifyLedger(books, options, found.add)
+  const compared: Compared = await comparePayments(books, options, found.add)
+  await findOrphans(books, options, found.add)
+  onProgress('reading the histories of payments')
+  found.addAll('impossible_history', await impossibleHistories(transaction))
+  onProgress('adding up refunds and tallies')
+  found.addAll('refunded_twice', await overRefunded(transaction, wallet))
+  found.addAll('miscounted', await miscountedEvents(transaction))
+  found.addAll('stale', await stalePayments(transaction, staleAfterMs))
+  const faults = found.all()
+  const sound = Object.values(faults).every(({ count }) => count === 0)
+  return { ...compared, ...ledger, faults, sound }
+}
+
+/** Takes a fault. */
+export type AddFault = (fault: BookFault, subject: string) => void
+
+function collector(listMax: number) {
+  const kinds: readonly BookFault[] = [
+    'unbalanced',
+    'ledger',
+    'completed_without_posting',
+    'failed_with_posting',
+    'posted_twice',
+    'held_though_settled',
+    'posted_without_payment',
+    'held_without_payment',
+    'refunded_twice',
+    'impossible_history',
+    'miscounted',
+    'stale',
+  ]
+  const found = new Map(kinds.map((kind) => [kind, { count: 0, listed: [] as string[] }]))
+  const add: AddFault = (fault, subject) => {
+    const faults = found.get(fault)
+    if (faults === undefined) throw new TypeError(`there is no fault ${fault}`)
+    faults.count += 1
+    if (faults.listed.length < listMax) faults.listed.push(subject)
+  }
+  return {
+    add,
+    addAll: (fault: BookFault, subjects: readonly string[]) => {
+      for (const subject of subjects) add(fault, subject)
+    },
+    all: () => Object.fromEntries(found) as unknown as Record<BookFault, FaultsFound>,
+  }
+}
+
+async function verifyLedger(
+  books: Books,
+  { listMax = 100, onProgress = () => undefined, signal }: AuditOptions,
+  add: AddFault,
+): Promise<Pick<BookAudit, 'imbalanceMinor' | 'transfers'>> {
+  const ledger = createLedger()
+  const db = books.book('wallet')
+  onProgress('adding up the ledger')
+  const trial = await ledger.trialBalance(db)
+  for (const { currency, differenceMinor } of trial.totals) {
+    if (differenceMinor !== 0n) add('unbalanced', `${currency}: ${differenceMinor}`)
+  }
+  const { findings, found, checked, complete } = await ledger.verify(db, {
+    findingsMax: listMax,
+    ...(signal && { signal }),
+    onProgress: ({ checked: { accounts, transfers } }) =>
+      onProgress(`verifying the ledger: ${accounts} accounts, ${transfers} rows of the journal`),
+  })
+  for (const one of findings) {
+    const { finding, subject, field, expected, actual } = one
+    add('ledger', `${finding} ${subject} ${field}: ${actual ?? 'nothing'}, not ${expected ?? 'it'}`)
+  }
+  for (let unlisted = findings.length; unlisted < found; unlisted += 1) add('ledger', 'not listed')
+  if (!complete) signal?.throwIfAborted()
+  const imbalanceMinor = trial.totals.reduce((sum, total) => sum + total.differenceMinor, 0n)
+  return { imbalanceMinor, transfers: checked.transfers }
+}

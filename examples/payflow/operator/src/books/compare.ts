@@ -1,0 +1,157 @@
+import { sql, type Kysely } from 'kysely'
+import type { AddFault, AuditOptions } from './audit-books.ts'
+import type { Books } from './index.ts'
+
+/** Payments by how they stand. */
+export interface Compared {
+  readonly payments: number
+  readonly pending: number
+  readonly completed: number
+  readonly failed: number
+}
+
+const PAGE_ROWS = 2_000
+
+/**
+ * A request holds the money before it writes the payment. Longer than any of its deadlines, and it
+ * will not write it any more.
+ */
+const REQUEST_MAX_MS = 120_000
+
+interface PaymentOfPage {
+  readonly id: string
+  readonly status: string
+}
+
+interface InLedger {
+  readonly id: string
+  readonly times: number
+  readonly open: boolean
+}
+
+/**
+ * Holds every payment against the ledger. The payments of a page are read first: the ledger decides
+ * before a payment ends, so what a row says that has ended must be there by then.
+ */
+export async function comparePayments(
+  books: Books,
+  { onProgress = () => undefined, signal }: AuditOptions,
+  add: AddFault,
+): Promise<Compared> {
+  const counts = { payments: 0, pending: 0, completed: 0, failed: 0 }
+  for await (const page of pagesOf<PaymentOfPage>(paymentsAfter(books.book('transaction')))) {
+    signal?.throwIfAborted()
+    const ledger = await inLedger(books.book('wallet'), page)
+    for (const { id, status } of page) {
+      counts.payments += 1
+      counts[status.toLowerCase() as 'pending' | 'completed' | 'failed'] += 1
+      const { times = 0, open = false } = ledger.get(id) ?? {}
+      if (status === 'COMPLETED' && times === 0) add('completed_without_posting', id)
+      if (status === 'FAILED' && times > 0) add('failed_with_posting', id)
+      if (times > 1) add('posted_twice', id)
+      if (status !== 'PENDING' && open) add('held_though_settled', id)
+    }
+    onProgress(`comparing payments with the ledger: ${counts.payments}`)
+  }
+  return counts
+}
+
+/**
+ * Finds what the ledger knows and the payments do not. The ledger is read first: a payment that asked
+ * for it is written down, or at least claimed, before.
+ */
+export async function findOrphans(
+  books: Books,
+  { onProgress = () => undefined, signal }: AuditOptions,
+  add: AddFault,
+): Promise<void> {
+  const wallet = books.book('wallet')
+  const without = async (page: readonly { id: string }[]): Promise<string[]> => {
+    const { rows } = await sql<{ id: string }>`
+      select ids.id from unnest(${page.map(({ id }) => id)}::uuid[]) as ids (id)
+      where not exists (select from payments where payments.id = ids.id)`.execute(
+      books.book('transaction'),
+    )
+    return rows.map(({ id }) => id)
+  }
+  let seen = 0
+  for await (const page of pagesOf<{ id: string }>(postedAfter(wallet))) {
+    signal?.throwIfAborted()
+    for (const id of await without(page)) add('posted_without_payment', id)
+    onProgress(`comparing the ledger with payments: ${(seen += page.length)}`)
+  }
+  for await (const page of pagesOf<{ id: string }>(heldAfter(wallet))) {
+    signal?.throwIfAborted()
+    for (const id of await without(page)) add('held_without_payment', id)
+  }
+}
+
+type ReadPage<T> = (after: string) => Promise<readonly T[]>
+
+const BEFORE_ALL = '00000000-0000-0000-0000-000000000000'
+
+/** Page after page, by id: however many there are, one page is held. */
+async function* pagesOf<T extends { readonly id: string }>(
+  read: ReadPage<T>,
+): AsyncGenerator<readonly T[]> {
+  let after = BEFORE_ALL
+  for (;;) {
+    const page = await read(after)
+    const last = page.at(-1)
+    if (last === undefined) return
+    yield page
+    after = last.id
+  }
+}
+
+const paymentsAfter =
+  (db: Kysely<any>): ReadPage<PaymentOfPage> =>
+  async (after) => {
+    const { rows } = await sql<PaymentOfPage>`
+      select id, status from payments where id > ${after} order by id limit ${PAGE_ROWS}`.execute(
+      db,
+    )
+    return rows
+  }
+
+/** Under which ids money has moved for payments: the hold's, or a refund's own. */
+const postedAfter =
+  (db: Kysely<any>): ReadPage<{ id: string }> =>
+  async (after) => {
+    const { rows } = await sql<{ id: string }>`
+      select id from (
+        (select distinct hold_id as id from ledger.transfer
+          where hold_id > ${after} order by hold_id limit ${PAGE_ROWS})
+        union
+        (select id from ledger.transfer
+          where kind = 'reversal' and id > ${after} order by id limit ${PAGE_ROWS})
+      ) as posted order by id limit ${PAGE_ROWS}`.execute(db)
+    return rows
+  }
+
+const heldAfter =
+  (db: Kysely<any>): ReadPage<{ id: string }> =>
+  async (after) => {
+    const { rows } = await sql<{ id: string }>`
+      select id from ledger.hold
+      where state = 'open' and id > ${after}
+        and created_at < now() - ${`${REQUEST_MAX_MS} milliseconds`}::interval
+        and (expires_at is null or expires_at > now())
+      order by id limit ${PAGE_ROWS}`.execute(db)
+    return rows
+  }
+
+async function inLedger(
+  db: Kysely<any>,
+  page: readonly PaymentOfPage[],
+): Promise<ReadonlyMap<string, InLedger>> {
+  const { rows } = await sql<InLedger>`
+    select ids.id,
+      (select count(*)::int from ledger.transfer as moved where moved.hold_id = ids.id)
+        + (select count(*)::int from ledger.transfer as refund
+            where refund.id = ids.id and refund.kind = 'reversal') as times,
+      exists (select from ledger.hold
+        where hold.id = ids.id and hold.state = 'open') as open
+    from unnest(${page.map(({ id }) => id)}::uuid[]) as ids (id)`.execute(db)
+  return new Map(rows.map((row) => [row.id, row]))
+}
