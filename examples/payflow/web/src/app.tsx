@@ -12,7 +12,9 @@ import { DashboardPage } from './pages/dashboard-page.tsx'
 import { HistoryPage } from './pages/history-page.tsx'
 import { NotFoundPage } from './pages/not-found-page.tsx'
 import { NotificationsPage } from './pages/notifications-page.tsx'
+import { ForgotPasswordPage, ResetPasswordPage } from './pages/password-pages.tsx'
 import { PaymentPage } from './pages/payment-page.tsx'
+import { SecurityPage } from './pages/security-page.tsx'
 import { SendPage } from './pages/send-page.tsx'
 import { SendingPage } from './pages/sending-page.tsx'
 
@@ -36,6 +38,8 @@ function Pages() {
       return (
         <Routes>
           <Route path='/register' element={<RegisterPage />} />
+          <Route path='/forgot-password' element={<ForgotPasswordPage />} />
+          <Route path='/reset-password' element={<ResetPasswordPage />} />
           {/* The address stays, so that logging in leads to the page that was asked for. */}
           <Route path='*' element={<LoginPage />} />
         </Routes>
@@ -54,6 +58,8 @@ function SignedInPages() {
     <Routes>
       <Route path='/login' element={<Navigate to='/' replace />} />
       <Route path='/register' element={<Navigate to='/' replace />} />
+      <Route path='/forgot-password' element={<Navigate to='/security' replace />} />
+      <Route path='/reset-password' element={<ResetPasswordPage />} />
       <Route element={<Layout />}>
         <Route index element={<DashboardPage />} />
         <Route path='/send' element={<SendPage />} />
@@ -61,6 +67,7 @@ function SignedInPages() {
         <Route path='/history' element={<HistoryPage />} />
         <Route path='/payments/:id' element={<PaymentPage />} />
         <Route path='/notifications' element={<NotificationsPage />} />
+        <Route path='/security' element={<SecurityPage />} />
         <Route path='*' element={<NotFoundPage />} />
       </Route>
     </Routes>

@@ -1,6 +1,9 @@
 /** The API as functions, each bound to the user whose page asks. */
 import { createApiClient, type ApiClient, type ApiSchemas } from '@payflow-app/client'
 import type {
+  ActivityPage,
+  ChangePasswordRequest,
+  LoginSessionPage,
   NotificationPage,
   NotificationView,
   PaymentStatus,
@@ -24,6 +27,10 @@ export interface Api {
   payments(query: ListQuery, signal?: AbortSignal): Promise<TransactionPage>
   notifications(query: ListQuery, signal?: AbortSignal): Promise<NotificationPage>
   status(signal?: AbortSignal): Promise<StatusView>
+  sessions(signal?: AbortSignal): Promise<LoginSessionPage>
+  endSession(id: string): Promise<void>
+  activity(query: ListQuery, signal?: AbortSignal): Promise<ActivityPage>
+  changePassword(input: ChangePasswordRequest): Promise<void>
   markRead(id: string): Promise<NotificationView>
   /** Sends the stored bytes once. Never rejects. */
   pay(payment: PendingPayment): Promise<Answer>
@@ -52,6 +59,13 @@ export function createApi(session: Session, userId: string): Api {
     notifications: (query, signal) =>
       dataOf(client.GET('/api/notifications', { params: { query }, ...only(signal) })),
     status: (signal) => dataOf(client.GET('/api/status', only(signal))),
+    sessions: (signal) => dataOf(client.GET('/api/auth/sessions', only(signal))),
+    endSession: (id) => doneOf(client.DELETE('/api/auth/sessions/{id}', byId(id))),
+    activity: ({ limit, cursor }, signal) => {
+      const query = { ...(limit && { limit }), ...(cursor && { cursor }) }
+      return dataOf(client.GET('/api/auth/activity', { params: { query }, ...only(signal) }))
+    },
+    changePassword: (body) => doneOf(client.POST('/api/auth/change-password', { body })),
     markRead: (id) => dataOf(client.PUT('/api/notifications/{id}/read', byId(id))),
     pay: (payment) => pay(client, payment),
   }
@@ -82,6 +96,12 @@ async function dataOf<T>(call: Promise<Outcome<T>>): Promise<T> {
   if (!response.ok) throw new ApiProblemError(toProblem(response.status, error))
   if (data === undefined) throw new NoAnswerError(`the answer from ${response.url} is empty`)
   return data
+}
+
+/** For answers that say nothing but that it is done. */
+async function doneOf(call: Promise<Outcome<unknown>>): Promise<void> {
+  const { error, response } = await readable(call)
+  if (!response.ok) throw new ApiProblemError(toProblem(response.status, error))
 }
 
 /** A good answer that is not JSON is not from our API: no answer. */

@@ -20,7 +20,7 @@ export type SessionState =
 
 /** A request that a signed-in user makes. */
 export interface ApiRequest {
-  readonly method?: 'GET' | 'POST' | 'PUT'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
   /** JSON text. */
   readonly body?: string
@@ -101,6 +101,30 @@ export class Session {
     this.#ports.announce()
   }
 
+  /** Ends all sessions of the user, this one too. Rejects when the server did not hear it. */
+  async logoutEverywhere(userId: string): Promise<void> {
+    const response = await this.authorised(userId, '/api/auth/logout-all', { method: 'POST' })
+    if (!response.ok) throw await problemOf(response)
+    this.#end(false)
+    this.#ports.announce()
+  }
+
+  /** Asks for a link by mail. Resolves whether or not anybody has the address. */
+  async forgotPassword(input: { email: string }): Promise<void> {
+    await this.#tell('/api/auth/forgot-password', input)
+  }
+
+  /**
+   * Sets a new password with the token of a link; whoever was logged in is not any more.
+   *
+   * @throws {@link ApiProblemError} when refused, for example `reset_token_invalid`
+   */
+  async resetPassword(input: { token: string; newPassword: string }): Promise<void> {
+    await this.#tell('/api/auth/reset-password', input)
+    this.recheck()
+    this.#ports.announce()
+  }
+
   /** Another tab signed in or out: ask the cookie again. */
   readonly recheck = (): void => {
     this.#token = null
@@ -150,6 +174,11 @@ export class Session {
     }
     if (!response.ok) throw new NoAnswerError(`refresh answered ${response.status}`)
     this.#accept(await readJson<SessionView>(response))
+  }
+
+  async #tell(path: ApiPath, input: object): Promise<void> {
+    const response = await this.#send(path, { method: 'POST', body: JSON.stringify(input) })
+    if (!response.ok) throw await problemOf(response)
   }
 
   async #signIn(path: ApiPath, input: object): Promise<void> {

@@ -1,4 +1,12 @@
-import { Bell, House, LogOut, ReceiptText, SendHorizontal, WifiOff } from 'lucide-react'
+import {
+  Bell,
+  House,
+  LogOut,
+  ReceiptText,
+  SendHorizontal,
+  ShieldCheck,
+  WifiOff,
+} from 'lucide-react'
 import type { LucideIcon } from 'lucide-react'
 import { useQueryClient } from '@tanstack/react-query'
 import { DropdownMenu } from 'radix-ui'
@@ -176,6 +184,12 @@ function AccountMenu() {
             <span className='block truncate text-soft'>{user.email}</span>
           </DropdownMenu.Label>
           <DropdownMenu.Separator className='my-1 h-px bg-line' />
+          <DropdownMenu.Item asChild>
+            <Link to='/security' className='menu-item'>
+              <ShieldCheck aria-hidden='true' className='size-4' />
+              Security
+            </Link>
+          </DropdownMenu.Item>
           <DropdownMenu.Item onSelect={() => void logOut()} className='menu-item'>
             <LogOut aria-hidden='true' className='size-4' />
             Log out
