@@ -3,7 +3,7 @@ import type { ActivityType } from '@payflow-app/contracts'
 
 const sentences: Readonly<Record<ActivityType, string>> = {
   registered: 'You opened your wallet.',
-  logged_in: 'Somebody logged in with your password.',
+  logged_in: 'Logged in with your password.',
   login_failed: 'Somebody tried a wrong password.',
   login_refused: 'An attempt to log in was not looked at, after too many wrong passwords.',
   locked: 'Too many wrong passwords: none was looked at for a while.',

@@ -3,16 +3,8 @@ import {
   USER_TOKEN_AUDIENCE,
   USER_TOKEN_ISSUER,
 } from '@payflow-app/service-kit'
-import { calculateJwkThumbprint, importJWK, SignJWT, type JSONWebKeySet } from 'jose'
-
-/** An Ed25519 key pair as a JWK. */
-export interface PrivateJwk {
-  readonly kty: 'OKP'
-  readonly crv: 'Ed25519'
-  readonly x: string
-  readonly d: string
-  readonly kid?: string | undefined
-}
+import { importJWK, SignJWT, type JSONWebKeySet } from 'jose'
+import { keyIdOf, publicHalfOf, type PrivateJwk, type PublicJwk } from './keys.ts'
 
 /** Signs access tokens. */
 export interface AccessTokens {
@@ -23,15 +15,36 @@ export interface AccessTokens {
   sign(user: { readonly userId: string; readonly sessionId: string }): Promise<string>
 }
 
-/** Creates the signer. A key without an id gets its RFC 7638 thumbprint as one. */
-export async function createAccessTokens(
-  { d, kid: givenId, ...publicJwk }: PrivateJwk,
-  expiresIn: number,
-): Promise<AccessTokens> {
-  const kid = givenId ?? (await calculateJwkThumbprint(publicJwk))
-  const key = await importJWK({ ...publicJwk, d }, USER_TOKEN_ALGORITHM)
+/** Options of {@link createAccessTokens}. */
+export interface AccessTokensOptions {
+  readonly signingKey: PrivateJwk
+  /** Published beside it, for tokens that were or will be signed with them. */
+  readonly publicKeys: readonly PublicJwk[]
+  readonly expiresIn: number
+}
+
+/** Creates the signer. */
+export async function createAccessTokens({
+  signingKey,
+  publicKeys,
+  expiresIn,
+}: AccessTokensOptions): Promise<AccessTokens> {
+  const kid = keyIdOf(signingKey)
+  const key = await importJWK({ ...signingKey, kid }, USER_TOKEN_ALGORITHM)
+  const published = new Map(
+    [publicHalfOf(signingKey), ...publicKeys].map((one) => [one.kid, one] as const),
+  )
   return {
-    jwks: { keys: [{ ...publicJwk, kid, alg: USER_TOKEN_ALGORITHM, use: 'sig' }] },
+    jwks: {
+      keys: [...published.values()].map(({ kty, crv, x, kid: id }) => ({
+        kty,
+        crv,
+        x,
+        kid: id,
+        alg: USER_TOKEN_ALGORITHM,
+        use: 'sig',
+      })),
+    },
     expiresIn,
     sign: async ({ userId, sessionId }) =>
       await new SignJWT({ sid: sessionId })

@@ -151,6 +151,7 @@ async function changePassword(
 ): Promise<string> {
   const { db, passwords, messages, probe } = options
   const user = await proveOnceMore(options, owner, currentPassword, who)
+  await probe('auth.password.proved')
   const passwordHash = await passwords.hash(newPassword)
   const device = deviceOf(who)
   const isChanged = await db.transaction().execute(async (trx) => {

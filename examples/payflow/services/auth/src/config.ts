@@ -3,21 +3,24 @@ import {
   httpUrlVariable,
   integerVariable,
   portVariable,
+  type ConfigFault,
   postgresUrlVariable,
   secretVariable,
 } from '@payflow-app/service-kit'
 import { z } from 'zod'
+import { keyIdOf, privateJwk, publicJwks } from './keys.ts'
 
 /** Thirty days: whoever opens the page once a month stays logged in. */
 const REFRESH_TOKEN_S = 30 * 24 * 3_600
 
-const privateJwk = z.object({
-  kty: z.literal('OKP'),
-  crv: z.literal('Ed25519'),
-  x: z.string(),
-  d: z.string(),
-  kid: z.string().min(1).optional(),
-})
+/** Says what is wrong without quoting any of it. */
+const keysAsJson = <S extends z.ZodType>(schema: S, message: string) =>
+  z.string().transform((text, context): z.output<S> => {
+    const keys = schema.safeParse(parseJson(text))
+    if (keys.success) return keys.data
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  })
 
 /** What auth-service reads from the environment. */
 export const authVariables = {
@@ -28,13 +31,15 @@ export const authVariables = {
   RABBITMQ_URL: amqpUrlVariable,
   SERVICE_TOKEN_SECRET: secretVariable,
   /** The key that signs access tokens. No other process has it. */
-  AUTH_PRIVATE_JWK: z.string().transform((text, context) => {
-    const jwk = privateJwk.safeParse(parseJson(text))
-    if (jwk.success) return jwk.data
-    // What is wrong is said without quoting any of it.
-    context.addIssue({ code: 'custom', message: 'must be an Ed25519 private key as a JWK' })
-    return z.NEVER
-  }),
+  AUTH_PRIVATE_JWK: keysAsJson(privateJwk, 'must be an Ed25519 private key as a JWK'),
+  /**
+   * Public keys that are published beside it: the one that will sign next, and those that have signed
+   * tokens which still hold. docs/rotating-keys.md says how to go from one to the other.
+   */
+  AUTH_PUBLIC_JWKS: keysAsJson(
+    publicJwks,
+    'must be a JWK set of Ed25519 public keys, each with a kid and none with its private part',
+  ).default({ keys: [] }),
   /** How long an access token holds. Short, for it cannot be taken back. */
   ACCESS_TOKEN_S: integerVariable(10, 3_600).default(900),
   REFRESH_TOKEN_S: integerVariable(60, 365 * 24 * 3_600).default(REFRESH_TOKEN_S),
@@ -74,6 +79,22 @@ export const authVariables = {
   RESET_INTERVAL_MS: integerVariable(50, 60_000).default(1_000),
   /** How often wallets that are still owed are looked for. */
   PROVISIONING_INTERVAL_MS: integerVariable(50, 60_000).default(1_000),
+}
+
+/** Faults that no variable has alone. */
+export function authFaults(config: {
+  readonly AUTH_PRIVATE_JWK: z.output<typeof privateJwk>
+  readonly AUTH_PUBLIC_JWKS: z.output<typeof publicJwks>
+}): ConfigFault[] {
+  const known = new Map([[keyIdOf(config.AUTH_PRIVATE_JWK), config.AUTH_PRIVATE_JWK.x]])
+  const faults: ConfigFault[] = []
+  for (const { kid, x } of config.AUTH_PUBLIC_JWKS.keys) {
+    if ((known.get(kid) ?? x) !== x) {
+      faults.push({ name: 'AUTH_PUBLIC_JWKS', message: 'gives one kid to two different keys' })
+    }
+    known.set(kid, x)
+  }
+  return faults
 }
 
 function parseJson(text: string): unknown {

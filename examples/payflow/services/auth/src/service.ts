@@ -18,7 +18,7 @@ import type { z } from 'zod'
 import { createAccessTokens } from './access-tokens.ts'
 import { createAccounts } from './account.ts'
 import { createReadClient } from './client-info.ts'
-import { authVariables } from './config.ts'
+import { authFaults, authVariables } from './config.ts'
 import { createCookies } from './cookies.ts'
 import type { AuthDatabase } from './database.ts'
 import { createGuards } from './guards.ts'
@@ -44,10 +44,15 @@ type Context = ServiceContext<z.output<z.ZodObject<typeof authVariables>>>
 export const authService: ServiceDefinition<typeof authVariables> = {
   name: 'auth',
   variables: authVariables,
+  faults: authFaults,
   async start(context) {
     const { config } = context
     const { db, bus } = openStores(context)
-    const accessTokens = await createAccessTokens(config.AUTH_PRIVATE_JWK, config.ACCESS_TOKEN_S)
+    const accessTokens = await createAccessTokens({
+      signingKey: config.AUTH_PRIVATE_JWK,
+      publicKeys: config.AUTH_PUBLIC_JWKS.keys,
+      expiresIn: config.ACCESS_TOKEN_S,
+    })
     const userTokens = createUserTokens({ jwks: accessTokens.jwks })
     const cookies = createCookies({
       path: config.COOKIE_PATH,

@@ -27,7 +27,8 @@ function hueOf(id: string): number {
   return (hash >>> 0) % 360
 }
 
-function initials(name: string): string {
+/** What the picture shows: the first letters of first and last name. */
+export function initials(name: string): string {
   const words = name.trim().split(/\s+/)
   const first = Array.from(words[0] ?? '')[0] ?? '?'
   const last = words.length > 1 ? (Array.from(words.at(-1) ?? '')[0] ?? '') : ''

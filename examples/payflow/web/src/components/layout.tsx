@@ -20,7 +20,7 @@ import { useNotifications } from '../hooks/queries.ts'
 import { useOnline } from '../hooks/use-online.ts'
 import { personQuery, unnamed } from '../hooks/use-person.ts'
 import { useWallet } from '../hooks/use-wallet.ts'
-import { Avatar } from './avatar.tsx'
+import { Avatar, initials } from './avatar.tsx'
 import { FlowBanner } from './flow-banner.tsx'
 import { Logo } from './logo.tsx'
 import { notificationText } from './notification-list.tsx'
@@ -170,7 +170,11 @@ function AccountMenu() {
   }
   return (
     <DropdownMenu.Root>
-      <DropdownMenu.Trigger aria-label='Account' className='cursor-pointer rounded-full'>
+      <DropdownMenu.Trigger
+        // Whoever speaks to the page says what is seen.
+        aria-label={`Account ${initials(user.name)}`}
+        className='cursor-pointer rounded-full'
+      >
         <Avatar id={user.id} name={user.name} />
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>

@@ -39,7 +39,7 @@ function Section(props: {
   const id = useId()
   return (
     <section aria-labelledby={id} className='card overflow-hidden'>
-      <div className='flex min-h-14 flex-wrap items-center justify-between gap-2 border-b border-line px-4 py-2 sm:px-5'>
+      <div className='flex min-h-14 flex-wrap items-center justify-between gap-2 border-b border-line px-4 py-3 sm:px-5'>
         <h2 id={id} className='font-semibold'>
           {props.title}
         </h2>
