@@ -10,6 +10,7 @@ import { reversalService } from '@payflow-app/worker/reversal-service'
 import { reversalVariables } from '@payflow-app/worker/reversal'
 import { worker } from '@payflow-app/worker/worker'
 import { z } from 'zod'
+import { makeSecretFiles } from './secrets.ts'
 
 /** What a process reads from its environment, and what it finds wrong with all of it together. */
 export interface ProcessSchema {
@@ -39,12 +40,8 @@ const KNOWN_ELSEWHERE = /^(NODE_ENV|NODE_OPTIONS|OTEL_[A-Z_]+)$/
 
 /** What a variable would hold at run time whose value is in a secret. */
 const STAND_INS: readonly string[] = [
-  'postgres://user:password@postgres:5432/database',
-  'amqp://user:password@rabbitmq:5672/',
-  'redis://:password@redis:6379/0',
+  ...Object.values(makeSecretFiles()),
   'smtp://user:password@mail.example.com:587',
-  JSON.stringify({ kty: 'OKP', crv: 'Ed25519', x: 'x', d: 'd' }),
-  'a secret of more than thirty-two characters',
 ]
 
 /**

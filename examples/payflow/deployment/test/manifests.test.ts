@@ -16,7 +16,8 @@ function changed(kind: string, breakIt: (spec: any) => void) {
   return copy as (typeof all)[number]
 }
 
-describe('the schemas', () => {
+// A compiler, and some hundred modules: seconds, on a machine that does much else.
+describe('the schemas', { timeout: 60_000 }, () => {
   test('know every key of every object, and notice what they do not know', () => {
     const broken = [
       changed('CronJob', (spec) => (spec.concurencyPolicy = 'Forbid')),
