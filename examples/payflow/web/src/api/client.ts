@@ -24,6 +24,8 @@ export interface Api {
   recipients(query: string, signal?: AbortSignal): Promise<RecipientPage>
   person(id: string, signal?: AbortSignal): Promise<RecipientView>
   payment(id: string, signal?: AbortSignal): Promise<TransactionView>
+  /** The stream of what happens to a payment, whatever the answer is. */
+  paymentEvents(id: string, lastEventId: string | undefined, signal: AbortSignal): Promise<Response>
   payments(query: ListQuery, signal?: AbortSignal): Promise<TransactionPage>
   notifications(query: ListQuery, signal?: AbortSignal): Promise<NotificationPage>
   status(signal?: AbortSignal): Promise<StatusView>
@@ -54,6 +56,12 @@ export function createApi(session: Session, userId: string): Api {
       dataOf(client.GET('/api/users', { params: { query: { query } }, ...only(signal) })),
     person: (id, signal) => dataOf(client.GET('/api/users/{id}', byId(id, signal))),
     payment: (id, signal) => dataOf(client.GET('/api/transactions/{id}', byId(id, signal))),
+    paymentEvents: (id, lastEventId, signal) =>
+      session.authorised(userId, `/api/transactions/${encodeURIComponent(id)}/events`, {
+        signal,
+        stream: true,
+        headers: lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId },
+      }),
     payments: (query, signal) =>
       dataOf(client.GET('/api/transactions', { params: { query }, ...only(signal) })),
     notifications: (query, signal) =>

@@ -25,6 +25,8 @@ export interface ApiRequest {
   /** JSON text. */
   readonly body?: string
   readonly signal?: AbortSignal
+  /** A stream of events is asked for: the deadline is for the head of the answer alone. */
+  readonly stream?: true
   /** The trace it belongs to. @defaultValue a new one */
   readonly traceId?: string
 }
@@ -47,6 +49,8 @@ interface Token {
 }
 
 const requestTimeoutMs = 20_000
+const jsonTypes = 'application/json, application/problem+json'
+const streamTypes = 'text/event-stream, application/problem+json'
 /** A token is renewed this long before it expires, so that it does not expire on the way. */
 const renewBeforeMs = 30_000
 
@@ -190,21 +194,29 @@ export class Session {
 
   async #send(path: string, request: ApiRequest, token?: string): Promise<Response> {
     const headers = new Headers(request.headers)
-    headers.set('Accept', 'application/json, application/problem+json')
+    headers.set('Accept', request.stream ? streamTypes : jsonTypes)
     headers.set('Traceparent', traceparent(request.traceId ?? newTraceId()))
     if (request.body !== undefined) headers.set('Content-Type', 'application/json')
     if (token !== undefined) headers.set('Authorization', `Bearer ${token}`)
-    const deadline = AbortSignal.timeout(requestTimeoutMs)
+    const deadline = new AbortController()
+    const timer = setTimeout(() => deadline.abort(), requestTimeoutMs)
+    const signal = request.signal
+      ? AbortSignal.any([request.signal, deadline.signal])
+      : deadline.signal
     try {
-      return await this.#ports.fetch(path, {
+      const answer = await this.#ports.fetch(path, {
         method: request.method ?? 'GET',
         headers,
         credentials: 'same-origin',
         cache: 'no-store',
-        signal: request.signal ? AbortSignal.any([request.signal, deadline]) : deadline,
+        signal,
         ...(request.body === undefined ? {} : { body: request.body }),
       })
+      // A stream goes on for as long as its reader wants it; any other body must come in time.
+      if (request.stream) clearTimeout(timer)
+      return answer
     } catch (cause) {
+      clearTimeout(timer)
       throw new NoAnswerError(`no answer from ${path}`, { cause })
     }
   }

@@ -1,6 +1,7 @@
-import { Check, CircleDashed, X } from 'lucide-react'
+import { Check, CircleDashed, Radio, X } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import type { TransactionView } from '@payflow-app/contracts'
+import type { LiveEvents } from '../hooks/use-payment-events.ts'
 import { elapsed, fullTime } from '../time.ts'
 import { acceptedMessage, failureReason } from '../words.ts'
 
@@ -18,7 +19,9 @@ const slowly =
   'This takes longer than usual. It ends by itself, completed or failed; nothing is lost.'
 
 /** How far a payment has come. The first step is done as soon as the payment exists at all. */
-function stepsOf(payment: TransactionView, slow: boolean): readonly Step[] {
+function stepsOf(payment: TransactionView, { events }: LiveEvents, slow: boolean): readonly Step[] {
+  const dispatchedAt = events.find(({ type }) => type === 'dispatched')?.at
+  const handedOver = dispatchedAt === undefined ? '' : ` Handed over ${fullTime(dispatchedAt)}.`
   const received: Step = {
     state: 'done',
     title: acceptedMessage,
@@ -33,7 +36,11 @@ function stepsOf(payment: TransactionView, slow: boolean): readonly Step[] {
     case 'PENDING':
       return [
         received,
-        { state: 'now', title: 'Pending', detail: 'The money is set aside and on its way.' },
+        {
+          state: 'now',
+          title: 'Pending',
+          detail: `The money is set aside and on its way.${handedOver}`,
+        },
         { state: 'ahead', title: 'Completed', detail: slow ? slowly : usual },
       ]
     case 'COMPLETED':
@@ -58,28 +65,36 @@ const marks: Readonly<Record<StepState, string>> = {
   failed: 'bg-bad-tint text-bad',
 }
 
-export function Timeline(props: { readonly payment: TransactionView }) {
+export function Timeline(props: { readonly payment: TransactionView; readonly live: LiveEvents }) {
   const [slow, setSlow] = useState(false)
   useEffect(() => {
     const timer = setTimeout(() => setSlow(true), slowAfterMs)
     return () => clearTimeout(timer)
   }, [])
-  const steps = stepsOf(props.payment, slow)
+  const steps = stepsOf(props.payment, props.live, slow)
   return (
-    <ol className='space-y-0' aria-label='Progress of this payment'>
-      {steps.map((step, index) => (
-        <li key={step.title} className='flex gap-3.5' aria-current={step.state === 'now'}>
-          <span className='flex flex-col items-center'>
-            <StepMark state={step.state} />
-            {index < steps.length - 1 && <span className='w-0.5 flex-1 bg-line' />}
-          </span>
-          <span className={`min-w-0 pb-5 ${step.state === 'ahead' ? 'text-soft' : ''}`}>
-            <span className='block pt-1 leading-6 font-medium'>{step.title}</span>
-            <span className='block text-sm text-soft'>{step.detail}</span>
-          </span>
-        </li>
-      ))}
-    </ol>
+    <>
+      <ol className='space-y-0' aria-label='Progress of this payment'>
+        {steps.map((step, index) => (
+          <li key={step.title} className='flex gap-3.5' aria-current={step.state === 'now'}>
+            <span className='flex flex-col items-center'>
+              <StepMark state={step.state} />
+              {index < steps.length - 1 && <span className='w-0.5 flex-1 bg-line' />}
+            </span>
+            <span className={`min-w-0 pb-5 ${step.state === 'ahead' ? 'text-soft' : ''}`}>
+              <span className='block pt-1 leading-6 font-medium'>{step.title}</span>
+              <span className='block text-sm text-soft'>{step.detail}</span>
+            </span>
+          </li>
+        ))}
+      </ol>
+      {props.live.isLive && (
+        <p className='mb-4 flex items-center gap-1.5 text-xs text-soft print:hidden'>
+          <Radio aria-hidden='true' className='size-3.5 text-good' />
+          Live: what happens is shown as it happens.
+        </p>
+      )}
+    </>
   )
 }
 

@@ -12,6 +12,7 @@ import { PageHeading } from '../components/page-heading.tsx'
 import { StatusBadge } from '../components/status-badge.tsx'
 import { Timeline } from '../components/timeline.tsx'
 import { usePayment } from '../hooks/queries.ts'
+import { usePaymentEvents } from '../hooks/use-payment-events.ts'
 import { usePersonName } from '../hooks/use-person.ts'
 import { useWallet } from '../hooks/use-wallet.ts'
 import { formatMinor } from '../money.ts'
@@ -40,6 +41,7 @@ export function PaymentPage() {
 
 function Receipt({ payment }: { readonly payment: TransactionView }) {
   const { user } = useWallet()
+  const live = usePaymentEvents(payment.id, payment.status === 'PENDING')
   const way = direction(payment, user.id)
   const otherId = way === 'in' ? payment.fromUserId : payment.toUserId
   const other = usePersonName(otherId)
@@ -63,7 +65,7 @@ function Receipt({ payment }: { readonly payment: TransactionView }) {
         )}
       </header>
       <div className='border-t border-line px-6 pt-5 pb-1'>
-        <Timeline payment={payment} />
+        <Timeline payment={payment} live={live} />
       </div>
       {payment.kind === 'payment' && way === 'out' && payment.status === 'FAILED' && (
         <TryAgain payment={payment} />
