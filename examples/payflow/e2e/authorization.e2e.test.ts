@@ -75,6 +75,7 @@ const table: Readonly<Record<ApiOperation, Row>> = {
 const beside: Readonly<Record<string, Row>> = {
   '/health/live': forAll('200'),
   '/health/ready': forAll('200'),
+  '/health/startup': forAll('200'),
   // For Prometheus; in Kubernetes this is not reached through the public port.
   '/metrics': forAll('200'),
   '/api/openapi.json': forAll('200'),

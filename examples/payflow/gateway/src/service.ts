@@ -11,7 +11,7 @@ import { serveApiDocs } from './openapi/serve-api-docs.ts'
 import { paymentIdempotency } from './payment-idempotency.ts'
 import { mountPublicRoutes } from './public-routes.ts'
 import { rateVariableName } from './rate-limits/policies.ts'
-import { createRateLimits, noRateLimits } from './rate-limits/rate-limits.ts'
+import { createRateLimitEvents, createRateLimits, noRateLimits } from './rate-limits/rate-limits.ts'
 import { connectRedis } from './redis.ts'
 import { sameOriginOnly } from './same-origin.ts'
 import { securityHeaders } from './security-headers.ts'
@@ -50,6 +50,7 @@ export const gatewayService: ServiceDefinition<typeof gatewayVariables> = {
       logger,
       metrics,
     })
+    const events = createRateLimitEvents(metrics)
     const limits =
       config.PAYFLOW_RATE_LIMITS === 'off'
         ? noRateLimits
@@ -59,7 +60,7 @@ export const gatewayService: ServiceDefinition<typeof gatewayVariables> = {
             prefix: config.RATE_LIMIT_PREFIX,
             rateOf: (limit, subject) => config[rateVariableName(limit, subject)],
             logger,
-            metrics,
+            events,
           })
     const streams = {
       slots: createStreamSlots({

@@ -8,6 +8,8 @@ import { telemetry } from '@payflow/queue/opentelemetry'
 import { logContext, withLogContext, type LogFields } from './log-context.ts'
 import type { Logger } from './logger.ts'
 
+export { registerOutboxMetrics } from './bus-metrics.ts'
+
 type Headers = Readonly<Record<string, unknown>>
 
 /** The id of the request that a message comes from, as a header of the message. */

@@ -1,7 +1,9 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
+import type { Registry } from 'prom-client'
 import type { Logger } from './logger.ts'
 import { AnsweringClient } from './pg-client.ts'
+import { registerPoolMetrics } from './pool-metrics.ts'
 
 /** Connections of a process at most, unless it says otherwise: seven stay below PostgreSQL's 100. */
 export const DATABASE_POOL_MAX = 10
@@ -12,6 +14,8 @@ export interface DatabaseOptions {
   /** Shown in `pg_stat_activity`. */
   readonly applicationName: string
   readonly logger: Logger
+  /** Where the use of the pool is exported; one pool a process. @defaultValue nowhere */
+  readonly registry?: Registry | undefined
   /** Connections at most. @defaultValue {@link DATABASE_POOL_MAX} */
   readonly poolMax?: number
   /** After this PostgreSQL cancels a statement. @defaultValue `5_000` */
@@ -25,6 +29,8 @@ export interface Database<DB> {
   readonly db: Kysely<DB>
   /** Resolves when the database answers. */
   ping(): Promise<void>
+  /** Resolves when these tables are there: `schema.name`. Rejects with the names of those that are not. */
+  hasTables(tables: readonly string[]): Promise<void>
   /** Waits for what is running, then closes all connections. */
   close(): Promise<void>
 }
@@ -58,6 +64,7 @@ export function createDatabase<DB>(options: DatabaseOptions): Database<DB> {
     query_timeout: statementTimeoutMs + CLIENT_TIMEOUT_EXTRA_MS,
     keepAlive: true,
   })
+  if (options.registry !== undefined) registerPoolMetrics(options.registry, pool)
   pool.on('error', (error) => logger.warn({ err: error }, 'an idle database connection was lost'))
   pool.on('connect', (client) => {
     client.on('error', (error) => logger.warn({ err: error }, 'a database connection was lost'))
@@ -67,6 +74,12 @@ export function createDatabase<DB>(options: DatabaseOptions): Database<DB> {
     db,
     async ping() {
       await sql`select 1`.execute(db)
+    },
+    async hasTables(tables) {
+      const { rows } = await sql<{ name: string }>`
+        select name from unnest(${[...tables]}::text[]) as name
+        where to_regclass(name) is null`.execute(db)
+      if (rows.length > 0) throw new Error(`not there: ${rows.map(({ name }) => name).join(', ')}`)
     },
     async close() {
       await db.destroy()

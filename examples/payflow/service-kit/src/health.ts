@@ -15,13 +15,20 @@ export interface Health {
   require(name: string, check: HealthCheck): void
   /** Adds something it can do without, more slowly or later; shown, but never "not ready". */
   observe(name: string, check: HealthCheck): void
+  /**
+   * Adds something that must have been so once: the process has not started before. Looked at until
+   * it is, and never again.
+   */
+  begin(name: string, check: HealthCheck): void
   /** From now on "not ready": the process is stopping and wants no new work. */
   drain(): void
   /** Whether the process is stopping. */
   readonly draining: boolean
   /** 200 while the process runs at all. Asks nobody: a database outage must not restart it. */
   readonly live: (req: Request, res: Response) => void
-  /** 200 when all that is required is there, otherwise 503, with each check in the body. */
+  /** 200 when what must have been so once has been, otherwise 503. Never goes back. */
+  readonly startup: (req: Request, res: Response) => Promise<void>
+  /** 200 when it has started and all that is required is there, otherwise 503, with each check in the body. */
   readonly ready: (req: Request, res: Response) => Promise<void>
 }
 
@@ -31,8 +38,23 @@ const CHECK_TIMEOUT_MS = 800
 /** Creates the health of a process. */
 export function createHealth(): Health {
   const checks: { name: string; required: boolean; check: HealthCheck }[] = []
+  const beginnings = new Map<string, HealthCheck>()
+  const begun = new Set<string>()
   let draining = false
+  const begin = async (): Promise<Record<string, CheckResult>> => {
+    const waiting = [...beginnings].filter(([name]) => !begun.has(name))
+    const results = await Promise.all(
+      waiting.map(async ([name, check]) => {
+        const result = await runCheck(check)
+        if (result.status === 'up') begun.add(name)
+        return [name, { ...result, required: true }] as const
+      }),
+    )
+    return Object.fromEntries(results)
+  }
+  const hasBegun = () => begun.size === beginnings.size
   return {
+    begin: (name, check) => void beginnings.set(name, check),
     require: (name, check) => void checks.push({ name, required: true, check }),
     observe: (name, check) => void checks.push({ name, required: false, check }),
     drain() {
@@ -42,7 +64,13 @@ export function createHealth(): Health {
       return draining
     },
     live: (_req, res) => void res.json({ status: 'live' }),
+    async startup(_req, res) {
+      const checks = hasBegun() ? {} : await begin()
+      const status = hasBegun() ? 'started' : 'starting'
+      res.status(hasBegun() ? 200 : 503).json({ status, checks })
+    },
     async ready(_req, res) {
+      const starting = hasBegun() ? {} : await begin()
       const results = await Promise.all(
         checks.map(async ({ name, check, required }) => ({
           name,
@@ -50,12 +78,16 @@ export function createHealth(): Health {
           result: await runCheck(check),
         })),
       )
-      const ready = !draining && results.every((one) => !one.required || one.result.status === 'up')
+      const up = results.every((one) => !one.required || one.result.status === 'up')
+      const ready = !draining && hasBegun() && up
       res.status(ready ? 200 : 503).json({
         status: draining ? 'draining' : ready ? 'ready' : 'not_ready',
-        checks: Object.fromEntries(
-          results.map(({ name, required, result }) => [name, { ...result, required }]),
-        ),
+        checks: {
+          ...starting,
+          ...Object.fromEntries(
+            results.map(({ name, required, result }) => [name, { ...result, required }]),
+          ),
+        },
       })
     },
   }

@@ -49,6 +49,7 @@ export function createHttpApp(options: HttpAppOptions): Express {
   app.use(requestId)
   app.get('/health/live', health.live)
   app.get('/health/ready', health.ready)
+  app.get('/health/startup', health.startup)
   if (options.showMetrics ?? true) answerMetrics(app, metrics)
   app.use(traceRequest(options.callerTrace ?? (() => 'continue')))
   app.use(metrics.measureRequest)

@@ -43,6 +43,7 @@ export {
   type EventStreamOptions,
   type StreamEnd,
 } from './event-stream.ts'
+export { oncePerScrape, registerGauge, type GaugeDescription, type SetGauge } from './gauges.ts'
 export { createHealth, type CheckResult, type Health, type HealthCheck } from './health.ts'
 export { createHttpApp, createMetricsApp, sendProblem, type HttpAppOptions } from './http-app.ts'
 export {

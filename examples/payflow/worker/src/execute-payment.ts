@@ -47,14 +47,15 @@ export function executePayment(
         return
       }
       const { payment, settlement } = decision
-      const settledAt = await settlePayment(trx, payment.paymentId, settlement)
-      if (settledAt === undefined) {
+      const settled = await settlePayment(trx, payment.paymentId, settlement)
+      if (settled === undefined) {
         written({ kind: 'late' })
         return
       }
+      const { settledAt, acceptedAt } = settled
       await publishSettled(outbox, payment, settlement, settledAt)
       const { status: kind, ...failure } = settlement
-      written({ kind, ...failure })
+      written({ kind, ...failure, sinceAcceptedMs: settledAt.getTime() - acceptedAt.getTime() })
     },
   }
 }

@@ -8,6 +8,8 @@ export interface Outcome {
   readonly paymentId: string
   readonly requestId?: string
   readonly failureCode?: string
+  /** From the acceptance to the end, by PostgreSQL's clock. */
+  readonly sinceAcceptedMs?: number
 }
 
 /**
@@ -38,7 +40,7 @@ export function createOutcomeLog(logger: Logger, metrics: WorkerMetrics): Outcom
       }
       if (event.type !== 'message.committed' || outcome === undefined) return
       const { kind, ...fields } = outcome
-      metrics.recorded(kind)
+      metrics.recorded(kind, fields.sinceAcceptedMs)
       const line =
         kind === 'late' ? 'late message: the payment had ended before' : `payment ${kind}`
       logger.info({ messageId, attempt, ...fields }, line)

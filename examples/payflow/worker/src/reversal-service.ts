@@ -15,9 +15,10 @@ export const reversalService: ServiceDefinition<typeof variables> = {
   variables,
   start({ config, logger, metrics, health, shutdown, probe }) {
     const counted = createReversalMetrics(metrics)
-    const { reversal, ping, close } = createPaymentReversal({
+    const { reversal, ping, isMigrated, close } = createPaymentReversal({
       config,
       logger,
+      registry: metrics.registry,
       onEvent(event) {
         logReversalEvent(logger, event)
         counted.observe(event)
@@ -31,6 +32,7 @@ export const reversalService: ServiceDefinition<typeof variables> = {
     })
     shutdown.add('watch', () => watching)
     health.require('database', ping)
+    health.begin('migrated', isMigrated)
     return {}
   },
 }

@@ -19,6 +19,7 @@ import {
 } from '@payflow/reversal'
 import { telemetry } from '@payflow/reversal/opentelemetry'
 import { sql } from 'kysely'
+import type { Registry } from 'prom-client'
 import { z } from 'zod'
 import { createPaymentStory } from './payment-story.ts'
 import { paymentOf, type Settlement } from './payment.ts'
@@ -57,6 +58,8 @@ export type ReversalVariables = z.output<z.ZodObject<typeof reversalVariables>>
 export interface PaymentReversalOptions {
   readonly config: ReversalVariables
   readonly logger: Logger
+  /** Where the use of the pool is exported. */
+  readonly registry?: Registry
   readonly onEvent?: (event: ReversalEvent) => void
   readonly probe?: Probe
 }
@@ -66,6 +69,8 @@ export interface PaymentReversal {
   readonly reversal: Reversal
   /** Resolves when the database answers. */
   readonly ping: () => Promise<void>
+  /** Resolves when the database is migrated. */
+  readonly isMigrated: () => Promise<void>
   /** Closes what it holds open. */
   readonly close: () => Promise<void>
 }
@@ -74,6 +79,9 @@ const CONCURRENCY = 4
 
 /** Its connections to the database. */
 export const REVERSAL_POOL_MAX = CONCURRENCY + 2
+
+/** Without these the database is not migrated. */
+const TABLES = ['public.payments', 'queue.outbox', 'reversal.job']
 
 /**
  * Creates the job that ends payments which did not end in time. The ledger decides: a hold that is
@@ -85,6 +93,7 @@ export function createPaymentReversal(options: PaymentReversalOptions): PaymentR
   const database = createDatabase<PaymentsDatabase>({
     url: config.DATABASE_URL,
     applicationName: 'reversal',
+    registry: options.registry,
     logger,
     poolMax: REVERSAL_POOL_MAX,
   })
@@ -146,7 +155,8 @@ export function createPaymentReversal(options: PaymentReversalOptions): PaymentR
     await bus.drain()
     await database.close()
   }
-  return { reversal, ping: () => database.ping(), close }
+  const isMigrated = () => database.hasTables(TABLES)
+  return { reversal, ping: () => database.ping(), isMigrated, close }
 }
 
 function settlementOf(outcome: FinalOutcome): Settlement {

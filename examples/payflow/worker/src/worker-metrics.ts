@@ -5,7 +5,7 @@ import { Counter, Histogram } from 'prom-client'
 /** What the worker counts. */
 export interface WorkerMetrics {
   /** A payment was recorded, or its message came when it had ended before. */
-  recorded(outcome: 'COMPLETED' | 'FAILED' | 'late'): void
+  recorded(outcome: 'COMPLETED' | 'FAILED' | 'late', sinceAcceptedMs?: number): void
   /** Something happened in the bus. */
   observe(event: BusEvent): void
 }
@@ -31,10 +31,22 @@ export function createWorkerMetrics({ registry }: Pick<Metrics, 'registry'>): Wo
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60],
     registers: [registry],
   })
+  const completion = new Histogram({
+    name: 'payflow_payment_completion_seconds',
+    help: 'Time from the acceptance of a payment to its end, for those the worker ended',
+    labelNames: ['outcome'] as const,
+    // From what nobody notices to the leash after which the reversal ends it.
+    buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900],
+    registers: [registry],
+  })
   // All series exist from the start, so that a rate over the first event is not lost.
   for (const outcome of ['COMPLETED', 'FAILED', 'late']) recorded.inc({ outcome }, 0)
   return {
-    recorded: (outcome) => recorded.inc({ outcome }),
+    recorded(outcome, sinceAcceptedMs) {
+      recorded.inc({ outcome })
+      if (sinceAcceptedMs === undefined) return
+      completion.observe({ outcome }, Math.max(0, sinceAcceptedMs) / 1_000)
+    },
     observe(event) {
       if (!event.type.startsWith('message.')) return
       messages.inc({ outcome: event.type.slice('message.'.length) })

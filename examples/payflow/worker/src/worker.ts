@@ -42,6 +42,9 @@ export function workerPoolMax(concurrency: number): number {
   return concurrency + 2
 }
 
+/** Without these the database is not migrated, and the process has not started. */
+const TABLES = ['public.payments', 'queue.inbox', 'queue.outbox']
+
 /** The worker: takes payments from the queue and executes each once. Has no routes of its own. */
 export const worker: ServiceDefinition<typeof variables> = {
   name: 'worker',
@@ -50,6 +53,7 @@ export const worker: ServiceDefinition<typeof variables> = {
     const database = createDatabase<PaymentsDatabase>({
       url: config.DATABASE_URL,
       applicationName: 'worker',
+      registry,
       logger,
       poolMax: workerPoolMax(config.WORKER_CONCURRENCY),
     })
@@ -82,6 +86,7 @@ export const worker: ServiceDefinition<typeof variables> = {
       })
       .handle(PaymentExecute, executePayment({ db: database.db, wallet, outcomes }))
     health.require('database', () => database.ping())
+    health.begin('migrated', () => database.hasTables(TABLES))
     health.require('broker', async () => {
       if (!bus.health().ready) throw new Error('the consumer is not running')
     })

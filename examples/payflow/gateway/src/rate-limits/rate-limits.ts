@@ -7,6 +7,19 @@ import { createCounter, type Counter, type Counted } from './counter.ts'
 import { RATE_LIMITS, type LimitSubject, type Rate } from './policies.ts'
 import { networkOf, subjectKey } from './subject-key.ts'
 
+/** Counts what limits do. */
+export type RateLimitEvents = EventCounter<'limit' | 'subject' | 'event'>
+
+/** Registers the counter; also where limits are off, so that an alert on it is no dead letter. */
+export function createRateLimitEvents({ registry }: Pick<Metrics, 'registry'>): RateLimitEvents {
+  return new EventCounter({
+    name: 'payflow_rate_limit_events_total',
+    help: 'Requests by limit and subject; uncounted: went on without Redis',
+    labelNames: ['limit', 'subject', 'event'] as const,
+    registers: [registry],
+  })
+}
+
 /** Options of {@link createRateLimits}. */
 export interface RateLimitOptions {
   readonly redis: Redis
@@ -16,7 +29,7 @@ export interface RateLimitOptions {
   /** The configured rate of a limit. */
   readonly rateOf: (limit: ApiRateLimit, subject: LimitSubject) => Rate
   readonly logger: Logger
-  readonly metrics: Metrics
+  readonly events: RateLimitEvents
 }
 
 /** The limits as middleware; none where a limit does not count that subject. */
@@ -34,13 +47,7 @@ export const noRateLimits: RateLimits = { handlersOf: () => [] }
  * and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10) where the caller stands.
  */
 export function createRateLimits(options: RateLimitOptions): RateLimits {
-  const { redis, timeoutMs, prefix, rateOf, logger, metrics } = options
-  const events = new EventCounter({
-    name: 'payflow_rate_limit_events_total',
-    help: 'Requests by limit and subject; uncounted: went on without Redis',
-    labelNames: ['limit', 'subject', 'event'] as const,
-    registers: [metrics.registry],
-  })
+  const { redis, timeoutMs, prefix, rateOf, logger, events } = options
   const counters = new Map<string, Counter>()
   const counterOf = (limit: ApiRateLimit, subject: LimitSubject, rate: Rate): Counter => {
     const name = `${limit}-${subject}`

@@ -12,6 +12,7 @@ import {
   type ServiceContext,
   type ServiceDefinition,
 } from '@payflow-app/service-kit'
+import { busTelemetry, registerOutboxMetrics } from '@payflow-app/service-kit/bus'
 import { createBus, type Bus } from '@payflow/queue'
 import type { Kysely } from 'kysely'
 import type { z } from 'zod'
@@ -39,6 +40,15 @@ import { createWalletProvisioning } from './wallet-provisioning.ts'
 const OPEN_WALLET_TIMEOUT_MS = 1_500
 
 type Context = ServiceContext<z.output<z.ZodObject<typeof authVariables>>>
+
+/** Without these the database is not migrated, and the process has not started. */
+const TABLES = [
+  'public.users',
+  'public.refresh_tokens',
+  'public.reset_tokens',
+  'public.audit_events',
+  'queue.outbox',
+]
 
 /** auth-service: users, sessions, and the keys everybody verifies tokens with. */
 export const authService: ServiceDefinition<typeof authVariables> = {
@@ -74,14 +84,16 @@ export const authService: ServiceDefinition<typeof authVariables> = {
 }
 
 /** Opens database and outbox. Messages are written with what they tell of, and sent afterwards. */
-function openStores({ config, logger, health, shutdown, probe }: Context) {
+function openStores({ config, logger, metrics, health, shutdown, probe }: Context) {
   const database = createDatabase<AuthDatabase>({
     url: config.DATABASE_URL,
     applicationName: 'auth',
+    registry: metrics.registry,
     logger,
   })
   shutdown.add('database', () => database.close())
   health.require('postgres', () => database.ping())
+  health.begin('migrated', () => database.hasTables(TABLES))
   const { db } = database
   const bus = createBus({
     broker: { url: config.RABBITMQ_URL },
@@ -89,8 +101,10 @@ function openStores({ config, logger, health, shutdown, probe }: Context) {
     source: 'auth-service',
     topology: { exchange: EXCHANGE, bindings },
     logger,
+    telemetry: busTelemetry(),
     probe,
   })
+  registerOutboxMetrics(metrics.registry, bus)
   shutdown.add('bus', () => bus.drain({ deadlineMs: shutdown.remainingMs(1_000) }))
   // Without the broker everything goes on and messages wait in the outbox: shown, not required.
   health.observe('rabbitmq', () => requireConnected(bus.health().publish.state))

@@ -9,6 +9,9 @@ import type { NotificationDatabase } from './database.ts'
 import { startMail } from './mail/start-mail.ts'
 import { notificationRoutes } from './routes.ts'
 
+/** Without these the database is not migrated, and the process has not started. */
+const TABLES = ['public.notifications', 'public.mail_deliveries', 'queue.inbox']
+
 /** notification-service: tells users what became of their payments, on the page and by e-mail. */
 export const notificationService: ServiceDefinition<typeof notificationVariables> = {
   name: 'notification',
@@ -18,11 +21,13 @@ export const notificationService: ServiceDefinition<typeof notificationVariables
     const database = createDatabase<NotificationDatabase>({
       url: config.DATABASE_URL,
       applicationName: 'notification',
+      registry: metrics.registry,
       logger,
     })
     const { db } = database
     shutdown.add('database', () => database.close())
     health.require('postgres', () => database.ping())
+    health.begin('migrated', () => database.hasTables(TABLES))
     const bus = createBus({
       broker: { url: config.RABBITMQ_URL },
       db,

@@ -1,10 +1,13 @@
-import { QUEUES, queueBand, type QueueBand } from '@payflow-app/contracts'
+import { PaymentCompleted, PaymentExecute, PaymentFailed } from '@payflow-app/contracts/messages'
+import { oncePerScrape } from '@payflow-app/service-kit'
+import { registerOutboxMetrics } from '@payflow-app/service-kit/bus'
 import type { Bus, ConfirmedRow } from '@payflow/queue'
 import type { Kysely } from 'kysely'
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, type Registry } from 'prom-client'
 import type { CreatePaymentResult } from './create-payment.ts'
 import type { TransactionDatabase } from './database.ts'
 import { registerFlowMetrics } from './flow-metrics.ts'
+import { registerQueueMetrics } from './queue-metrics.ts'
 import { readFlow } from './sql/read-flow.ts'
 
 /** What the service counts itself; everything else is read from the stores at each scrape. */
@@ -22,11 +25,6 @@ export interface PaymentMetricsOptions {
   readonly bus: Pick<Bus, 'outboxDepth' | 'queueDepth'>
 }
 
-/** A broker that is away must not keep a scrape waiting. */
-const QUEUE_DEPTH_TIMEOUT_MS = 500
-
-const bands: readonly QueueBand[] = ['fine', 'busy', 'delayed']
-
 /**
  * Exports what is going on with payments. State is read from the stores at each scrape, so that it
  * is right for all replicas and after every restart; what cannot be read has no value.
@@ -35,19 +33,10 @@ export function registerPaymentMetrics(options: PaymentMetricsOptions): PaymentC
   const { registry, db, bus } = options
   registerFlowMetrics(
     registry,
-    shared(() => readFlow(db)),
+    oncePerScrape(() => readFlow(db)),
   )
-  const outbox = shared(() => bus.outboxDepth())
-  const waiting = shared(() => waitingMessages(bus, QUEUES.execute))
-  const add = (name: string, help: string, read: () => Promise<number>) =>
-    registerGauge(registry, { name, help }, async (set) => set({}, await read()))
-  add('payflow_outbox_pending', 'Messages the broker has not confirmed', async () => {
-    return (await outbox()).pending
-  })
-  add('payflow_outbox_oldest_seconds', 'Age of the oldest unconfirmed message, or 0', async () => {
-    return (await outbox()).oldestAgeMs / 1_000
-  })
-  registerQueueGauges(registry, waiting)
+  registerOutboxMetrics(registry, bus)
+  registerQueueMetrics(registry, bus)
   return registerCounters(registry)
 }
 
@@ -64,58 +53,12 @@ function registerCounters(registry: Registry): PaymentCounters {
     labelNames: ['type'] as const,
     registers: [registry],
   })
+  // All series exist from the start, so that a rate over the first message is not lost.
+  for (const { type } of [PaymentExecute, PaymentCompleted, PaymentFailed]) sent.inc({ type }, 0)
   return {
     request: ({ outcome, replayed }) => requests.inc({ outcome, replayed: String(replayed) }),
     sent(rows) {
       for (const { type } of rows) sent.inc({ type })
     },
   }
-}
-
-function registerQueueGauges(registry: Registry, waiting: () => Promise<number>): void {
-  const queue = QUEUES.execute
-  const depth = { name: 'payflow_queue_depth', help: 'Messages that wait in the queue' }
-  registerGauge(registry, { ...depth, labelNames: ['queue'] }, async (set) => {
-    set({ queue }, await waiting())
-  })
-  const band = { name: 'payflow_queue_band', help: '1 for the band the queue is in, else 0' }
-  registerGauge(registry, { ...band, labelNames: ['queue', 'band'] }, async (set) => {
-    const current = queueBand(await waiting())
-    for (const one of bands) set({ queue, band: one }, one === current ? 1 : 0)
-  })
-}
-
-function registerGauge(
-  registry: Registry,
-  { labelNames = [], ...description }: { name: string; help: string; labelNames?: string[] },
-  read: (set: (labels: Record<string, string>, value: number) => void) => Promise<void>,
-): void {
-  new Gauge({
-    ...description,
-    labelNames,
-    registers: [registry],
-    async collect() {
-      this.reset()
-      // No value at all during an outage: an old one would look like news, 0 like an empty queue.
-      await read((labels, value) => this.set(labels, value)).catch(() => {
-        if (labelNames.length === 0) this.remove()
-      })
-    },
-  })
-}
-
-/** Two gauges of one scrape ask once. */
-export function shared<T>(read: () => Promise<T>): () => Promise<T> {
-  let running: Promise<T> | undefined
-  return () =>
-    (running ??= read().finally(() => {
-      running = undefined
-    }))
-}
-
-async function waitingMessages(bus: Pick<Bus, 'queueDepth'>, queue: string): Promise<number> {
-  const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error('timed out')), QUEUE_DEPTH_TIMEOUT_MS)
-  const depth = bus.queueDepth(queue).then(({ ready }) => ready)
-  return await Promise.race([depth, late]).finally(() => clearTimeout(timer))
 }

@@ -14,6 +14,15 @@ import { markDispatched } from './sql/mark-dispatched.ts'
 import { statusRoute } from './status-route.ts'
 import { createWalletClient } from './wallet-client.ts'
 
+/** Without these the database is not migrated, and the process has not started. */
+const TABLES = [
+  'public.payments',
+  'public.payment_claims',
+  'public.payment_tally',
+  'public.payment_events',
+  'queue.outbox',
+]
+
 /** transaction-service: accepts payments, knows their status, sends what the outbox holds. */
 export const transactionService: ServiceDefinition<typeof transactionVariables> = {
   name: 'transaction',
@@ -22,11 +31,13 @@ export const transactionService: ServiceDefinition<typeof transactionVariables> 
     const database = createDatabase<TransactionDatabase>({
       url: config.DATABASE_URL,
       applicationName: 'transaction',
+      registry: metrics.registry,
       logger,
     })
     const { db } = database
     shutdown.add('database', () => database.close())
     health.require('postgres', () => database.ping())
+    health.begin('migrated', () => database.hasTables(TABLES))
     const bus = createBus({
       broker: { url: config.RABBITMQ_URL },
       db,

@@ -8,6 +8,9 @@ import { holdRoutes } from './routes/holds.ts'
 import { statementRoutes } from './routes/statements.ts'
 import { walletRoutes } from './routes/wallets.ts'
 
+/** Without these the database is not migrated, and the process has not started. */
+const TABLES = ['public.wallets', 'ledger.account', 'ledger.transfer', 'ledger.hold']
+
 /** wallet-service: the only process that touches the ledger. */
 export const walletService: ServiceDefinition<typeof walletVariables> = {
   name: 'wallet',
@@ -16,10 +19,12 @@ export const walletService: ServiceDefinition<typeof walletVariables> = {
     const database = createDatabase<WalletDatabase>({
       url: config.DATABASE_URL,
       applicationName: 'wallet',
+      registry: metrics.registry,
       logger,
     })
     shutdown.add('database', () => database.close())
     health.require('postgres', () => database.ping())
+    health.begin('migrated', () => database.hasTables(TABLES))
     const ledger = createLedger()
     registerConservationGauge(metrics.registry, database.db, ledger)
     const options = {

@@ -3,8 +3,8 @@ import type { Settlement } from '../payment.ts'
 import type { PaymentsDatabase } from '../payments-database.ts'
 
 /**
- * The compare-and-set of the worker: PENDING becomes what `settlement` says, once. Returns when, by
- * PostgreSQL's clock; undefined when the payment is not PENDING any more: nothing was done.
+ * The compare-and-set of the worker: PENDING becomes what `settlement` says, once. Returns when, and
+ * when it was accepted, both by PostgreSQL's clock; undefined when the payment is not PENDING any more: nothing was done.
  *
  * Locks: the UPDATE takes the row and keeps it until the transaction ends, so that the status and
  * the event in the outbox commit as one. It waits for another writer of the same row, the reversal
@@ -14,7 +14,7 @@ export async function settlePayment(
   trx: Kysely<PaymentsDatabase>,
   id: string,
   settlement: Settlement,
-): Promise<Date | undefined> {
+): Promise<{ readonly settledAt: Date; readonly acceptedAt: Date } | undefined> {
   const row = await trx
     .updateTable('payments')
     .set({
@@ -25,7 +25,8 @@ export async function settlePayment(
     })
     .where('id', '=', id)
     .where('status', '=', 'PENDING')
-    .returning('completed_at')
+    .returning(['completed_at', 'created_at'])
     .executeTakeFirst()
-  return row?.completed_at ?? undefined
+  if (row === undefined || row.completed_at === null) return undefined
+  return { settledAt: row.completed_at, acceptedAt: row.created_at }
 }

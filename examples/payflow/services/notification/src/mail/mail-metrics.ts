@@ -1,3 +1,4 @@
+import { oncePerScrape } from '@payflow-app/service-kit'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { MailBacklog } from '../sql/read-mail-backlog.ts'
 import type { MailKind } from './mail.ts'
@@ -79,13 +80,4 @@ export function registerMailMetrics(
     settled: (kind, outcome) => settled.inc({ kind, outcome }),
     reachable: (isReachable) => reachable.set(isReachable ? 1 : 0),
   }
-}
-
-/** The gauges of one scrape ask once, so that they belong together. */
-function oncePerScrape<T>(read: () => Promise<T>): () => Promise<T> {
-  let running: Promise<T> | undefined
-  return () =>
-    (running ??= read().finally(() => {
-      running = undefined
-    }))
 }
