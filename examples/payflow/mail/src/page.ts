@@ -97,7 +97,7 @@ dl { display: grid; grid-template-columns: auto 1fr; gap: 4px 16px; margin: 0 }
 dt { opacity: .75 }
 dd { margin: 0; overflow-wrap: anywhere }
 time { font-variant-numeric: tabular-nums }
-iframe { width: 100%; height: 460px; border: 1px solid var(--line); border-radius: 8px;
+iframe { box-sizing: border-box; width: 100%; height: 540px; border: 1px solid var(--line); border-radius: 8px;
   background: #fff; color-scheme: light }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 16px; margin: 0;
   border: 1px solid var(--line); border-radius: 8px }

@@ -5,6 +5,7 @@ import type {
   ChangePasswordRequest,
   LoginSessionPage,
   NotificationPage,
+  NotificationPreferencesView,
   NotificationView,
   PaymentStatus,
   RecipientPage,
@@ -34,6 +35,8 @@ export interface Api {
   activity(query: ListQuery, signal?: AbortSignal): Promise<ActivityPage>
   changePassword(input: ChangePasswordRequest): Promise<void>
   markRead(id: string): Promise<NotificationView>
+  preferences(signal?: AbortSignal): Promise<NotificationPreferencesView>
+  setPaymentMails(paymentMails: boolean): Promise<NotificationPreferencesView>
   /** Sends the stored bytes once. Never rejects. */
   pay(payment: PendingPayment): Promise<Answer>
 }
@@ -75,6 +78,9 @@ export function createApi(session: Session, userId: string): Api {
     },
     changePassword: (body) => doneOf(client.POST('/api/auth/change-password', { body })),
     markRead: (id) => dataOf(client.PUT('/api/notifications/{id}/read', byId(id))),
+    preferences: (signal) => dataOf(client.GET('/api/notifications/preferences', only(signal))),
+    setPaymentMails: (paymentMails) =>
+      dataOf(client.PUT('/api/notifications/preferences', { body: { paymentMails } })),
     pay: (payment) => pay(client, payment),
   }
 }

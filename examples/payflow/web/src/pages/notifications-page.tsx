@@ -1,6 +1,7 @@
 import { BellOff, CheckCheck } from 'lucide-react'
 import { Button } from '../components/button.tsx'
 import { EmptyState, FormError, LoadError, SkeletonRows } from '../components/feedback.tsx'
+import { MailSwitch } from '../components/mail-switch.tsx'
 import { NotificationList } from '../components/notification-list.tsx'
 import { PageHeading } from '../components/page-heading.tsx'
 import { problemText } from '../api/problem.ts'
@@ -42,6 +43,7 @@ export function NotificationsPage() {
         )}
         <NotificationList notifications={items} onRead={(id) => markRead.mutate([id])} />
       </section>
+      <MailSwitch />
       {notifications.hasNextPage && (
         <div className='mt-4 text-center'>
           <Button

@@ -131,7 +131,7 @@ function paymentLetter({ about, counterpartyName, publicUrl }: MailDraft): Lette
       ['Payment', about.paymentId],
     ],
     link: { label: 'Look at the payment', href: `${publicUrl}/payments/${about.paymentId}` },
-    closing: 'You can switch e-mails about payments off in the settings of PayFlow.',
+    closing: `You can switch e-mails about payments off here: ${publicUrl}/notifications`,
   }
 }
 
@@ -162,7 +162,9 @@ function asText({ paragraphs, facts = [], link, closing }: Letter, name: string)
 
 const page = 'margin:0;padding:24px;background:#f4f4f5;color:#18181b;'
 const font = 'font:16px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif'
-const card = 'max-width:520px;margin:0 auto;padding:24px;background:#ffffff;border-radius:12px'
+const card =
+  'max-width:520px;margin:0 auto;padding:24px;background:#ffffff;border-radius:12px;' +
+  'overflow-wrap:anywhere'
 const button =
   'display:inline-block;padding:10px 16px;border-radius:8px;background:#4338ca;color:#ffffff;' +
   'text-decoration:none'

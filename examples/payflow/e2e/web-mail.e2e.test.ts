@@ -1,0 +1,136 @@
+/*
+ * Goal: what a mail says leads to where it says, and whoever wants none about payments gets none.
+ * Method: Chromium on the wallet and on the page of the mail sink, every process of PayFlow behind
+ * both. Each width and each colour scheme is looked at; PAYFLOW_SHOTS names a folder for pictures.
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { findChromium, waitFor } from '@payflow/testkit'
+import { startStack, type Stack } from '@payflow-app/stack'
+import pg from 'pg'
+import { chromium, type Browser, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { settle, User } from './src/index.ts'
+
+const password = 'correct horse battery'
+const shots = process.env['PAYFLOW_SHOTS']
+
+let stack: Stack
+let browser: Browser
+
+beforeAll(async () => {
+  stack = await startStack()
+  const { path } = await findChromium()
+  const args = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking']
+  browser = await chromium.launch({ executablePath: path, args })
+  if (shots !== undefined) mkdirSync(shots, { recursive: true })
+})
+afterAll(async () => {
+  await browser?.close()
+  await stack?.stop()
+})
+
+async function logIn(page: Page, user: User): Promise<void> {
+  await page.goto(`${stack.url}/login`)
+  await page.getByLabel('E-mail address').fill(user.email)
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Log in' }).click()
+  await page.getByTestId('balance').waitFor()
+}
+
+async function picture(page: Page, name: string): Promise<void> {
+  if (shots !== undefined) await page.screenshot({ path: join(shots, `${name}.png`) })
+}
+
+/** How much wider than its window a page is. */
+const overflow = (page: Page) =>
+  page.locator('html').evaluate((html) => html.scrollWidth - html.clientWidth)
+
+async function subjectsOf({ email }: User): Promise<string[]> {
+  const answer = await fetch(`${stack.serviceUrl('mail')}/api/mails?to=${email}`)
+  const { items } = (await answer.json()) as { items: { subject: string }[] }
+  return items.map(({ subject }) => subject)
+}
+
+async function statesOf({ id }: User): Promise<string[]> {
+  const client = new pg.Client({ connectionString: stack.adminUrl('notification') })
+  await client.connect()
+  const { rows } = await client.query<{ state: string }>(
+    'select state from mail_deliveries where user_id = $1',
+    [id],
+  )
+  await client.end()
+  return rows.map(({ state }) => state)
+}
+
+async function pay(payer: User, payee: User): Promise<void> {
+  const { body } = await payer.payUntilAnswered({ toUserId: payee.id, amount: 5_000 })
+  expect(await settle(payer, body.id, 60_000)).toMatchObject({ status: 'COMPLETED' })
+}
+
+describe('mails', () => {
+  it('lead from the page of the sink to the payment they tell of', async () => {
+    const [payer, payee] = [await User.register(stack.url, 'Ada'), await User.register(stack.url)]
+    await pay(payer, payee)
+    await waitFor(async () => (await subjectsOf(payer)).length === 1, { timeoutMs: 30_000 })
+    const context = await browser.newContext({ reducedMotion: 'reduce' })
+    context.setDefaultTimeout(30_000)
+    const wallet = await context.newPage()
+    await logIn(wallet, payer)
+
+    const sink = await context.newPage()
+    for (const colorScheme of ['light', 'dark'] as const) {
+      for (const width of [390, 1200]) {
+        await sink.emulateMedia({ colorScheme })
+        await sink.setViewportSize({ width, height: 900 })
+        await sink.goto(`${stack.serviceUrl('mail')}/?to=${payer.email}`)
+        expect(await overflow(sink)).toBeLessThanOrEqual(0)
+        await picture(sink, `sink-${colorScheme}-${width}`)
+        await sink.getByText('Your payment has arrived').click()
+        expect(await overflow(sink)).toBeLessThanOrEqual(0)
+        await picture(sink, `sink-mail-${colorScheme}-${width}`)
+      }
+    }
+    const opened = context.waitForEvent('page')
+    await sink.frameLocator('iframe').getByRole('link', { name: 'Look at the payment' }).click()
+    const payment = await opened
+    expect(payment.url()).toMatch(`${stack.url}/payments/`)
+    await payment.getByText('The money moved, exactly once.').waitFor()
+    await context.close()
+  })
+
+  it('about payments are switched off with the keyboard, and stay off', async () => {
+    const [payer, payee] = [await User.register(stack.url), await User.register(stack.url, 'Grace')]
+    const context = await browser.newContext({ reducedMotion: 'reduce' })
+    context.setDefaultTimeout(30_000)
+    const page = await context.newPage()
+    await logIn(page, payee)
+    await page.goto(`${stack.url}/notifications`)
+    const toggle = page.getByRole('switch', { name: /Tell me about payments by e-mail too/ })
+    await toggle.waitFor()
+    for (const colorScheme of ['light', 'dark'] as const) {
+      for (const width of [390, 1200]) {
+        await page.emulateMedia({ colorScheme })
+        await page.setViewportSize({ width, height: 900 })
+        expect(await overflow(page)).toBeLessThanOrEqual(0)
+        await picture(page, `switch-${colorScheme}-${width}`)
+      }
+    }
+    expect(await toggle.isChecked()).toBe(true)
+    const saved = page.waitForResponse((answer) => answer.url().endsWith('/preferences'))
+    await toggle.focus()
+    await page.keyboard.press('Space')
+    expect((await saved).status()).toBe(200)
+    await page.reload()
+    await toggle.waitFor()
+    expect(await toggle.isChecked()).toBe(false)
+
+    await pay(payer, payee)
+    await waitFor(async () => (await subjectsOf(payer)).length === 1, { timeoutMs: 30_000 })
+    await page.getByText('sent you $50.00.').first().waitFor()
+    // The row says that the mail was thought of, and that it is not to be sent.
+    expect(await statesOf(payee)).toEqual(['skipped'])
+    expect(await subjectsOf(payee)).toEqual([])
+    await context.close()
+  })
+})
