@@ -30,6 +30,8 @@ export function makeSecretFiles(): SecretFiles {
     'rabbitmq-url': `amqp://payflow:${rabbitmq}@${HOSTS.rabbitmq}/`,
     'service-token-secret': random(),
     'auth-private-jwk': signingKey(),
+    // None beside it, until the key is rotated: docs/rotating-keys.md.
+    'auth-public-jwks': '{"keys":[]}',
   }
   for (const name of DATABASES) {
     const password = random()
@@ -126,7 +128,7 @@ export function kubernetesSecrets(files: SecretFiles, namespace = 'payflow'): Ku
       url: file('rabbitmq-url'),
     }),
     secret('service-token', { secret: file('service-token-secret') }),
-    secret('auth-key', { jwk: file('auth-private-jwk') }),
+    secret('auth-key', { jwk: file('auth-private-jwk'), jwks: file('auth-public-jwks') }),
     ...(files['smtp-url'] === undefined ? [] : [secret('smtp', { url: file('smtp-url').trim() })]),
   ]
 }
