@@ -2,7 +2,9 @@ import { definer } from './definer.ts'
 
 /**
  * Reads. Each is one STABLE function, hence one snapshot, and takes no lock: a report never makes a
- * payment wait.
+ * payment wait. Those that are asked for all the time are in plpgsql, which keeps the plan: PostgreSQL
+ * before 18 plans the body of a function in SQL at every call, which took ten times as long as the
+ * look itself (550 µs of 610 for a hold).
  */
 export function reads(s: string): readonly string[] {
   return [getAccount(s), lookup(s), balance(s), entries(s), trialBalance(s)]
@@ -10,15 +12,18 @@ export function reads(s: string): readonly string[] {
 
 const getAccount = (s: string): string => `
 create or replace function ${s}.get_account(p_id uuid) returns json
-language sql stable ${definer} as $fn$
-  select ${s}.account_json(a) from ${s}.account a where a.id = p_id and a.shard = 0
+language plpgsql stable ${definer} as $fn$
+begin
+  return (select ${s}.account_json(a) from ${s}.account a where a.id = p_id and a.shard = 0);
+end
 $fn$`
 
 // A hold comes first: the capture of a whole hold has the hold's id.
 const lookup = (s: string): string => `
 create or replace function ${s}.lookup(p_id uuid) returns json
-language sql stable ${definer} as $fn$
-  select coalesce(
+language plpgsql stable ${definer} as $fn$
+begin
+  return coalesce(
     (select case when h.tombstone
         then json_build_object('kind', 'tombstone', 'id', h.id, 'releasedAt', h.settled_at)
         else json_build_object('kind', 'hold', 'hold', ${s}.hold_json(h, clock_timestamp()),
@@ -35,15 +40,17 @@ language sql stable ${definer} as $fn$
       from ${s}.transfer t left join ${s}.reversal_total r on r.transfer_id = t.id
       where t.id = p_id),
     (select json_build_object('kind', 'journal', 'journal', ${s}.journal_json(j))
-      from ${s}.journal j where j.id = p_id))
+      from ${s}.journal j where j.id = p_id));
+end
 $fn$`
 
 // The clock is the later of the server's and the account's horizon, as it is for the decisions. The
 // row of a sharded account has no money of its own: adding it to the parts changes nothing.
 const balance = (s: string): string => `
 create or replace function ${s}.balance(p_id uuid) returns json
-language sql stable ${definer} as $fn$
-  select json_build_object('accountId', a.id, 'currency', a.currency, 'exponent', c.exponent,
+language plpgsql stable ${definer} as $fn$
+begin
+  return (select json_build_object('accountId', a.id, 'currency', a.currency, 'exponent', c.exponent,
     'kind', a.kind, 'normalSide', case when a.debit_normal then 'debit' else 'credit' end,
     'postedDebitsMinor', r.posted_debits::text, 'postedCreditsMinor', r.posted_credits::text,
     'pendingDebitsMinor', p.debits::text, 'pendingCreditsMinor', p.credits::text,
@@ -63,7 +70,8 @@ language sql stable ${definer} as $fn$
     r.pending_credits - ${s}.expired_minor(a.id, false, r.now) as credits) p
   cross join lateral (select case when a.debit_normal then r.posted_debits - r.posted_credits
     else r.posted_credits - r.posted_debits end as balance) b
-  where a.id = p_id and a.shard = 0
+  where a.id = p_id and a.shard = 0);
+end
 $fn$`
 
 const entries = (s: string): string => `
