@@ -2,6 +2,7 @@ import { decodeProtectedHeader } from 'jose'
 import type { Request, RequestHandler } from 'express'
 import { addLogContext } from './log-context.ts'
 import { problem } from './problem-error.ts'
+import { rememberVerified } from './remember-verified.ts'
 import { verifyServiceToken, type ServiceName } from './service-tokens.ts'
 import type { TokenUser, UserTokens } from './user-tokens.ts'
 
@@ -29,18 +30,20 @@ export function requireUser(tokens: UserTokens): RequestHandler {
 
 /** Lets other services in, and no user. */
 export function requireService(options: ServiceAudience): RequestHandler {
+  const verify = serviceVerifier(options)
   return async (req, _res, next) => {
-    await admitService(req, options)
+    await admitService(req, verify)
     next()
   }
 }
 
 /** Lets users and services in. What a user may see there is the handler's decision. */
 export function requireUserOrService(tokens: UserTokens, options: ServiceAudience): RequestHandler {
+  const verify = serviceVerifier(options)
   return async (req, _res, next) => {
     // Each kind is then checked with its own algorithm and key only, so a wrong guess here admits
     // nobody.
-    if (isServiceToken(bearerToken(req))) await admitService(req, options)
+    if (isServiceToken(bearerToken(req))) await admitService(req, verify)
     else await admitUser(req, tokens)
     next()
   }
@@ -66,8 +69,13 @@ async function admitUser(req: Request, tokens: UserTokens): Promise<void> {
   addLogContext({ userId: user.userId })
 }
 
-async function admitService(req: Request, options: ServiceAudience): Promise<void> {
-  const { service } = await verifyServiceToken(bearerToken(req), options)
+type ServiceVerifier = (token: string) => Promise<{ readonly service: string }>
+
+const serviceVerifier = (options: ServiceAudience): ServiceVerifier =>
+  rememberVerified((token) => verifyServiceToken(token, options))
+
+async function admitService(req: Request, verify: ServiceVerifier): Promise<void> {
+  const { service } = await verify(bearerToken(req))
   callers.set(req, { kind: 'service', service })
 }
 

@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client'
 import type { Logger } from './logger.ts'
 import { AnsweringClient } from './pg-client.ts'
 import { registerPoolMetrics } from './pool-metrics.ts'
+import { preparedPool } from './prepared-pool.ts'
 
 /** Connections of a process at most, unless it says otherwise: seven stay below PostgreSQL's 100. */
 export const DATABASE_POOL_MAX = 10
@@ -69,7 +70,7 @@ export function createDatabase<DB>(options: DatabaseOptions): Database<DB> {
   pool.on('connect', (client) => {
     client.on('error', (error) => logger.warn({ err: error }, 'a database connection was lost'))
   })
-  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })
+  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool: preparedPool(pool) }) })
   return {
     db,
     async ping() {

@@ -1,6 +1,7 @@
 import { problemSchema, type Problem } from '@payflow-app/contracts'
 import type { z } from 'zod'
 import { CallerClock } from './caller-clock.ts'
+import { exchange } from './kept-connections.ts'
 import { currentRequestId } from './request-id.ts'
 import { traceCall } from './tracing/trace-call.ts'
 import { UpstreamError, type UpstreamErrorCode } from './upstream-error.ts'
@@ -142,17 +143,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     }
   }
   const sendOnce = (call: HttpCall): Promise<RawAnswer> =>
-    traced(call, async (headers) => {
-      const deadline = AbortSignal.timeout(call.timeoutMs ?? timeoutMs)
-      const signal = call.signal ? AbortSignal.any([deadline, call.signal]) : deadline
-      try {
-        const response = await fetchOnce(call, headers, signal)
-        const body = Buffer.from(await response.arrayBuffer())
-        return { status: response.status, headers: response.headers, body }
-      } catch (error) {
-        throw asUpstreamError(name, error)
-      }
-    })
+    traced(call, (headers) => wholeAnswer(call, { name, baseUrl, timeoutMs, headers }))
   return {
     send,
     open: (call) =>
@@ -208,6 +199,32 @@ async function openAnswer(
 }
 
 async function* emptyBody(): AsyncGenerator<Uint8Array> {}
+
+async function wholeAnswer(
+  call: HttpCall,
+  {
+    name,
+    baseUrl,
+    timeoutMs,
+    headers,
+  }: Required<Omit<HttpClientOptions, 'token'>> & {
+    readonly headers: Headers
+  },
+): Promise<RawAnswer> {
+  const { method, path, json, signal } = call
+  const deadline = AbortSignal.timeout(call.timeoutMs ?? timeoutMs)
+  try {
+    const answer = await exchange(baseUrl + path, {
+      method,
+      headers,
+      signal: signal ? AbortSignal.any([deadline, signal]) : deadline,
+      ...(json !== undefined && { body: JSON.stringify(json) }),
+    })
+    return { status: answer.status, headers: answer.headers, body: await answer.arrayBuffer() }
+  } catch (error) {
+    throw asUpstreamError(name, error)
+  }
+}
 
 function readProblem(answer: RawAnswer): Extract<HttpAnswer<never>, { outcome: 'problem' }> {
   const { status } = answer

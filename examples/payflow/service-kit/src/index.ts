@@ -71,6 +71,7 @@ export {
 } from './run-service.ts'
 export {
   mintServiceToken,
+  serviceTokens,
   SERVICES,
   verifyServiceToken,
   type ServiceName,

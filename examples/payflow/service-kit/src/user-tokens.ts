@@ -8,6 +8,7 @@ import {
 } from 'jose'
 import { idField } from '@payflow-app/contracts'
 import { problem, unavailable } from './problem-error.ts'
+import { rememberVerified } from './remember-verified.ts'
 
 /** Who signs users' access tokens, and for whom. */
 export const USER_TOKEN_ISSUER = 'payflow-auth'
@@ -66,30 +67,30 @@ export type UserTokensOptions =
  */
 export function createUserTokens(options: UserTokensOptions): UserTokens {
   const findKey = 'jwks' in options ? createLocalJWKSet(options.jwks) : remoteKeys(options)
-  return {
-    async verify(token) {
-      try {
-        const { payload } = await jwtVerify(token, findKey, {
-          issuer: USER_TOKEN_ISSUER,
-          audience: USER_TOKEN_AUDIENCE,
-          algorithms: [USER_TOKEN_ALGORITHM],
-          requiredClaims: ['sub', 'exp'],
-          clockTolerance: CLOCK_TOLERANCE_S,
-        })
-        const { sub, sid, exp = 0 } = payload
-        return {
-          userId: idField.parse(sub),
-          ...(sid !== undefined && { sessionId: idField.parse(sid) }),
-          expiresAtMs: exp * 1_000,
-        }
-      } catch (error) {
-        if (error instanceof KeysUnavailableError) {
-          throw unavailable('Tokens cannot be verified at the moment', error)
-        }
-        throw invalidToken(error)
+  const verify = async (token: string): Promise<TokenUser & { readonly expiresAtMs: number }> => {
+    try {
+      const { payload } = await jwtVerify(token, findKey, {
+        issuer: USER_TOKEN_ISSUER,
+        audience: USER_TOKEN_AUDIENCE,
+        algorithms: [USER_TOKEN_ALGORITHM],
+        requiredClaims: ['sub', 'exp'],
+        clockTolerance: CLOCK_TOLERANCE_S,
+      })
+      const { sub, sid, exp = 0 } = payload
+      return {
+        userId: idField.parse(sub),
+        ...(sid !== undefined && { sessionId: idField.parse(sid) }),
+        expiresAtMs: exp * 1_000,
       }
-    },
+    } catch (error) {
+      if (error instanceof KeysUnavailableError) {
+        throw unavailable('Tokens cannot be verified at the moment', error)
+      }
+      throw invalidToken(error)
+    }
   }
+  const maxAgeMs = 'jwks' in options ? undefined : options.maxAgeMs
+  return { verify: rememberVerified(verify, maxAgeMs) }
 }
 
 function remoteKeys(options: { jwksUrl: string; maxAgeMs?: number }): JWTVerifyGetKey {

@@ -8,7 +8,7 @@ import {
 } from '@payflow-app/contracts'
 import {
   createHttpClient,
-  mintServiceToken,
+  serviceTokens,
   type HttpAnswer,
   type ServiceName,
 } from '@payflow-app/service-kit'
@@ -41,7 +41,7 @@ export function createWalletClient({ baseUrl, secret, caller }: WalletClientOpti
   const http = createHttpClient({
     name: 'wallet-service',
     baseUrl,
-    token: (nowMs) => mintServiceToken({ secret, issuer: caller, audience: 'wallet', nowMs }),
+    token: serviceTokens({ secret, issuer: caller, audience: 'wallet' }),
   })
   return {
     post: (payment, signal) =>

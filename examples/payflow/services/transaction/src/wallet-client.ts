@@ -1,7 +1,7 @@
 import { holdView, releaseView, type HoldRequest, type ProblemCode } from '@payflow-app/contracts'
 import {
   createHttpClient,
-  mintServiceToken,
+  serviceTokens,
   unavailable,
   type HttpAnswer,
 } from '@payflow-app/service-kit'
@@ -53,8 +53,7 @@ export function createWalletClient({
     name: 'wallet-service',
     baseUrl,
     timeoutMs,
-    token: (nowMs) =>
-      mintServiceToken({ secret, issuer: 'transaction', audience: 'wallet', nowMs }),
+    token: serviceTokens({ secret, issuer: 'transaction', audience: 'wallet' }),
   })
   return {
     async hold(request) {
