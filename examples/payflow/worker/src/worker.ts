@@ -35,9 +35,14 @@ const variables = {
   SERVICE_TOKEN_SECRET: secretVariable,
   /** Payments executed at the same time. */
   WORKER_CONCURRENCY: integerVariable(1, 100).default(8),
+  /**
+   * Ends of payments that are recorded in one transaction when many wait: half the statements and a
+   * fraction of the commits. They wait for the slowest answer of wallet-service among them.
+   */
+  WORKER_BATCH: integerVariable(1, 50).default(1),
 }
 
-/** Its connections to the database: one a payment, one for the health check, one to spare. */
+/** Its connections to the database: one a transaction, one for the health check, one to spare. */
 export function workerPoolMax(concurrency: number): number {
   return concurrency + 2
 }
@@ -50,12 +55,14 @@ export const worker: ServiceDefinition<typeof variables> = {
   name: 'worker',
   variables,
   async start({ config, logger, metrics: { registry }, health, shutdown, probe }) {
+    const { WORKER_BATCH: size } = config
+    const atOnce = Math.ceil(config.WORKER_CONCURRENCY / size)
     const database = createDatabase<PaymentsDatabase>({
       url: config.DATABASE_URL,
       applicationName: 'worker',
       registry,
       logger,
-      poolMax: workerPoolMax(config.WORKER_CONCURRENCY),
+      poolMax: workerPoolMax(atOnce),
     })
     shutdown.add('database', () => database.close())
     const outcomes = createOutcomeLog(logger, createWorkerMetrics({ registry }))
@@ -80,7 +87,8 @@ export const worker: ServiceDefinition<typeof variables> = {
         name: 'worker',
         queue: QUEUES.execute,
         messages: [PaymentExecute],
-        concurrency: config.WORKER_CONCURRENCY,
+        concurrency: atOnce,
+        ...(size > 1 && { batch: { size, waitMs: 0 } }),
         retry: RETRY,
         deadlineMs: ATTEMPT_DEADLINE_MS,
       })

@@ -134,6 +134,33 @@ describe('a worker killed', () => {
   }
 })
 
+describe('a worker that records many ends in one transaction', () => {
+  it.each(['consumer.recorded', 'consumer.committed'])(
+    'REV-02 REV-07 killed at %s executes every payment once',
+    async (point) => {
+      const [from = '', to = ''] = await scene.users(2)
+      const payments = await Promise.all(
+        Array.from({ length: 4 }, () => scene.accept({ fromUserId: from, toUserId: to })),
+      )
+      const inBatches = { WORKER_BATCH: '8' }
+      const victim = await worker(inBatches)
+      await victim.child.arm(point, 'kill')
+      expect(await victim.child.exited).toMatchObject({ signal: 'SIGKILL' })
+      const successor = await worker(inBatches)
+      for (const { paymentId } of payments) {
+        expect(await scene.ended(paymentId)).toMatchObject({
+          status: 'COMPLETED',
+          events: ['payments.completed'],
+        })
+      }
+      expect(await scene.wallet(to)).toMatchObject({ balance: 120_000 })
+      await queueIsEmpty()
+      expect(await successor.child.kill('SIGTERM')).toMatchObject({ code: 0, signal: null })
+    },
+    60_000,
+  )
+})
+
 describe('a message that comes late', () => {
   it('REV-04 does nothing for a payment that was reversed, and is acknowledged', async () => {
     const [from = '', to = ''] = await scene.users(2)

@@ -65,7 +65,9 @@ export function createNotificationConsumer(
         PasswordChanged,
         UserLocked,
       ],
-      concurrency: 4, // Below the pool of 10, so that reading notifications always finds a connection.
+      // Nobody waits for these: many in one transaction leave the servers to the payments.
+      batch: { size: 50, waitMs: 20 },
+      concurrency: 2, // Below the pool of 10, so that reading notifications always finds a connection.
     })
     .handle(PaymentCompleted, async ({ id, data }, { trx }) => {
       await notify(trx, notificationsOfCompleted(id, data), data)
