@@ -24,6 +24,8 @@ interface Seen {
   readonly body: string
 }
 
+type Init = { readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+
 interface Accepted {
   readonly user: User
   readonly key: string
@@ -158,11 +160,7 @@ async function readUntil(over: AbortSignal, user: User): Promise<void> {
 }
 
 /** Repeats the request, as the contract tells a client to, until it is answered for good. */
-async function untilAnswered(
-  user: User,
-  request: string,
-  init: RequestInit = {},
-): Promise<unknown> {
+async function untilAnswered(user: User, request: string, init: Init = {}): Promise<unknown> {
   const deadline = performance.now() + 60_000
   while (performance.now() < deadline) {
     const one = await send(user, request, init)
@@ -174,7 +172,7 @@ async function untilAnswered(
   throw new Error(`${request} was not answered:\n${JSON.stringify(seen.at(-1))}`)
 }
 
-async function send(user: User, request: string, init: RequestInit): Promise<Seen> {
+async function send(user: User, request: string, init: Init): Promise<Seen> {
   const [method = '', path = ''] = request.split(' ')
   const headers = new Headers(init.headers)
   headers.set('authorization', `Bearer ${user.accessToken}`)

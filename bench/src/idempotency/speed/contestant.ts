@@ -3,7 +3,8 @@ import { type Child, spawnChild } from '@payflow/testkit'
 import type { Redis } from 'ioredis'
 import type { World } from '../../lib/world.ts'
 import type { Contender } from '../contenders/contender.ts'
-import { Connection, type Reply } from './connection.ts'
+import { Connection, type Reply } from '../../lib/connection.ts'
+import { pay } from './pay.ts'
 
 const payment = '{"amount":500,"to":"acct_00000017"}'
 
@@ -140,7 +141,7 @@ export class Contestant implements World {
   #post(caller: number, key: string): Promise<Reply> {
     const connection = this.#connections[caller]
     if (connection === undefined) throw new Error(`no connection ${caller}`)
-    return connection.post(key, payment)
+    return pay(connection, key, payment)
   }
 
   #earlier(): Known | undefined {

@@ -8,8 +8,8 @@ export interface Reply {
 }
 
 /**
- * One keep-alive connection that posts payments. Written on a bare socket: a client that takes as
- * much processor time as the server would hide what is compared.
+ * One keep-alive connection that carries one request at a time. Written on a bare socket: a client
+ * that takes as much processor time as the server would hide what is compared.
  */
 export class Connection {
   readonly #socket: Socket
@@ -33,14 +33,15 @@ export class Connection {
     socket.on('close', () => this.#failed?.(new Error('the server closed the connection')))
   }
 
-  post(key: string, body: string): Promise<Reply> {
+  /** Sends `POST /path` or the like, with these headers; the body is ASCII. */
+  send(request: string, headers: string, body = ''): Promise<Reply> {
     if (this.#socket.destroyed) return Promise.reject(new Error('the connection is closed'))
     const { promise, resolve, reject } = Promise.withResolvers<Reply>()
     this.#waiting = resolve
     this.#failed = reject
+    const length = body === '' ? '' : `Content-Length: ${body.length}\r\n`
     this.#socket.write(
-      `POST /payments HTTP/1.1\r\nHost: ${this.#host}\r\nContent-Type: application/json\r\n` +
-        `X-User: ada\r\nIdempotency-Key: ${key}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      `${request} HTTP/1.1\r\nHost: ${this.#host}\r\n${headers}${length}\r\n${body}`,
     )
     return promise
   }
