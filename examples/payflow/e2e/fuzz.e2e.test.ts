@@ -14,7 +14,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { z } from 'zod'
 import { requestsTo, type Generated, type Known } from './src/hostile.ts'
-import { auditAll, settle, SOUND, User } from './src/index.ts'
+import { auditAll, fromBankMinor, settle, SOUND, User } from './src/index.ts'
 
 const runs = Number(process.env['PAYFLOW_FUZZ_RUNS'] ?? 40)
 const users = 2
@@ -41,13 +41,16 @@ beforeAll(async () => {
   people = await Promise.all(Array.from({ length: users }, () => User.register(stack.url)))
   const paid = await people[0]!.pay({ toUserId: people[1]!.id, amount: 1 })
   await settle(people[0]!, paid.body.id, 60_000)
+  // What can be refunded.
+  const got = await people[1]!.pay({ toUserId: people[0]!.id, amount: 1_000 })
+  await settle(people[0]!, got.body.id, 60_000)
   const told = () => people[0]!.get<{ items: { id: string }[] }>('/api/notifications')
   const notification = await waitFor(async () => (await told()).body.items[0]?.id, {
     timeoutMs: 60_000,
     message: 'the notification of the payment',
   })
   payment = { ownId: people[0]!.id, ids: [people[1]!.id] }
-  thing = { ownId: people[0]!.id, ids: [people[1]!.id, paid.body.id, notification] }
+  thing = { ownId: people[0]!.id, ids: [people[1]!.id, paid.body.id, got.body.id, notification] }
 })
 afterAll(async () => {
   await stack?.stop()
@@ -152,6 +155,6 @@ describe('generated requests', () => {
     expect(await auditAll(stack)).toMatchObject(SOUND)
     const wallets = await Promise.all(people.map((user) => user.wallet()))
     const total = wallets.reduce((sum, { balance }) => sum + balance, 0)
-    expect(total).toBe(users * openingMinor)
+    expect(total).toBe(users * openingMinor + (await fromBankMinor(stack)))
   })
 })

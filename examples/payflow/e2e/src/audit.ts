@@ -90,6 +90,17 @@ export const SOUND = {
   miscounted: [],
 } as const satisfies Partial<Audit>
 
+/** What completed top-ups brought in, less what completed withdrawals took out; minor units. */
+export async function fromBankMinor(stack: Auditable): Promise<number> {
+  const [row] = await read<{ total: string | null }>(
+    stack,
+    'transaction',
+    sql`select sum(case kind when 'top_up' then amount_minor else -amount_minor end) as total
+        from payments where status = 'COMPLETED' and kind in ('top_up', 'withdrawal')`,
+  )
+  return Number(row?.total ?? 0)
+}
+
 export async function auditPayment(stack: Auditable, id: string): Promise<PaymentFacts> {
   const [payment] = await read<{ status: string }>(
     stack,

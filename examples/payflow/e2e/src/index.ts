@@ -4,6 +4,7 @@ export {
   auditEnds,
   auditKeys,
   auditPayment,
+  fromBankMinor,
   postInLedger,
   SOUND,
   type Audit,

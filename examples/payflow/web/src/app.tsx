@@ -9,14 +9,17 @@ import { NoAnswerError } from './api/problem.ts'
 import { useSession } from './hooks/use-session.ts'
 import { LoginPage, RegisterPage } from './pages/auth-page.tsx'
 import { DashboardPage } from './pages/dashboard-page.tsx'
+import { FundsPage } from './pages/funds-page.tsx'
 import { HistoryPage } from './pages/history-page.tsx'
 import { NotFoundPage } from './pages/not-found-page.tsx'
 import { NotificationsPage } from './pages/notifications-page.tsx'
 import { ForgotPasswordPage, ResetPasswordPage } from './pages/password-pages.tsx'
 import { PaymentPage } from './pages/payment-page.tsx'
+import { RefundPage } from './pages/refund-page.tsx'
 import { SecurityPage } from './pages/security-page.tsx'
 import { SendPage } from './pages/send-page.tsx'
 import { SendingPage } from './pages/sending-page.tsx'
+import { StatementPage } from './pages/statement-page.tsx'
 
 export function App() {
   return (
@@ -64,6 +67,10 @@ function SignedInPages() {
         <Route index element={<DashboardPage />} />
         <Route path='/send' element={<SendPage />} />
         <Route path='/send/:key' element={<SendingPage />} />
+        <Route path='/top-up' element={<FundsPage key='top-up' kind='top_up' />} />
+        <Route path='/withdraw' element={<FundsPage key='withdraw' kind='withdrawal' />} />
+        <Route path='/statement' element={<StatementPage />} />
+        <Route path='/payments/:id/refund' element={<RefundPage />} />
         <Route path='/history' element={<HistoryPage />} />
         <Route path='/payments/:id' element={<PaymentPage />} />
         <Route path='/notifications' element={<NotificationsPage />} />

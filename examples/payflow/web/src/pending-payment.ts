@@ -8,12 +8,17 @@
  *
  * Everything here is pure apart from the storage that is handed in.
  */
+import { PAYMENT_KINDS, type PaymentKind } from '@payflow-app/contracts'
 import { isOfPayFlow, toProblem } from './api/problem.ts'
 import type { Problem } from './api/problem.ts'
 import { retryAfterMs } from './poll.ts'
 
 /** Who, how much, what for: what a person decides on. */
 export interface PaymentIntent {
+  /** Absent in what an earlier version of this page kept: a payment. */
+  readonly kind?: PaymentKind
+  /** Of a refund: the payment it gives back. */
+  readonly refundOf?: string
   readonly userId: string
   readonly toUserId: string
   readonly toName: string
@@ -68,12 +73,21 @@ export function retriedPayment({ key }: PendingPayment): string | undefined {
  */
 export function createPayment(intent: PaymentIntent, retryOf?: string): PendingPayment {
   const key = retryOf === undefined ? randomKey() : retryPrefix + retryOf
-  const { toUserId, amount, currency } = intent
   const note = intent.note.trim()
-  const body = JSON.stringify(
-    note === '' ? { toUserId, amount, currency } : { toUserId, amount, currency, note },
-  )
-  return Object.freeze({ ...intent, note, key, body })
+  return Object.freeze({ ...intent, note, key, body: bodyOf(intent, note) })
+}
+
+function bodyOf({ kind, toUserId, amount, currency }: PaymentIntent, note: string): string {
+  const noted = note === '' ? {} : { note }
+  switch (kind) {
+    case 'top_up':
+    case 'withdrawal':
+      return JSON.stringify({ amount, currency })
+    case 'refund':
+      return JSON.stringify({ amount, ...noted })
+    default: // a payment, whoever kept it
+      return JSON.stringify({ toUserId, amount, currency, ...noted })
+  }
 }
 
 /**
@@ -167,9 +181,16 @@ function readPayment(stored: string | null): PendingPayment | null {
   try {
     const value = JSON.parse(stored) as Partial<PendingPayment> | null
     const texts = [value?.userId, value?.toUserId, value?.toName, value?.key, value?.body]
-    const complete = texts.every((item) => typeof item === 'string')
+    const complete = texts.every((item) => typeof item === 'string') && isKnownKind(value)
     return complete && Number.isSafeInteger(value?.amount) ? (value as PendingPayment) : null
   } catch {
     return null // not ours, or cut short: an unreadable entry can't be sent again
   }
+}
+
+/** A kind that this version does not know can't be sent by it. */
+function isKnownKind(value: Partial<PendingPayment> | null): boolean {
+  const { kind, refundOf } = value ?? {}
+  if (kind !== undefined && !PAYMENT_KINDS.includes(kind)) return false
+  return (kind === 'refund') === (typeof refundOf === 'string')
 }

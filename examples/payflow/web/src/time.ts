@@ -30,3 +30,22 @@ export function elapsed(from: string, to: string): string {
   if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`
   return ms < 120_000 ? `${Math.round(ms / 1_000)} s` : `${Math.round(ms / 60_000)} min`
 }
+
+const DAY = /^(19[7-9]|2\d)\d+-\d\d-\d\d$/
+
+/**
+ * The moments a period of days begins and ends at, here: from the first day's midnight to the
+ * midnight after the last one. What is no day is left open.
+ */
+export function momentsOf(fromDay: string, toDay: string): { from?: string; to?: string } {
+  const from = midnight(fromDay, 0)
+  const to = midnight(toDay, 1)
+  return { ...(from && { from }), ...(to && { to }) }
+}
+
+function midnight(day: string, daysLater: number): string | undefined {
+  if (!DAY.test(day)) return undefined
+  const moment = new Date(`${day}T00:00:00`)
+  moment.setDate(moment.getDate() + daysLater)
+  return Number.isNaN(moment.getTime()) ? undefined : moment.toISOString()
+}

@@ -4,6 +4,8 @@ import type {
   PaymentFlow,
   PaymentKind,
   PaymentStatus,
+  StatementKind,
+  TransactionDetails,
   TransactionView,
 } from '@payflow-app/contracts'
 import type { DeskPhase } from './payment-desk.ts'
@@ -23,6 +25,12 @@ export const kindWord: Readonly<Record<PaymentKind, string>> = {
   top_up: 'Top-up',
   withdrawal: 'Withdrawal',
   refund: 'Refund',
+}
+
+export const statementWord: Readonly<Record<StatementKind, string>> = {
+  ...kindWord,
+  opening_credit: 'Opening credit',
+  other: 'Other',
 }
 
 const failureReasons: Readonly<Record<FailureCode, string>> = {
@@ -64,6 +72,8 @@ export function flowText(flow: PaymentFlow | undefined): string | null {
 const refusals: Readonly<Record<string, string>> = {
   insufficient_funds: 'Your available balance is smaller than this amount.',
   recipient_unavailable: 'This person can’t receive money at the moment.',
+  refund_exceeds_payment: 'Less than that is left of this payment to refund.',
+  not_refundable: 'This can’t be refunded.',
   sender_unavailable: 'Your wallet can’t send money at the moment.',
   self_transfer: 'You can’t send money to yourself.',
   idempotency_key_reused: 'This payment’s key was used for another payment before.',
@@ -107,4 +117,13 @@ export function phaseText(phase: DeskPhase): string {
 /** Which way the money goes, seen from `userId`. */
 export function direction(payment: TransactionView, userId: string): 'in' | 'out' {
   return payment.toUserId === userId ? 'in' : 'out'
+}
+
+/** How much of a payment `userId` may still refund, in minor units; 0 when that is not theirs to do. */
+export function leftToRefund(payment: TransactionDetails, userId: string): number {
+  const { kind, status, toUserId, amount, refundedAmount = 0, refunds = [] } = payment
+  if (kind !== 'payment' || status !== 'COMPLETED' || toUserId !== userId) return 0
+  // What is on its way is as good as refunded here; the ledger decides.
+  const waiting = refunds.filter((refund) => refund.status === 'PENDING')
+  return amount - refundedAmount - waiting.reduce((sum, refund) => sum + refund.amount, 0)
 }

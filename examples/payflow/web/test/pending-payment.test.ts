@@ -46,9 +46,39 @@ describe('createPayment', () => {
     })
     expect(JSON.parse(createPayment({ ...intent, note: '  ' }).body)).not.toHaveProperty('note')
   })
+
+  it.each([
+    [{ kind: 'top_up' }, { amount: 5000, currency: 'USD' }],
+    [{ kind: 'withdrawal' }, { amount: 5000, currency: 'USD' }],
+    [
+      { kind: 'refund', refundOf: 'payment-1' },
+      { amount: 5000, note: 'lunch' },
+    ],
+  ] as const)('writes the body of %o', (more, body) => {
+    expect(JSON.parse(createPayment({ ...intent, ...more }).body)).toEqual(body)
+  })
 })
 
 describe('pendingPayments', () => {
+  it('keeps every kind, and what was kept before there were kinds', () => {
+    const storage = memoryStorage()
+    const kinds = [{ kind: 'top_up' }, { kind: 'refund', refundOf: 'payment-1' }, {}] as const
+    for (const kind of kinds) {
+      const payment = createPayment({ ...intent, ...kind })
+      expect(pendingPayments(storage, 'user-1').save(payment)).toBe(true)
+      expect(pendingPayments(storage, 'user-1').get(payment.key)).toEqual(payment)
+    }
+  })
+
+  it.each([{ kind: 'gift' }, { kind: 'refund' }, { kind: 'top_up', refundOf: 'payment-1' }])(
+    'sends nothing of a kind it does not know: %o',
+    (kind) => {
+      const storage = memoryStorage()
+      const payment = { ...createPayment(intent), ...kind }
+      storage.setItem(`payflow.pending.user-1.${payment.key}`, JSON.stringify(payment))
+      expect(pendingPayments(storage, 'user-1').list()).toEqual([])
+    },
+  )
   it('gives the same key and bytes back after a reload', () => {
     const storage = memoryStorage()
     const payment = createPayment(intent)

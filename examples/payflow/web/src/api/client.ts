@@ -1,5 +1,5 @@
 /** The API as functions, each bound to the user whose page asks. */
-import { createApiClient, type ApiClient, type ApiSchemas } from '@payflow-app/client'
+import { createApiClient, type ApiClient } from '@payflow-app/client'
 import type {
   ActivityPage,
   ChangePasswordRequest,
@@ -7,12 +7,14 @@ import type {
   NotificationPage,
   NotificationPreferencesView,
   NotificationView,
+  PaymentKind,
   PaymentStatus,
   RecipientPage,
   RecipientView,
+  StatementPage,
   StatusView,
+  TransactionDetails,
   TransactionPage,
-  TransactionView,
   WalletView,
 } from '@payflow-app/contracts'
 import type { Answer, PendingPayment } from '../pending-payment.ts'
@@ -24,10 +26,13 @@ export interface Api {
   wallet(signal?: AbortSignal): Promise<WalletView>
   recipients(query: string, signal?: AbortSignal): Promise<RecipientPage>
   person(id: string, signal?: AbortSignal): Promise<RecipientView>
-  payment(id: string, signal?: AbortSignal): Promise<TransactionView>
+  payment(id: string, signal?: AbortSignal): Promise<TransactionDetails>
   /** The stream of what happens to a payment, whatever the answer is. */
   paymentEvents(id: string, lastEventId: string | undefined, signal: AbortSignal): Promise<Response>
-  payments(query: ListQuery, signal?: AbortSignal): Promise<TransactionPage>
+  payments(query: HistoryQuery, signal?: AbortSignal): Promise<TransactionPage>
+  statement(query: StatementQuery, signal?: AbortSignal): Promise<StatementPage>
+  /** The whole statement as a table. */
+  statementCsv(query: StatementQuery): Promise<string>
   notifications(query: ListQuery, signal?: AbortSignal): Promise<NotificationPage>
   status(signal?: AbortSignal): Promise<StatusView>
   sessions(signal?: AbortSignal): Promise<LoginSessionPage>
@@ -44,7 +49,22 @@ export interface Api {
 export interface ListQuery {
   readonly limit?: number
   readonly cursor?: string
+}
+
+/** A page of the history, narrowed by filters. */
+export interface HistoryQuery extends ListQuery {
   readonly status?: PaymentStatus
+  readonly kind?: PaymentKind
+  readonly direction?: 'sent' | 'received'
+  readonly counterpartyId?: string
+  readonly from?: string
+  readonly to?: string
+}
+
+/** A period, from inclusive to exclusive; ISO 8601. */
+export interface StatementQuery extends ListQuery {
+  readonly from?: string
+  readonly to?: string
 }
 
 export function createApi(session: Session, userId: string): Api {
@@ -67,6 +87,15 @@ export function createApi(session: Session, userId: string): Api {
       }),
     payments: (query, signal) =>
       dataOf(client.GET('/api/transactions', { params: { query }, ...only(signal) })),
+    statement: (query, signal) =>
+      dataOf(client.GET('/api/wallets/me/statement', { params: { query }, ...only(signal) })),
+    statementCsv: ({ from, to }) =>
+      dataOf(
+        client.GET('/api/wallets/me/statement.csv', {
+          params: { query: { ...(from && { from }), ...(to && { to }) } },
+          parseAs: 'text',
+        }),
+      ),
     notifications: (query, signal) =>
       dataOf(client.GET('/api/notifications', { params: { query }, ...only(signal) })),
     status: (signal) => dataOf(client.GET('/api/status', only(signal))),
@@ -130,13 +159,7 @@ async function readable<T>(call: Promise<Outcome<T>>): Promise<Outcome<T>> {
 
 async function pay(client: ApiClient, payment: PendingPayment): Promise<Answer> {
   try {
-    const call = client.POST('/api/transactions', {
-      params: { header: { 'Idempotency-Key': payment.key } },
-      body: JSON.parse(payment.body) as ApiSchemas['CreateTransactionRequest'],
-      // The stored bytes, whatever a newer version of this page would make of them.
-      bodySerializer: () => payment.body,
-    })
-    const { data, error, response } = await readable(call)
+    const { data, error, response } = await readable(post(client, payment))
     return {
       kind: 'answer',
       status: response.status,
@@ -150,5 +173,26 @@ async function pay(client: ApiClient, payment: PendingPayment): Promise<Answer> 
     }
     if (error instanceof NoAnswerError) return { kind: 'none' }
     throw error
+  }
+}
+
+/** The stored bytes to where they belong, whatever a newer version of this page would make of them. */
+async function post(
+  client: ApiClient,
+  { kind, refundOf = '', key, body }: PendingPayment,
+): Promise<Outcome<unknown>> {
+  const header = { 'Idempotency-Key': key }
+  const stored = { body: JSON.parse(body) as never, bodySerializer: () => body }
+  switch (kind) {
+    case 'top_up':
+      return await client.POST('/api/wallets/me/top-ups', { params: { header }, ...stored })
+    case 'withdrawal':
+      return await client.POST('/api/wallets/me/withdrawals', { params: { header }, ...stored })
+    case 'refund': {
+      const params = { header, path: { id: refundOf } }
+      return await client.POST('/api/transactions/{id}/refunds', { params, ...stored })
+    }
+    default: // a payment, whoever kept it
+      return await client.POST('/api/transactions', { params: { header }, ...stored })
   }
 }

@@ -1,4 +1,4 @@
-import { SendHorizontal } from 'lucide-react'
+import { Landmark, Plus, SendHorizontal } from 'lucide-react'
 import { Link } from 'react-router'
 import { useBalance } from '../hooks/queries.ts'
 import { formatMinor } from '../money.ts'
@@ -47,10 +47,20 @@ export function BalanceCard() {
           </dd>
         </div>
       </dl>
-      <Link to='/send' className={`on-hero mt-6 ${buttonShape}`}>
-        <SendHorizontal aria-hidden='true' className='size-4' />
-        Send money
-      </Link>
+      <div className='mt-6 flex flex-wrap gap-2'>
+        <Link to='/send' className={`on-hero ${buttonShape}`}>
+          <SendHorizontal aria-hidden='true' className='size-4' />
+          Send money
+        </Link>
+        <Link to='/top-up' className={`beside-hero ${buttonShape}`}>
+          <Plus aria-hidden='true' className='size-4' />
+          Top up
+        </Link>
+        <Link to='/withdraw' className={`beside-hero ${buttonShape}`}>
+          <Landmark aria-hidden='true' className='size-4' />
+          Withdraw
+        </Link>
+      </div>
     </section>
   )
 }

@@ -128,7 +128,7 @@ function useUnread(): string {
     void client.invalidateQueries({ queryKey: ['payments'] })
     for (const item of news) {
       // The sender sees the payment itself; a toast is for money that comes in.
-      if (item.kind !== 'payment_received') continue
+      if (item.kind !== 'payment_received' && item.kind !== 'refund_received') continue
       void client
         .fetchQuery(personQuery(api, item.counterpartyId))
         .then(({ name }) => name)

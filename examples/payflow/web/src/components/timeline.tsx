@@ -39,7 +39,7 @@ function stepsOf(payment: TransactionView, { events }: LiveEvents, slow: boolean
         {
           state: 'now',
           title: 'Pending',
-          detail: `The money is set aside and on its way.${handedOver}`,
+          detail: `${onItsWay(payment)}${handedOver}`,
         },
         { state: 'ahead', title: 'Completed', detail: slow ? slowly : usual },
       ]
@@ -56,6 +56,11 @@ function stepsOf(payment: TransactionView, { events }: LiveEvents, slow: boolean
         { state: 'done', title: 'No money moved', detail: took },
       ]
   }
+}
+
+function onItsWay({ kind }: TransactionView): string {
+  const isSetAside = kind === 'payment' || kind === 'withdrawal'
+  return isSetAside ? 'The money is set aside and on its way.' : 'The money is on its way.'
 }
 
 const marks: Readonly<Record<StepState, string>> = {

@@ -7,7 +7,8 @@ import {
   useQueryClient,
 } from '@tanstack/react-query'
 import { useEffect } from 'react'
-import type { PaymentFlow, PaymentStatus } from '@payflow-app/contracts'
+import type { PaymentFlow, TransactionDetails } from '@payflow-app/contracts'
+import type { HistoryQuery, StatementQuery } from '../api/client.ts'
 import { pollDelayMs } from '../poll.ts'
 import { useWallet } from './use-wallet.ts'
 
@@ -31,6 +32,11 @@ export function useBalance() {
   })
 }
 
+/** Whether something of it is still on its way: the payment itself, or a refund of it. */
+function isMoving({ status, refunds = [] }: TransactionDetails): boolean {
+  return status === 'PENDING' || refunds.some((refund) => refund.status === 'PENDING')
+}
+
 /** One payment, asked for quickly at first and ever more slowly, until it is final. */
 export function usePayment(id: string) {
   const { api } = useWallet()
@@ -39,7 +45,7 @@ export function usePayment(id: string) {
     queryKey: ['payment', id],
     queryFn: ({ signal }) => api.payment(id, signal),
     refetchInterval: ({ state }) =>
-      state.data !== undefined && state.data.status !== 'PENDING'
+      state.data !== undefined && !isMoving(state.data)
         ? false
         : pollDelayMs(state.dataUpdateCount + state.errorUpdateCount),
   })
@@ -63,19 +69,31 @@ export function useRecentPayments(limit: number) {
   })
 }
 
-export function useHistory(status: PaymentStatus | undefined) {
+export function useHistory(filters: HistoryQuery) {
   const { api } = useWallet()
   return useInfiniteQuery({
-    queryKey: ['payments', 'history', status ?? 'all'],
+    queryKey: ['payments', 'history', filters],
     queryFn: ({ signal, pageParam }) =>
       api.payments(
         {
           limit: pageSize,
-          ...(status ? { status } : {}),
+          ...filters,
           ...(pageParam ? { cursor: pageParam } : {}),
         },
         signal,
       ),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.nextCursor,
+  })
+}
+
+/** A statement, page by page. */
+export function useStatement(period: StatementQuery) {
+  const { api } = useWallet()
+  return useInfiniteQuery({
+    queryKey: ['wallet', 'statement', period],
+    queryFn: ({ signal, pageParam }) =>
+      api.statement({ limit: 50, ...period, ...(pageParam ? { cursor: pageParam } : {}) }, signal),
     initialPageParam: '',
     getNextPageParam: (page) => page.nextCursor,
   })

@@ -13,9 +13,9 @@ export function personQuery(api: Api, id: string) {
 }
 
 /** The other party of a payment, once known. */
-export function usePerson(id: string): RecipientView | undefined {
+export function usePerson(id: string, isAsked = true): RecipientView | undefined {
   const { api } = useWallet()
-  return useQuery(personQuery(api, id)).data
+  return useQuery({ ...personQuery(api, id), enabled: isAsked }).data
 }
 
 /** How the page calls a party: "You", the bank, a name, or the beginning of the id while no name is known. */

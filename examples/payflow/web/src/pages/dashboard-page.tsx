@@ -137,6 +137,8 @@ function PersonLink({ id }: { readonly id: string }) {
 }
 
 function recentRecipients(payments: readonly TransactionView[], userId: string): string[] {
-  const sent = payments.filter(({ fromUserId }) => fromUserId === userId)
+  const sent = payments.filter(
+    ({ kind, fromUserId }) => kind === 'payment' && fromUserId === userId,
+  )
   return [...new Set(sent.map(({ toUserId }) => toUserId))]
 }

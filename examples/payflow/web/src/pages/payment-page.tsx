@@ -1,7 +1,7 @@
-import { Printer, RotateCcw, SearchX } from 'lucide-react'
+import { Printer, RotateCcw, SearchX, Undo2 } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { Link, useParams } from 'react-router'
-import type { TransactionView } from '@payflow-app/contracts'
+import type { RefundView, TransactionDetails } from '@payflow-app/contracts'
 import { ApiProblemError } from '../api/problem.ts'
 import { Avatar } from '../components/avatar.tsx'
 import { Button, buttonClass } from '../components/button.tsx'
@@ -16,8 +16,8 @@ import { usePaymentEvents } from '../hooks/use-payment-events.ts'
 import { usePersonName } from '../hooks/use-person.ts'
 import { useWallet } from '../hooks/use-wallet.ts'
 import { formatMinor } from '../money.ts'
-import { fullTime } from '../time.ts'
-import { direction, kindWord, mayTryAgain, statusWord } from '../words.ts'
+import { fullTime, shortTime } from '../time.ts'
+import { direction, kindWord, leftToRefund, mayTryAgain, statusWord } from '../words.ts'
 
 export function PaymentPage() {
   const { id = '' } = useParams()
@@ -39,7 +39,7 @@ export function PaymentPage() {
   )
 }
 
-function Receipt({ payment }: { readonly payment: TransactionView }) {
+function Receipt({ payment }: { readonly payment: TransactionDetails }) {
   const { user } = useWallet()
   const live = usePaymentEvents(payment.id, payment.status === 'PENDING')
   const way = direction(payment, user.id)
@@ -70,17 +70,73 @@ function Receipt({ payment }: { readonly payment: TransactionView }) {
       {payment.kind === 'payment' && way === 'out' && payment.status === 'FAILED' && (
         <TryAgain payment={payment} />
       )}
+      <Refunds payment={payment} />
       <Facts payment={payment} />
     </article>
   )
 }
 
-function Facts({ payment }: { readonly payment: TransactionView }) {
+/** What was refunded of a payment, and the way to refund more, for who received it. */
+function Refunds({ payment }: { readonly payment: TransactionDetails }) {
+  const { user } = useWallet()
+  const { refunds = [], refundedAmount = 0, amount, currency } = payment
+  const left = leftToRefund(payment, user.id)
+  if (refunds.length === 0 && left === 0) return null
+  return (
+    <section aria-label='Refunds' className='border-t border-line px-6 py-4'>
+      {refunds.length > 0 && (
+        <p className='text-sm font-medium' data-testid='refunded'>
+          {`Refunded ${formatMinor(refundedAmount, currency)} of ${formatMinor(amount, currency)}`}
+        </p>
+      )}
+      <ul className='mt-1 text-sm'>
+        {refunds.map((refund) => (
+          <RefundRow key={refund.id} refund={refund} currency={currency} />
+        ))}
+      </ul>
+      {left > 0 && (
+        <Link
+          to={`/payments/${payment.id}/refund`}
+          className={buttonClass('quiet', 'mt-2 w-full print:hidden')}
+        >
+          <Undo2 aria-hidden='true' className='size-4' />
+          Refund
+        </Link>
+      )}
+    </section>
+  )
+}
+
+function RefundRow(props: { readonly refund: RefundView; readonly currency: string }) {
+  const { id, amount, status, note, createdAt } = props.refund
+  return (
+    <li className='flex min-h-11 items-center gap-3'>
+      <Link to={`/payments/${id}`} className='min-w-0 flex-1 truncate hover:underline'>
+        {formatMinor(amount, props.currency)}
+        <span className='text-soft'>
+          {` · ${shortTime(createdAt, new Date())}`}
+          {note !== undefined && ` · ${note}`}
+        </span>
+      </Link>
+      <StatusBadge status={status} />
+    </li>
+  )
+}
+
+function Facts({ payment }: { readonly payment: TransactionDetails }) {
   const from = usePersonName(payment.fromUserId)
   const to = usePersonName(payment.toUserId)
   return (
     <>
       <dl className='divide-y divide-line border-t border-line text-sm'>
+        <Fact label='Type'>{kindWord[payment.kind]}</Fact>
+        {payment.refundOf !== undefined && (
+          <Fact label='Refund of'>
+            <Link to={`/payments/${payment.refundOf}`} className='font-mono text-xs underline'>
+              {payment.refundOf}
+            </Link>
+          </Fact>
+        )}
         <Fact label='Payment id' copy={payment.id}>
           <span className='font-mono text-xs'>{payment.id}</span>
         </Fact>
@@ -131,7 +187,7 @@ function Fact(props: {
  * A failed payment is over for ever; this starts a new one, which has a key of its own. However
  * often and wherever it is pressed, it is the same new payment.
  */
-function TryAgain({ payment }: { readonly payment: TransactionView }) {
+function TryAgain({ payment }: { readonly payment: TransactionDetails }) {
   return (
     <div className='border-t border-line bg-sunken/50 p-5 print:hidden'>
       <p className='mb-3 text-sm'>

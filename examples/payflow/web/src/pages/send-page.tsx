@@ -1,15 +1,15 @@
-import { ArrowLeft } from 'lucide-react'
 import { useState } from 'react'
 import type { FormEvent } from 'react'
 import { useQuery } from '@tanstack/react-query'
-import { Navigate, useLocation, useNavigate, useSearchParams } from 'react-router'
+import { Navigate, useLocation, useSearchParams } from 'react-router'
 import type { RecipientView } from '@payflow-app/contracts'
+import { Avatar } from '../components/avatar.tsx'
 import { Button } from '../components/button.tsx'
-import { FormError, LoadError, SkeletonRows } from '../components/feedback.tsx'
+import { LoadError, SkeletonRows } from '../components/feedback.tsx'
 import { Field } from '../components/field.tsx'
 import { PageHeading } from '../components/page-heading.tsx'
 import { RecipientPicker } from '../components/recipient-picker.tsx'
-import { Review } from '../components/review.tsx'
+import { ReviewStep } from '../components/review.tsx'
 import { useBalance, usePayment } from '../hooks/queries.ts'
 import { personQuery, unnamed } from '../hooks/use-person.ts'
 import { useWallet } from '../hooks/use-wallet.ts'
@@ -75,25 +75,18 @@ function TryAgain({ id }: { readonly id: string }) {
 }
 
 function Compose({ prefill }: { readonly prefill: SendPrefill }) {
-  const { user, desk } = useWallet()
-  const navigate = useNavigate()
+  const { user } = useWallet()
   const [draft, setDraft] = useState<Draft>({
     to: prefill.to ?? null,
     amount: prefill.amount === undefined ? '' : minorToDecimal(prefill.amount, currency),
     note: prefill.note ?? '',
   })
   const [payment, setPayment] = useState<PendingPayment | null>(null)
-  const [unkept, setUnkept] = useState(false)
 
   function review(to: RecipientView, amount: number): void {
     const { note } = draft
     const intent = { userId: user.id, toUserId: to.id, toName: to.name, amount, currency, note }
     setPayment(createPayment(intent, retried(prefill, { toUserId: to.id, amount, note })))
-    setUnkept(false)
-  }
-  function confirm(reviewed: PendingPayment): void {
-    if (!desk.submit(reviewed)) return setUnkept(true)
-    void navigate(`/send/${reviewed.key}`, { replace: true })
   }
 
   return (
@@ -104,26 +97,25 @@ function Compose({ prefill }: { readonly prefill: SendPrefill }) {
           <SendForm draft={draft} onChange={setDraft} onReview={review} />
         </>
       ) : (
-        <>
-          <PageHeading key='review' title='Check and send' />
-          {unkept && (
-            <FormError>
-              This browser does not let PayFlow keep the payment’s key, so nothing was sent. Allow
-              site data for this page and try again.
-            </FormError>
-          )}
-          <Review to={draft.to} payment={payment} onConfirm={() => confirm(payment)} />
-          <Button
-            variant='plain'
-            className='mt-3 w-full'
-            icon={<ArrowLeft aria-hidden='true' className='size-4' />}
-            onClick={() => setPayment(null)}
-          >
-            Change something
-          </Button>
-        </>
+        <ReviewStep
+          title='Check and send'
+          party={<Recipient to={draft.to} />}
+          payment={payment}
+          action={`Send ${formatMinor(payment.amount, currency)} to ${draft.to.name}`}
+          onChange={() => setPayment(null)}
+        />
       )}
     </div>
+  )
+}
+
+function Recipient({ to }: { readonly to: RecipientView }) {
+  return (
+    <>
+      <Avatar id={to.id} name={to.name} size='lg' />
+      <p className='mt-3 font-semibold'>{to.name}</p>
+      <p className='text-sm break-all text-soft'>{to.email}</p>
+    </>
   )
 }
 

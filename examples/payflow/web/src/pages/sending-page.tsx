@@ -112,10 +112,15 @@ function Ways({ entry }: { readonly entry: DeskEntry }) {
 function AfterRefusal(props: { readonly payment: PendingPayment; readonly problem: Problem }) {
   const { payment, problem } = props
   const { desk } = useWallet()
-  const known = usePerson(payment.toUserId)
+  const isPayment = payment.kind === undefined || payment.kind === 'payment'
+  const known = usePerson(payment.toUserId, isPayment)
   const navigate = useNavigate()
   function change(): void {
     const { toUserId, toName, amount, note } = payment
+    if (!isPayment) {
+      void navigate(formPath(payment), { replace: true, state: { amount, note } })
+      return desk.setAside(payment.key)
+    }
     const to = known ?? { id: toUserId, name: toName, email: '' }
     const prefill: SendPrefill = { to, amount, note }
     // What tries a failed payment again goes on doing so, unless something of it is changed.
@@ -143,6 +148,12 @@ function AfterRefusal(props: { readonly payment: PendingPayment; readonly proble
       </Link>
     </div>
   )
+}
+
+/** Where this was filled in. */
+function formPath({ kind, refundOf }: PendingPayment): string {
+  if (kind === 'refund') return `/payments/${refundOf}/refund`
+  return kind === 'top_up' ? '/top-up' : '/withdraw'
 }
 
 function SetAside({ payment }: { readonly payment: PendingPayment }) {
