@@ -26,7 +26,7 @@ const places: readonly Place[] = [
   {
     title: 'the payment',
     database: 'transaction',
-    statement: `select status, failure_code, amount_minor, created_at, dispatched_at,
+    statement: `select kind, refund_of, status, failure_code, amount_minor, created_at, dispatched_at,
       completed_at, resolved_by from payments where id = $1`,
   },
   {

@@ -47,8 +47,8 @@ export function BalanceCard() {
           </dd>
         </div>
       </dl>
-      <div className='mt-6 flex flex-wrap gap-2'>
-        <Link to='/send' className={`on-hero ${buttonShape}`}>
+      <div className='mt-6 grid grid-cols-2 gap-2'>
+        <Link to='/send' className={`on-hero col-span-2 ${buttonShape}`}>
           <SendHorizontal aria-hidden='true' className='size-4' />
           Send money
         </Link>

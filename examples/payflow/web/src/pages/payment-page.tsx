@@ -83,7 +83,10 @@ function Refunds({ payment }: { readonly payment: TransactionDetails }) {
   const left = leftToRefund(payment, user.id)
   if (refunds.length === 0 && left === 0) return null
   return (
-    <section aria-label='Refunds' className='border-t border-line px-6 py-4'>
+    <section
+      aria-label='Refunds'
+      className={`border-t border-line px-6 py-4 ${refunds.length === 0 ? 'print:hidden' : ''}`}
+    >
       {refunds.length > 0 && (
         <p className='text-sm font-medium' data-testid='refunded'>
           {`Refunded ${formatMinor(refundedAmount, currency)} of ${formatMinor(amount, currency)}`}
