@@ -45,7 +45,12 @@ export function readExposition(page: string): Family[] {
   return [...families].map(([name, { help, type, samples }]) => {
     if (help === undefined || type === undefined) return fail(`${name} has no HELP or no TYPE`)
     const series = samples.map((one) =>
-      JSON.stringify([one.name, Object.entries(one.labels).toSorted()]),
+      JSON.stringify([
+        one.name,
+        Object.entries(one.labels)
+          .map((pair) => pair.join('='))
+          .toSorted((a, b) => a.localeCompare(b)),
+      ]),
     )
     if (new Set(series).size !== series.length) fail(`${name} has a series twice`)
     return { name, help, type: type as Family['type'], samples }

@@ -156,7 +156,14 @@ describe('the routes of the gateway', () => {
       one.kind === 'route' ? Object.keys(one.methods).map((method) => `${method} ${one.path}`) : [],
     )
     const described = API_OPERATIONS.map(apiRoute).map(({ method, path: at }) => `${method} ${at}`)
-    const others = ['/health/live', '/health/ready', '/metrics', '/api/openapi.json', '/api/docs']
+    const others = [
+      '/health/live',
+      '/health/ready',
+      '/health/startup',
+      '/metrics',
+      '/api/openapi.json',
+      '/api/docs',
+    ]
     expect(new Set(own)).toEqual(new Set([...described, ...others.map((at) => `GET ${at}`)]))
     expect(own).toHaveLength(described.length + others.length)
   })
