@@ -25,6 +25,7 @@ const HANG_MS = 30_000
 
 let stack: Stack
 let people: User[]
+let leaver: User
 /** Who is paid, and what else can be asked for by an id. */
 let payment: Known
 let thing: Known
@@ -39,6 +40,7 @@ beforeAll(async () => {
     },
   })
   people = await Promise.all(Array.from({ length: users }, () => User.register(stack.url)))
+  leaver = await User.register(stack.url)
   const paid = await people[0]!.pay({ toUserId: people[1]!.id, amount: 1 })
   await settle(people[0]!, paid.body.id, 60_000)
   // What can be refunded.
@@ -62,7 +64,9 @@ let sent = 0
 
 async function send(operation: ApiOperation, request: Generated): Promise<Response> {
   const { method } = apiRoute(operation)
-  const token = { valid: people[0]!.accessToken, none: undefined, wrong: 'e30.e30.e30' }
+  // Logging out everywhere is for somebody whom no other route needs.
+  const sender = operation === 'logoutAll' ? leaver : people[0]!
+  const token = { valid: sender.accessToken, none: undefined, wrong: 'e30.e30.e30' }
   const bearer = token[request.token]
   return await fetch(stack.url + request.path, {
     method,

@@ -15,7 +15,7 @@ import type { LockPolicy } from './guards.ts'
 import type { OneAtATime } from './one-at-a-time.ts'
 import type { Passwords } from './passwords.ts'
 import { deviceOf } from './sessions.ts'
-import { countAttempt, forgetAttempts, forgetGuards } from './sql/count-attempt.ts'
+import { countAttempt, forgetGuards } from './sql/count-attempt.ts'
 import { endSessions, type SessionEnd } from './sql/end-sessions.ts'
 import { findUserById, type StoredUser } from './sql/find-user.ts'
 import { insertAuditEvent } from './sql/insert-audit-event.ts'
@@ -158,7 +158,6 @@ async function changePassword(
     const { id: userId, passwordVersion } = user
     const changedAt = await setPassword(trx, { userId, passwordHash, passwordVersion })
     if (!changedAt) return false
-    await forgetAttempts(trx, { accountHash: proofHashOf(userId), deviceHash: Buffer.alloc(0) })
     const change = { user, by: 'user', changedAt, deviceHash: device.hash } as const
     await closeOldDoors(trx, messages, { ...change, exceptId: owner.sessionId }, who)
     return true
@@ -224,7 +223,7 @@ export async function closeOldDoors(
   const because: SessionEnd = by === 'user' ? 'password_changed' : 'password_reset'
   await endSessions(trx, { userId, because, ...(exceptId !== undefined && { exceptId }) })
   await spendResetTokensOf(trx, userId)
-  await forgetGuards(trx, accountHashOf(email))
+  for (const hash of [accountHashOf(email), proofHashOf(userId)]) await forgetGuards(trx, hash)
   await rememberDevice(trx, accountHashOf(email), deviceHash)
   await insertAuditEvent(trx, { type: because, userId }, who)
   const data = { userId, email, name, occurredAt: changedAt.toISOString(), by }
