@@ -177,5 +177,6 @@ describe('the pages about an account', () => {
     await page.getByRole('button', { name: 'Log in' }).waitFor()
     await elsewhere.reload()
     await elsewhere.getByRole('button', { name: 'Log in' }).waitFor()
+    expect(await elsewhere.getByTestId('balance').count()).toBe(0)
   })
 })

@@ -12,11 +12,11 @@ if (command === 'new' && file !== undefined && files.length === 1) {
   const key = newPrivateJwk()
   // Never over a key that may be in use.
   writeFileSync(file, `${JSON.stringify(key)}\n`, { mode: 0o600, flag: 'wx' })
-  console.log(keyIdOf(key))
+  process.stdout.write(`${keyIdOf(key)}\n`)
 } else if (command === 'public' && files.length > 0) {
   const keys = files.map((one) => privateJwk.parse(JSON.parse(readFileSync(one, 'utf8'))))
-  console.log(JSON.stringify({ keys: keys.map(publicHalfOf) }))
+  process.stdout.write(`${JSON.stringify({ keys: keys.map(publicHalfOf) })}\n`)
 } else {
-  console.error('npm run auth-key -- new FILE | npm run auth-key -- public FILE…')
+  process.stderr.write('npm run auth-key -- new FILE | npm run auth-key -- public FILE…\n')
   process.exitCode = 64
 }
