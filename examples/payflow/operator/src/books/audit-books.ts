@@ -133,6 +133,9 @@ function collector(listMax: number) {
   }
 }
 
+/** The most that the ledger lists; all are counted. */
+const LEDGER_FINDINGS_MAX = 10_000
+
 async function verifyLedger(
   books: Books,
   { listMax = 100, onProgress = () => undefined, signal }: AuditOptions,
@@ -146,7 +149,7 @@ async function verifyLedger(
     if (differenceMinor !== 0n) add('unbalanced', `${currency}: ${differenceMinor}`)
   }
   const { findings, found, checked, complete } = await ledger.verify(db, {
-    findingsMax: listMax,
+    findingsMax: Math.min(listMax, LEDGER_FINDINGS_MAX),
     ...(signal && { signal }),
     onProgress: ({ checked: { accounts, transfers } }) =>
       onProgress(`verifying the ledger: ${accounts} accounts, ${transfers} rows of the journal`),
