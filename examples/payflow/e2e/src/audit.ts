@@ -52,7 +52,7 @@ export async function auditAll(stack: Auditable): Promise<Audit> {
     return db
   }
   try {
-    const audit = await auditBooks({ book }, { listMax: 100_000 })
+    const audit = await auditBooks({ book }, { listMax: 10_000 })
     const { faults, payments, pending, completed, failed, imbalanceMinor } = audit
     return {
       payments,

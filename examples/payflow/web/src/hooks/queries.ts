@@ -50,13 +50,17 @@ export function usePayment(id: string) {
         : pollDelayMs(state.dataUpdateCount + state.errorUpdateCount),
   })
   const status = payment.data?.status
+  const refundOf = payment.data?.refundOf
   useEffect(() => {
     // Whatever the status is now, lists and balance that were fetched before may not know it.
     if (status === undefined) return
     void client.invalidateQueries({ queryKey: ['wallet'] })
     void client.invalidateQueries({ queryKey: ['payments'] })
     void client.invalidateQueries({ queryKey: ['notifications'] })
-  }, [client, status])
+    if (refundOf !== undefined) {
+      void client.invalidateQueries({ queryKey: ['payment', refundOf] })
+    }
+  }, [client, status, refundOf])
   return payment
 }
 
