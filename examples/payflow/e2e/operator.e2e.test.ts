@@ -105,7 +105,7 @@ describe('payflow payment', () => {
     })
     const wheres = new Set(facts.timeline.map(({ where }: { where: string }) => where))
     expect(wheres).toEqual(
-      new Set(['claim', 'ledger', 'payment', 'outbox', 'inbox', 'notification']),
+      new Set(['claim', 'ledger', 'payment', 'outbox', 'inbox', 'notification', 'mail']),
     )
     for (const text of [key, facts.payment.messageId, facts.messages.at(-1).id]) {
       expect(await json('payment', text)).toMatchObject({ paymentId: id })

@@ -1,5 +1,6 @@
 import { idParams, isPaymentEnd, type PaymentEventView } from '@payflow-app/contracts'
 import {
+  addLogContext,
   openEventStream,
   parse,
   problem,
@@ -51,6 +52,7 @@ export function eventRoutes(app: Express, options: EventRouteOptions): void {
 
 async function follow(options: EventRouteOptions, req: Request, res: Response): Promise<void> {
   const { id } = parse(idParams, req.params, 'path')
+  addLogContext({ paymentId: id })
   const lastId = lastEventIdOf(req)
   const giveBack = options.slots.take(userOf(req).userId)
   try {
