@@ -61,10 +61,10 @@ async function theRedelivery(
   const { page, stage, witness } = scene
   page.say('Another worker starts. RabbitMQ hands it a message about a payment that is made.')
   const pid = await startWorker(scene)
-  const known = await waitFor(
-    () => witness.logLines(messageId).find(({ fields }) => fields['paymentId'] === undefined),
-    { timeoutMs: 20_000, message: `worker ${pid} to meet message ${messageId} again` },
-  )
+  const known = await waitFor(() => witness.line(messageId, /^known message/), {
+    timeoutMs: 20_000,
+    message: `worker ${pid} to meet message ${messageId} again`,
+  })
   const asked = postings(scene, id)
   showLog(scene, `payment ${short(id)} and message ${short(messageId)}`, [...asked, known])
   const inbox = await ask(scene, 'transaction', INBOX, messageId)

@@ -68,10 +68,9 @@ async function theRedelivery(scene: Scene, payment: StoryPayment): Promise<void>
   const pid = await startWorker(scene)
   await settle(customer, id, 20_000)
   const duration = took(startedAt)
-  const done = await waitFor(
-    () => witness.logLines(messageId).find(({ fields }) => fields['paymentId'] === id),
-    { message: `worker ${pid} to log that payment ${id} is done` },
-  )
+  const done = await waitFor(() => witness.line(messageId, /^payment COMPLETED/), {
+    message: `worker ${pid} to log that payment ${id} is done`,
+  })
   const answers = await waitFor(() => {
     const lines = postings(scene, id)
     return lines.length >= 2 ? lines : undefined

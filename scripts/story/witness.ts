@@ -146,6 +146,11 @@ export class Witness implements AsyncDisposable {
     ).toSorted((one, other) => one.time.getTime() - other.time.getTime())
   }
 
+  /** The first of those lines that says this. */
+  line(text: string, says: RegExp): LogLine | undefined {
+    return this.logLines(text).find(({ fields }) => says.test(String(fields['message'])))
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#redis.disconnect()
     // A connection that is gone already must not hide why the story broke off.
