@@ -49,9 +49,12 @@ export function createEventFeed(options: EventFeedOptions): EventFeed {
   let soon = new AbortController()
   let looking = false
   const look = async (): Promise<void> => {
-    const events = await read(placesOf(watches))
+    const places = placesOf(watches)
+    const events = await read(places)
     if (events.length > 0) busyAtMs = performance.now()
-    for (const event of events) tell(watches.get(event.paymentId), event)
+    for (const event of events) {
+      tell(watches.get(event.paymentId), event, places.get(event.paymentId))
+    }
   }
   const lookWhileWatched = async (): Promise<void> => {
     while (watches.size > 0) {
@@ -102,10 +105,18 @@ function placesOf(watches: ReadonlyMap<string, ReadonlySet<Watch>>): Map<string,
   return places
 }
 
-function tell(watches: ReadonlySet<Watch> | undefined, event: PaymentEventRow): void {
+/**
+ * Tells an event to who has not seen it, of those whose place the look began at or behind. A watch
+ * that began from an earlier place while it ran has more before this event: the next look's.
+ */
+function tell(
+  watches: ReadonlySet<Watch> | undefined,
+  event: PaymentEventRow,
+  readAfterId = 0n,
+): void {
   const id = BigInt(event.id)
   for (const watch of watches ?? []) {
-    if (id <= watch.afterId) continue
+    if (watch.afterId < readAfterId || id <= watch.afterId) continue
     watch.afterId = id
     watch.onEvent(event)
   }
