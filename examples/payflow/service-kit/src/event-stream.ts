@@ -70,12 +70,13 @@ export function openEventStream(res: Response, options: EventStreamOptions): Eve
     signal.removeEventListener('abort', drain)
     onClosed(ended ?? 'gone')
   }
+  // Before what takes it away again: the signal is the process's own and outlives every stream.
+  signal.addEventListener('abort', drain, { once: true })
   // Who has gone while the answer was being looked for closes nothing any more.
   if (res.destroyed) closed()
   else res.once('close', closed)
   write(`retry: ${retryMs}\n\n`)
   if (signal.aborted) drain()
-  else signal.addEventListener('abort', drain, { once: true })
   return {
     send: ({ id, data }) => write(`id: ${id}\ndata: ${JSON.stringify(data)}\n\n`),
     end,

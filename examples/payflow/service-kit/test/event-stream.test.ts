@@ -2,7 +2,7 @@
  * Goal: a stream of events ends for every reason there is, and no client can make it hold memory.
  * Method: a real server and bare sockets, of which some read nothing.
  */
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { waitFor } from '@payflow/testkit'
 import express from 'express'
@@ -104,6 +104,29 @@ describe('openEventStream', () => {
     socket.resume()
     await waitFor(() => closed.length === 1)
     expect(closed).toEqual(['expired'])
+  })
+
+  test('leaves nothing behind for a client that had gone before', async () => {
+    const stopping = new AbortController()
+    const closed: string[] = []
+    const app = express()
+    app.get('/', (_req, res) => {
+      res.once('close', () => {
+        openEventStream(res, {
+          heartbeatMs: 20,
+          retryMs: 700,
+          lifetimeMs: 60_000,
+          signal: stopping.signal,
+          onClosed: (why) => void closed.push(why),
+        }).send({ id: '1', data: {} })
+      })
+      res.destroy()
+    })
+    server = await listen({ app, host: '127.0.0.1', port: 0 })
+    await expect(fetch(`http://127.0.0.1:${server.port}/`)).rejects.toThrow('fetch failed')
+    await waitFor(() => closed.length > 0)
+    expect(closed).toEqual(['gone'])
+    expect(getEventListeners(stopping.signal, 'abort')).toEqual([])
   })
 })
 
