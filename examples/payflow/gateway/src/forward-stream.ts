@@ -40,13 +40,14 @@ export async function forwardStream(
   res: Response,
   { client, userId, path, ...rules }: ForwardedStream,
 ): Promise<void> {
+  // Gone while its token was looked at: no 'close' comes any more that would end what is opened here.
+  if (res.destroyed) return
   const giveBack = rules.slots.take(userId)
   const hungUp = new AbortController()
   res.once('close', () => {
     hungUp.abort()
     giveBack()
   })
-  if (res.destroyed) giveBack()
   const signal = AbortSignal.any([hungUp.signal, rules.signal])
   const answer = await open(client, req, path, signal)
   if (answer.isEventStream && req.method !== 'HEAD') {

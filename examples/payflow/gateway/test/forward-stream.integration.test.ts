@@ -3,6 +3,7 @@
  * one end does ends the other; nothing of it stays.
  * Method: the forwarding over real HTTP, in front of a service that does whatever a test wants.
  */
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import {
   createHttpClient,
@@ -22,16 +23,26 @@ let slots: ReturnType<typeof createStreamSlots>
 let stopping: AbortController
 /** What the service does with a request. */
 let serve: (res: Response) => void
+/** Requests that have come to the service. */
+let asked = 0
 /** Requests that are open at the service. */
 let behind = 0
+/** What happens to a request before it is forwarded. */
+let before: (res: Response) => unknown
+/** Requests of which nothing is left to be done. */
+let forwarded = 0
 const url = () => `http://127.0.0.1:${gateway.port}/`
 
 beforeEach(async () => {
   slots = createStreamSlots({ perUserMax: 2, totalMax: 10 })
   stopping = new AbortController()
+  asked = 0
   behind = 0
+  forwarded = 0
+  before = () => undefined
   const service = express()
   service.get('/', (_req, res) => {
+    asked += 1
     behind += 1
     res.once('close', () => (behind -= 1))
     serve(res)
@@ -44,6 +55,7 @@ beforeEach(async () => {
   })
   const app = express()
   app.get('/', async (req, res) => {
+    await before(res)
     await forwardStream(req, res, {
       client,
       userId: 'ada',
@@ -53,6 +65,7 @@ beforeEach(async () => {
       silenceMaxMs: 1_500,
       stallMaxMs: 500,
     })
+    forwarded += 1
   })
   app.use((error: any, _req: unknown, res: Response, _next: unknown) => {
     if (res.headersSent) res.destroy()
@@ -96,6 +109,17 @@ describe('forwardStream', () => {
     expect(slots.open).toBe(1)
     stream.hangUp()
     await waitFor(() => behind === 0 && slots.open === 0)
+  })
+
+  test('opens nothing for a client that has hung up before', async () => {
+    serve = begin
+    before = async (res) => {
+      res.destroy()
+      await once(res, 'close')
+    }
+    await expect(fetch(url())).rejects.toThrow('fetch failed')
+    await waitFor(() => forwarded === 1)
+    expect([asked, slots.open]).toEqual([0, 0])
   })
 
   test.each([
