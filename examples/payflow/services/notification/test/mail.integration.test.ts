@@ -10,6 +10,7 @@ import { waitFor } from '@payflow/testkit'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { mailOfLock, mailOfPasswordChange, mailOfPasswordReset } from '../src/mail/mails-of.ts'
+import { writePaymentMails } from '../src/sql/payment-mails.ts'
 import { MailRoom, paymentMail } from './support/mail-room.ts'
 
 let room: MailRoom
@@ -114,6 +115,29 @@ describe('a mail that is refused', () => {
     await room.write(mail)
     expect(await room.until(mail.eventId, 'sent')).toMatchObject({ attempts: 3 })
     expect(await room.received(ada)).toHaveLength(1)
+  })
+
+  it('for now, once its reader has switched such mails off, is not tried again', async () => {
+    const ada = await room.person()
+    const { child } = room.service
+    const mail = paymentMail(ada)
+    await child.arm('mail.addressed', 'stop', { only: mail.eventId })
+    await room.write(mail)
+    await child.reached('mail.addressed', { timeoutMs: 30_000 })
+    await writePaymentMails(room.database.db, { userId: ada.id, paymentMails: false })
+    let refusals = 0
+    room.server.onRecipient = () => (++refusals <= 1 ? 451 : 'accept')
+    child.go('mail.addressed')
+    expect(await room.until(mail.eventId, 'skipped')).toMatchObject({ attempts: 1, contact: null })
+
+    const { id: userId, email, name } = ada
+    refusals = 0
+    const event = { userId, email, name, token: 'wanted', expiresAt: inAnHour() }
+    const security = mailOfPasswordReset(randomUUID(), event)
+    await room.write(security)
+    expect(await room.until(security.eventId, 'sent')).toMatchObject({ attempts: 2 })
+    const received = await room.received(ada)
+    expect(received.map(({ parsed }) => parsed.subject)).toEqual(['Choose a new password'])
   })
 
   it('too often is given up', async () => {
