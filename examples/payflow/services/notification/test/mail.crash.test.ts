@@ -107,12 +107,20 @@ describe('a process that lives', () => {
   it('shares the mails with another, each sent by one of them', async () => {
     const people = await Promise.all(Array.from({ length: 40 }, () => room.person()))
     await using another = await room.another()
+    const sentBy = () =>
+      [room.service, another].map(({ child }) => child.stdout().split('a mail was sent').length - 1)
+    const before = sentBy()
+    room.server.onData = () => 'hold'
     await room.write(...people.map((person) => paymentMail(person)))
+    // A process has four in hand at most: eight are those of two.
+    await waitFor(() => room.server.holding === 8, { timeoutMs: 30_000 })
+    room.server.behave()
     for (const person of people) expect(await room.received(person)).toHaveLength(1)
-    const sentBy = [room.service, another].map(
-      ({ child }) => child.stdout().split('a mail was sent').length - 1,
-    )
-    expect(Math.min(...sentBy)).toBeGreaterThan(0)
+    await waitFor(() => sentBy().every((count, at) => count >= (before[at] ?? 0) + 4), {
+      timeoutMs: 30_000,
+      message: () => `four mails of each to be told of: ${sentBy().join(', ')}`,
+    })
+    for (const { email } of people) expect(room.server.to(email)).toHaveLength(1)
   })
 
   it('is told to stop and finishes what it has in hand', async () => {
