@@ -32,6 +32,9 @@ export interface MailboxOptions {
 /** `<milliseconds>-<number>-<uuid>.eml`: the order of names is the order in which they came. */
 const FILE = /^(\d{15})-(\d{9})-([0-9a-f-]{36})\.eml$/
 
+/** What a file is called besides its name until it is whole. */
+const PART = '.part'
+
 /** What is below it is the mail's own, whatever it looks like. */
 const END_OF_OURS = 'X-PayFlow-Sink: what is above is not part of the mail\r\n'
 
@@ -51,11 +54,19 @@ export class Mailbox {
     this.#options = options
   }
 
-  /** Reads what is there from earlier. A file that is no mail of ours is left alone. */
+  /**
+   * Reads what is there from earlier, and removes what was being written when an earlier process
+   * died: its sender was told nothing and sends it again. A file that is not ours is left alone.
+   */
   static async open(options: MailboxOptions): Promise<Mailbox> {
     const mailbox = new Mailbox(options)
     await mkdir(options.dir, { recursive: true, mode: 0o700 })
-    const files = (await readdir(options.dir)).filter((file) => FILE.test(file)).toSorted()
+    const found = await readdir(options.dir)
+    const parts = found.filter(
+      (file) => file.endsWith(PART) && FILE.test(file.slice(0, -PART.length)),
+    )
+    for (const part of parts) await rm(join(options.dir, part), { force: true })
+    const files = found.filter((file) => FILE.test(file)).toSorted()
     for (const file of files) await mailbox.#remember(file)
     await mailbox.#forgetOldest()
     return mailbox
@@ -93,16 +104,24 @@ export class Mailbox {
     return this.#files.get(id)?.summary
   }
 
-  /** The mail as it came, byte for byte, below what the sink wrote above it. */
+  /**
+   * The mail as it came, byte for byte, below what the sink wrote above it. `undefined` also when it
+   * is forgotten while it is looked for.
+   */
   async raw(id: string): Promise<Buffer | undefined> {
     const known = this.#files.get(id)
     if (known === undefined) return undefined
-    return await readFile(join(this.#options.dir, known.file))
+    try {
+      return await readFile(join(this.#options.dir, known.file))
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+      throw error
+    }
   }
 
   async #write(file: string, bytes: Buffer): Promise<void> {
     const { dir } = this.#options
-    const part = join(dir, `${file}.part`)
+    const part = join(dir, file + PART)
     const handle = await open(part, 'wx', 0o600)
     try {
       await handle.writeFile(bytes)

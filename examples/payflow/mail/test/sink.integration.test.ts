@@ -3,8 +3,10 @@
  * can do nothing to whoever reads it.
  * Method: the sink as its process, mails through nodemailer, the page over HTTP.
  */
-import { readdirSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { join } from 'node:path'
 import { startService, type RunningService } from '@payflow-app/service-kit/testing'
 import { freePort, temporaryFolder } from '@payflow/testkit'
 import { createTransport } from 'nodemailer'
@@ -78,6 +80,29 @@ describe('the mail sink', () => {
     await sink.child.kill()
     sink = await startService(main, env())
     expect(await list()).toEqual(before)
+  })
+
+  it('removes what was half written when it died, and nothing that is not its own', async () => {
+    const [whole = ''] = readdirSync(dir)
+    const before = await list()
+    await sink.child.kill()
+    const half = whole.replace(/[0-9a-f-]{36}\.eml$/, `${randomUUID()}.eml.part`)
+    for (const file of [half, 'notes.part']) writeFileSync(join(dir, file), 'Delivered-To: a')
+    sink = await startService(main, env())
+    expect(readdirSync(dir)).toContain('notes.part')
+    expect(readdirSync(dir)).not.toContain(half)
+    expect(await list()).toEqual(before)
+    rmSync(join(dir, 'notes.part'))
+  })
+
+  it('answers 404 to who asks for a mail that is being forgotten', async () => {
+    await mail('ada@payflow.test')
+    const [{ id } = { id: '' }] = await list()
+    const [file = ''] = readdirSync(dir).filter((one) => one.includes(id))
+    rmSync(join(dir, file))
+    for (const path of [`/mails/${id}`, `/mails/${id}/raw`, `/api/mails/${id}`]) {
+      expect((await get(path)).status).toBe(404)
+    }
   })
 
   it('refuses a mail that is too large, and takes the next', async () => {
