@@ -92,6 +92,9 @@ function DownloadButton({ period }: { readonly period: { from?: string; to?: str
   )
 }
 
+/** By then any browser has begun to read what it saves; nothing tells us when it has. */
+const SAVE_WITHIN_MS = 60_000
+
 /** Hands a text to the browser as a file. */
 function save(text: string, name: string): void {
   const url = URL.createObjectURL(new Blob([text], { type: 'text/csv' }))
@@ -99,7 +102,8 @@ function save(text: string, name: string): void {
   link.href = url
   link.download = name
   link.click()
-  URL.revokeObjectURL(url)
+  // Not at once: the click only asks for the download, and some browsers look the address up later.
+  setTimeout(() => URL.revokeObjectURL(url), SAVE_WITHIN_MS)
 }
 
 function Summary(props: { readonly summary: StatementSummary; readonly currency: string }) {
