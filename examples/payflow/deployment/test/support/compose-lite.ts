@@ -49,6 +49,8 @@ export class ComposeLite {
   readonly #ports = new Map<string, number>()
   readonly #servers: Server[] = []
   readonly #processes = new Map<string, OwnedProcess>()
+  /** Those that have been written. */
+  readonly #secrets = new Set<string>()
   readonly #trees = new Map<string, Promise<string>>()
   /** What happened, in its order: `start wallet`, `healthy wallet`, `completed migrations`. */
   readonly events: string[] = []
@@ -290,9 +292,11 @@ export class ComposeLite {
     }
     const copy = join(this.#folder, `secret-${secret}`)
     const user = Object.keys(this.#file.services).find((name) => this.#service(name) === service)
-    writeFileSync(copy, this.#addressesIn(user ?? '', readFileSync(source, 'utf8')), {
-      mode: 0o444,
-    })
+    // Looked at for each service, which must reach what the secret names, and written for the first
+    // only: others may be reading it, and nobody but root may write it a second time.
+    const text = this.#addressesIn(user ?? '', readFileSync(source, 'utf8'))
+    if (!this.#secrets.has(secret)) writeFileSync(copy, text, { mode: 0o444, flag: 'wx' })
+    this.#secrets.add(secret)
     return copy
   }
 
