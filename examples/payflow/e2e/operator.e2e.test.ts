@@ -131,7 +131,18 @@ describe('payflow payment', () => {
 describe('payflow queue depth', () => {
   it('shows each queue, and who takes from it', async () => {
     await settle(ada, await paid(), 60_000)
-    const { queues, outbox } = await json('queue', 'depth')
+    // The payment is settled before what tells of it has left the outbox and the queues.
+    let last: any
+    const { queues, outbox } = await waitFor(
+      async () => {
+        last = await json('queue', 'depth')
+        const waiting = last.queues.map((queue: { waiting: number }) => queue.waiting)
+        return last.outbox.pending === 0 && waiting.every((count: number) => count === 0)
+          ? last
+          : undefined
+      },
+      { timeoutMs: 60_000, message: () => `nothing to wait: ${JSON.stringify(last)}` },
+    )
     expect(queues).toMatchObject([
       { queue: QUEUES.execute, band: 'fine', waiting: 0, consumers: 1, parked: 0 },
       { queue: QUEUES.notifications, band: 'fine', waiting: 0, consumers: 1, parked: 0 },
