@@ -1,4 +1,4 @@
-import { sql, type Kysely } from 'kysely'
+import { sql, type Kysely, type Transaction } from 'kysely'
 import { WORK_QUEUES, type Stores } from '../stores.ts'
 import type {
   ClaimFact,
@@ -19,10 +19,22 @@ import type {
 const BROKER_TIMEOUT_MS = 5_000
 
 /**
- * Reads what every store knows of one payment, by its id: the payments first and the ledger last,
- * for what the ledger has decided stays.
+ * Reads what every store knows of one payment, by its id. Payments go on meanwhile: what is told is
+ * no single moment, and yet no payment that is well looks as if two stores contradicted each other.
+ *
+ * The payments are read first and the ledger last, for what the ledger has decided stays. Where
+ * there was no payment yet, one may have been made, and its money moved, before the ledger was read:
+ * it is looked for again after the ledger, and if it is there by now, all is read once more.
  */
 export async function readLife(stores: Stores, paymentId: string): Promise<PaymentFacts> {
+  const facts = await readOnce(stores, paymentId)
+  if (facts.payment !== undefined) return facts
+  const later = await readTransaction(stores.books.book('transaction'), paymentId)
+  if (later.payment === undefined) return { ...facts, ...later }
+  return await readOnce(stores, paymentId)
+}
+
+async function readOnce(stores: Stores, paymentId: string): Promise<PaymentFacts> {
   const transaction = stores.books.book('transaction')
   const notification = stores.books.book('notification')
   const ofTransaction = await readTransaction(transaction, paymentId)
@@ -42,7 +54,21 @@ export async function readLife(stores: Stores, paymentId: string): Promise<Payme
   return { paymentId, ...ofTransaction, deliveries, ...told, parked, ...ledger }
 }
 
-async function readTransaction(db: Kysely<any>, id: string) {
+type TransactionFacts = Pick<
+  PaymentFacts,
+  'readAt' | 'claim' | 'payment' | 'events' | 'messages' | 'refunds'
+>
+
+/** One snapshot: a payment that ends meanwhile is not PENDING here and completed there. */
+async function readTransaction(db: Kysely<any>, id: string): Promise<TransactionFacts> {
+  return await db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute((trx) => readTables(trx, id))
+}
+
+async function readTables(db: Transaction<any>, id: string): Promise<TransactionFacts> {
   const claims = await sql<ClaimFact>`
     select key, user_id as "userId", created_at as "createdAt", refusal, refused_at as "refusedAt"
     from payment_claims where payment_id = ${id}`.execute(db)

@@ -29,8 +29,9 @@ export function verdictOf(facts: PaymentFacts): Verdict {
   return {
     state: 'on-its-way',
     sentence:
-      'Asked for, and neither accepted nor refused: its request was cut off. What is held frees itself.',
-    next: 'the same request with the same key decides it',
+      'Asked for, and neither accepted nor refused yet: its request is in progress or was cut off. ' +
+      'What is held frees itself.',
+    next: 'look again in a minute; the same request with the same key decides it',
   }
 }
 
