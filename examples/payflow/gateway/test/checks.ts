@@ -57,7 +57,7 @@ export const onRoutes: Readonly<Record<string, Check>> = {
     refuses: ['validation-failed'],
   },
   limitAccount: {
-    what: 'Counts attempts by the account they are for, wherever they come from.',
+    what: 'Counts attempts by the account they are for and the network they come from (IPv6: by /64).',
     refuses: ['rate-limited'],
   },
   claimKey: {

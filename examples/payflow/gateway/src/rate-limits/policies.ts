@@ -1,6 +1,9 @@
 import type { ApiRateLimit } from '@payflow-app/contracts/api'
 
-/** Whom a limit counts. `account`: whom a log-in is for, whoever attempts it. */
+/**
+ * Whom a limit counts. `account`: whom a log-in is for, and the network it comes from. Never the
+ * account alone: anybody may name it, so anybody could use up what its owner needs to get in.
+ */
 export type LimitSubject = 'address' | 'user' | 'account'
 
 /** So many requests in a window that begins with the first of them. */
@@ -38,6 +41,8 @@ export const RATE_LIMITS: Readonly<Record<ApiRateLimit, RateLimitPolicy>> = {
     why:
       'An attempt costs 50 ms of argon2id, and guessing is what it is for. An office behind one ' +
       'address logs in at nine; one account is not tried ten times in five minutes by its owner. ' +
+      'Guesses from many networks are ended by auth-service, which looks at five; a count of them ' +
+      'here would keep the owner out. ' +
       'Guessing must not become free with an outage, nor logging in impossible.',
   },
   password: {

@@ -89,8 +89,8 @@ export function createRateLimits(options: RateLimitOptions): RateLimits {
 const subjects: Readonly<Record<LimitSubject, (req: Request) => string>> = {
   address: (req) => networkOf(req.ip ?? ''),
   user: (req) => userOf(req).userId,
-  // Validated and lowered by then: one account has one spelling.
-  account: (req) => String((req.body as { email?: unknown }).email),
+  // Validated and lowered by then: one account has one spelling. No network has a space in it.
+  account: (req) => `${networkOf(req.ip ?? '')} ${String((req.body as { email?: unknown }).email)}`,
 }
 
 type Check = (req: Request, res: Response) => Promise<void>
