@@ -83,6 +83,40 @@ describe('a connection that is cut', () => {
   })
 })
 
+describe('a connection that is kept', () => {
+  /** A server that ends idle connections after two seconds, and says so. */
+  async function impatient(listener: RequestListener) {
+    const client = await clientOf(listener, 10_000)
+    const server = servers.at(-1)!
+    server.keepAliveTimeout = 2_000
+    return { client, server }
+  }
+
+  test('is ended by us before the server does, which could cross with a request', async () => {
+    const { client, server } = await impatient((_req, res) => res.end('{"b":1}'))
+    const ended = new Promise<string>((resolve) => {
+      server.once('connection', (socket) => {
+        socket.once('end', () => resolve('by the client'))
+        socket.once('close', () => resolve('by the server'))
+      })
+    })
+    await client.request(call)
+    expect(await ended).toBe('by the client')
+  })
+
+  test('stays while a request on it takes longer than it would be kept', async () => {
+    const sockets = new Set<unknown>()
+    const { client } = await impatient((req, res) => {
+      const delayMs = sockets.has(req.socket) ? 1_500 : 0
+      sockets.add(req.socket)
+      setTimeout(() => res.end('{"b":1}'), delayMs)
+    })
+    await client.request(call)
+    expect(await client.request(call)).toMatchObject({ body: { b: 1 } })
+    expect(sockets.size).toBe(1)
+  })
+})
+
 describe('request', () => {
   test('sends JSON and reads what the schema describes', async () => {
     const client = await clientOf((req, res) => {
