@@ -127,6 +127,36 @@ describe('with a collector', () => {
     expect(traces.size).toBeLessThan(60)
   })
 
+  test('whoever chooses the id of a trace does not choose whether it is recorded', async () => {
+    const service = await start({
+      ...traced(collector.url),
+      CALLER: 'page',
+      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0.5',
+    })
+    // By their ids, the ratio sampler would record each of the first, and none of the others.
+    const id = (digit: string, at: number) => digit.repeat(29) + String(at).padStart(3, digit)
+    const ids = Array.from({ length: 60 }, (_, at) => [id('0', at + 1), id('f', at + 1)]).flat()
+    const once = async () => {
+      for (const one of ids) {
+        await ask(service, { traceparent: `00-${one}-${caller.spanId}-01` })
+      }
+    }
+    await once()
+    await once()
+    await service.stop()
+    const recorded = (digit: string) =>
+      ids.filter((one) => one.startsWith(digit) && ofTrace(one).length > 0)
+    for (const digit of ['0', 'f']) {
+      expect(recorded(digit).length).toBeGreaterThan(0)
+      expect(recorded(digit).length).toBeLessThan(60)
+      // The page's span and the request's, twice: one id has one decision.
+      expect(recorded(digit).map((one) => ofTrace(one).length)).toEqual(
+        recorded(digit).map(() => 4),
+      )
+    }
+  })
+
   test('a sampler that does not exist is a fault of the environment', async () => {
     await expect(
       start({

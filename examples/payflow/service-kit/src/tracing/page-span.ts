@@ -18,7 +18,8 @@ export function wantedIds(): typeof wanted {
  * Begins the span of a request that our page is making, under the ids the page has chosen.
  *
  * The page has no SDK and exports nothing; without its span the trace would have a root that is
- * nowhere. As a root it is sampled here, so nobody outside decides what we record.
+ * nowhere. As a root it is sampled here, and with `parentbased_` samplers not by the id it comes
+ * with: any program can say that it is the page, and may choose the id but not what we record.
  */
 export function startPageSpan(tracer: Tracer, name: string, ids: SpanContext): Span {
   wanted = ids

@@ -1,3 +1,4 @@
+import { createHmac, randomBytes } from 'node:crypto'
 import { trace } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
@@ -54,7 +55,35 @@ function samplerOf(config: TracingConfig): Sampler {
     : name.endsWith('always_off')
       ? new AlwaysOffSampler()
       : new TraceIdRatioBasedSampler(config.OTEL_TRACES_SAMPLER_ARG)
-  return name.startsWith('parentbased') ? new ParentBasedSampler({ root }) : root
+  if (!name.startsWith('parentbased')) return root
+  return new ParentBasedSampler({ root: new PageSampler(root) })
+}
+
+/**
+ * Decides for the span of our page by a digest of its trace's id, under a key that nobody knows. The
+ * page chooses that id, and so does any program that says it is the page: decided by the id itself,
+ * it could have all its requests recorded. One id has one decision, in this process.
+ */
+class PageSampler implements Sampler {
+  readonly #sampler: Sampler
+  readonly #key = randomBytes(32)
+
+  constructor(sampler: Sampler) {
+    this.#sampler = sampler
+  }
+
+  shouldSample(...[context, traceId, ...rest]: Parameters<Sampler['shouldSample']>) {
+    const id = wantedIds() === undefined ? traceId : this.#digest(traceId)
+    return this.#sampler.shouldSample(context, id, ...rest)
+  }
+
+  #digest(traceId: string): string {
+    return createHmac('sha256', this.#key).update(traceId).digest('hex').slice(0, 32)
+  }
+
+  toString(): string {
+    return `PageSampler{${this.#sampler.toString()}}`
+  }
 }
 
 /** Random ids, but for the span of our page, which has chosen its own. */

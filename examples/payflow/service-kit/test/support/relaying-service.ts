@@ -7,8 +7,13 @@ import { createHttpClient, httpUrlVariable, route, runService } from '../../src/
 
 await runService({
   name: 'relaying',
-  variables: { NEXT_URL: httpUrlVariable.optional() },
+  variables: {
+    NEXT_URL: httpUrlVariable.optional(),
+    /** What is done with the trace of a caller. */
+    CALLER: z.enum(['continue', 'page']).default('continue'),
+  },
   start: ({ config }) => ({
+    callerTrace: () => config.CALLER,
     routes(app) {
       route(app, '/relay/:id', {
         get: [
