@@ -39,13 +39,22 @@ export function createPasswords(gate: HashGate, cost: PasswordCost): Passwords {
   const options = { memoryCost: cost.memoryKib, timeCost: cost.passes, parallelism: 1 } as const
   const parameters = `$m=${cost.memoryKib},t=${cost.passes},p=1$`
   let decoy: Promise<string> | undefined
+  const decoyHash = (): Promise<string> => {
+    if (decoy) return decoy
+    const made = hash('nobody has this password', options)
+    decoy = made
+    // A failure is for those who wait for this one: the next attempt makes another, and where nobody
+    // waits it must not end the process.
+    made.catch(() => (decoy = undefined))
+    return made
+  }
   return {
     hash: (password) => gate.run(() => hash(canonical(password), options)),
     check: (password, find) =>
       gate.run(async () => {
-        decoy ??= hash('nobody has this password', options)
+        const instead = decoyHash()
         const passwordHash = await find()
-        const matches = await verify(passwordHash ?? (await decoy), canonical(password))
+        const matches = await verify(passwordHash ?? (await instead), canonical(password))
         return matches && passwordHash !== undefined
       }),
     isOutdated: (passwordHash) => !passwordHash.includes(parameters),
