@@ -159,7 +159,7 @@ async function changePassword(
     const changedAt = await setPassword(trx, { userId, passwordHash, passwordVersion })
     if (!changedAt) return false
     const change = { user, by: 'user', changedAt, deviceHash: device.hash } as const
-    await closeOldDoors(trx, messages, { ...change, exceptId: owner.sessionId }, who)
+    await closeOldDoors(trx, messages, { ...change, keptId: owner.sessionId }, who)
     return true
   })
   if (!isChanged) throw wrongPassword()
@@ -205,8 +205,8 @@ export interface PasswordChange {
   readonly by: 'user' | 'reset'
   readonly changedAt: Date
   readonly deviceHash: Buffer
-  /** The session that goes on; all others end. */
-  readonly exceptId?: string
+  /** The session that goes on, as that of the browser; all others end. */
+  readonly keptId?: string
 }
 
 /**
@@ -216,12 +216,13 @@ export interface PasswordChange {
 export async function closeOldDoors(
   trx: Transaction<AuthDatabase>,
   messages: Messages,
-  { user, by, changedAt, deviceHash, exceptId }: PasswordChange,
+  { user, by, changedAt, deviceHash, keptId }: PasswordChange,
   who: ClientInfo,
 ): Promise<void> {
   const { id: userId, email, name } = user
   const because: SessionEnd = by === 'user' ? 'password_changed' : 'password_reset'
-  await endSessions(trx, { userId, because, ...(exceptId !== undefined && { exceptId }) })
+  const kept = keptId === undefined ? undefined : { id: keptId, deviceHash }
+  await endSessions(trx, { userId, because, ...(kept && { kept }) })
   await spendResetTokensOf(trx, userId)
   for (const hash of [accountHashOf(email), proofHashOf(userId)]) await forgetGuards(trx, hash)
   await rememberDevice(trx, accountHashOf(email), deviceHash)

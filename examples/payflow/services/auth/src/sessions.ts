@@ -25,7 +25,7 @@ import type { WalletProvisioning } from './wallet-provisioning.ts'
 export interface Session {
   readonly view: SessionView
   readonly refreshToken: string
-  /** Absent where the browser keeps the one it has. */
+  /** Absent where a session is renewed by a browser that has none. */
   readonly deviceToken?: string
 }
 
@@ -194,7 +194,9 @@ async function refresh(options: SessionsOptions, token: string, who: ClientInfo)
   if (rotation.outcome !== 'rotated') throw problem('refresh-token-invalid')
   await probe('auth.refresh.rotated')
   const view = await viewOf(options, await me(db, rotation.userId), rotation.sessionId)
-  return { view, refreshToken: successorOf(token, rotation.salt).token }
+  const renewed = { view, refreshToken: successorOf(token, rotation.salt).token }
+  // A browser in use stays known: its cookie is set again, and begins its year anew.
+  return who.deviceToken === undefined ? renewed : { ...renewed, deviceToken: who.deviceToken }
 }
 
 async function viewOf(

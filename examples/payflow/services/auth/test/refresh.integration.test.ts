@@ -6,7 +6,7 @@
 import { decodeJwt } from 'jose'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { AuthSystem, type Browser } from './support/people.ts'
+import { AuthSystem, PASSWORD, type Browser } from './support/people.ts'
 
 const GRACE_S = 10
 const ended = '401 refresh_token_invalid'
@@ -80,6 +80,32 @@ describe('AUTH-05 a refresh token that comes again', () => {
     expect(await browser.refresh()).toBe('200')
     expect(await thief.refresh()).toBe(ended)
     expect(await browser.refresh()).toBe(ended)
+  })
+
+  test('belongs to the browser as it is known since it has set a new password', async () => {
+    const browser = await system.person()
+    // Its cookie went missing, or its session is older than such cookies.
+    browser.cookies.delete('payflow_device')
+    await sql`
+      update refresh_families set device_hash = null where user_id = ${browser.id}`.execute(
+      system.database.db,
+    )
+    expect(await browser.changePassword(PASSWORD, 'another long password')).toBe('204')
+    const copy = copyOf(browser)
+    expect(await browser.refresh()).toBe('200')
+    expect(await copy.refresh()).toBe('200')
+    expect(cookieOf(copy)).toBe(cookieOf(browser))
+  })
+
+  test('brings the cookie again by which the browser is known, so that it does not lapse', async () => {
+    const browser = await system.person()
+    const answer = await browser.send('POST', '/auth/refresh')
+    const device = answer.headers.getSetCookie().find((line) => line.startsWith('payflow_device='))
+    expect(device).toContain(`payflow_device=${browser.cookies.get('payflow_device')};`)
+    expect(device).toContain('Max-Age=31536000')
+    const unknown = await system.person()
+    unknown.cookies.delete('payflow_device')
+    expect((await unknown.send('POST', '/auth/refresh')).headers.getSetCookie()).toHaveLength(1)
   })
 
   test('when its successor has been used gets nothing, and takes nothing away', async () => {

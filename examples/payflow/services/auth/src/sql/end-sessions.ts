@@ -30,20 +30,30 @@ export interface EndSessionsOptions {
   readonly because: SessionEnd
   /** This one only. */
   readonly onlyId?: string
-  /** All but this one. */
-  readonly exceptId?: string
+  /** All but this one, which from now on is that of a browser with this hash. */
+  readonly kept?: { readonly id: string; readonly deviceHash: Buffer }
 }
 
-/** Ends sessions of a user; returns how many. */
+/**
+ * Ends sessions of a user; returns how many. The one that is kept is written by the same statement:
+ * two that lock several sessions of one user lock them in the same order.
+ */
 export async function endSessions(
   db: Kysely<AuthDatabase>,
-  { userId, because, onlyId, exceptId }: EndSessionsOptions,
+  { userId, because, onlyId, kept }: EndSessionsOptions,
 ): Promise<number> {
-  const { numAffectedRows = 0n } = await sql`
-    update public.refresh_families
-    set revoked_at = now(), revoked_because = ${because}
-    where user_id = ${userId} and revoked_at is null
-      ${onlyId === undefined ? sql`` : sql`and id = ${onlyId}`}
-      ${exceptId === undefined ? sql`` : sql`and id <> ${exceptId}`}`.execute(db)
-  return Number(numAffectedRows)
+  const isKept = kept === undefined ? sql`false` : sql`id = ${kept.id}`
+  const { rows } = await sql<{ ended: number }>`
+    with touched as (
+      update public.refresh_families
+      set
+        revoked_at = case when ${isKept} then null else now() end,
+        revoked_because = case when ${isKept} then null else ${because}::text end,
+        device_hash = case when ${isKept} then ${kept?.deviceHash ?? null}::bytea else device_hash end
+      where user_id = ${userId} and revoked_at is null
+        ${onlyId === undefined ? sql`` : sql`and id = ${onlyId}`}
+      returning revoked_at
+    )
+    select count(revoked_at)::int as ended from touched`.execute(db)
+  return rows[0]?.ended ?? 0
 }
