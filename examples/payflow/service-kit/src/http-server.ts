@@ -43,12 +43,14 @@ const SWEEP_INTERVAL_MS = 50
 const UNUSED_GRACE_MS = 250
 
 /**
- * Starts an HTTP server. Bytes that are no HTTP request get a problem+json answer as well.
+ * Starts an HTTP server. Bytes that are no HTTP request get a problem+json answer as well, unless one
+ * to a request before them is still to come: then the connection is cut.
  *
  * @throws Node's `EADDRINUSE` or `EACCES` error when the port cannot be had.
  */
 export async function listen({ app, host, port }: ListenOptions): Promise<HttpServer> {
-  const answering = new Set<ServerResponse>()
+  /** What is being answered, by connection. */
+  const answering = new Map<Duplex, Set<ServerResponse>>()
   const server = createServer(
     {
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -58,19 +60,28 @@ export async function listen({ app, host, port }: ListenOptions): Promise<HttpSe
       requireHostHeader: false,
     },
     (req, res) => {
-      answering.add(res)
-      res.once('close', () => answering.delete(res))
+      const here = answering.get(req.socket)
+      here?.add(res)
+      res.once('close', () => here?.delete(res))
       if (req.headers.host === undefined && req.httpVersion === '1.1') refuseWithoutHost(res)
       else app(req, res)
     },
   )
   // What is expected beyond `100-continue` may be ignored (RFC 9110 §10.1.1).
   server.on('checkExpectation', app)
-  server.on('clientError', answerUnparsable)
+  server.on('clientError', (error, socket) => {
+    const before = [...(answering.get(socket) ?? [])]
+    if (before.some(isForAnother)) socket.destroy()
+    else answerUnparsable(error, socket)
+  })
   const connections = new Set<Socket>()
   server.on('connection', (socket) => {
     connections.add(socket)
-    socket.once('close', () => connections.delete(socket))
+    answering.set(socket, new Set())
+    socket.once('close', () => {
+      connections.delete(socket)
+      answering.delete(socket)
+    })
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -85,7 +96,9 @@ export async function listen({ app, host, port }: ListenOptions): Promise<HttpSe
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve())
       })
-      for (const res of answering) if (!res.headersSent) res.setHeader('connection', 'close')
+      for (const res of [...answering.values()].flatMap((here) => [...here])) {
+        if (!res.headersSent) res.setHeader('connection', 'close')
+      }
       // close() ends the connections that are idle now; those that become idle are ours to end.
       const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_INTERVAL_MS)
       const unused = setTimeout(() => {
@@ -106,6 +119,15 @@ function refuseWithoutHost(res: ServerResponse): void {
   res
     .writeHead(answer.status, { 'content-type': 'application/problem+json', connection: 'close' })
     .end(JSON.stringify(answer.toBody()))
+}
+
+/**
+ * Whether what cannot be parsed came after this answer's request, or in the middle of the answer. A
+ * client would take what we say of it for the answer to the request, for a payment a final one. A
+ * request that has not arrived whole is itself what cannot be parsed, or came too slowly.
+ */
+function isForAnother({ req, headersSent }: ServerResponse): boolean {
+  return req.complete || headersSent
 }
 
 function answerUnparsable(error: NodeJS.ErrnoException, socket: Duplex): void {

@@ -264,6 +264,12 @@ describe('listen', () => {
       'GET /nothing HTTP/1.1\r\nhost: x\r\nexpect: money\r\nconnection: close\r\n\r\n',
       404,
     ],
+    [
+      'chunks of a body that are none',
+      'POST /things/1 HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n' +
+        'transfer-encoding: chunked\r\n\r\nnone\r\n',
+      400,
+    ],
     ['endless headers', `GET / HTTP/1.1\r\nhost: x\r\na: ${'x'.repeat(40_000)}\r\n\r\n`, 431],
   ])('answers %s with a problem', async (_, bytes, status) => {
     const answer = await new Promise<string>((resolve, reject) => {
@@ -314,6 +320,23 @@ describe('createLogger', () => {
 })
 
 describe('listen', () => {
+  test('says nothing of bytes that are no request behind one that is not answered yet', async () => {
+    const { promise: asked, resolve: hasAsked } = Promise.withResolvers<ServerResponse>()
+    const one = await listen({ app: (_, res) => hasAsked(res), host: '127.0.0.1', port: 0 })
+    const socket = connect(one.port, '127.0.0.1')
+    let said = ''
+    socket.setEncoding('utf8').on('data', (bytes: string) => (said += bytes))
+    // Cut with bytes that nobody has read, it ends with a reset.
+    const cut = new Promise((resolve) => socket.on('error', () => undefined).on('close', resolve))
+    socket.write('POST /payments HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}no HTTP\r\n\r\n')
+    const res = await asked
+    // A client would take what comes first for the answer to its payment, and for a final one.
+    await cut
+    expect(said).toBe('')
+    res.end('too late')
+    await one.close(0)
+  })
+
   test('ends the connection with the answer that was on its way when it closed', async () => {
     const { promise: asked, resolve: hasAsked } = Promise.withResolvers<ServerResponse>()
     const closing = await listen({ app: (_, res) => hasAsked(res), host: '127.0.0.1', port: 0 })
