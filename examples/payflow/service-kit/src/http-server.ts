@@ -51,6 +51,13 @@ const UNUSED_GRACE_MS = 250
 export async function listen({ app, host, port }: ListenOptions): Promise<HttpServer> {
   /** What is being answered, by connection. */
   const answering = new Map<Duplex, Set<ServerResponse>>()
+  const answer: RequestListener = (req, res) => {
+    const here = answering.get(req.socket)
+    here?.add(res)
+    res.once('close', () => here?.delete(res))
+    if (req.headers.host === undefined && req.httpVersion === '1.1') refuseWithoutHost(res)
+    else app(req, res)
+  }
   const server = createServer(
     {
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -59,16 +66,10 @@ export async function listen({ app, host, port }: ListenOptions): Promise<HttpSe
       // Node would refuse it itself, with a bare 400.
       requireHostHeader: false,
     },
-    (req, res) => {
-      const here = answering.get(req.socket)
-      here?.add(res)
-      res.once('close', () => here?.delete(res))
-      if (req.headers.host === undefined && req.httpVersion === '1.1') refuseWithoutHost(res)
-      else app(req, res)
-    },
+    answer,
   )
   // What is expected beyond `100-continue` may be ignored (RFC 9110 §10.1.1).
-  server.on('checkExpectation', app)
+  server.on('checkExpectation', answer)
   server.on('clientError', (error, socket) => {
     const before = [...(answering.get(socket) ?? [])]
     if (before.some(isForAnother)) socket.destroy()

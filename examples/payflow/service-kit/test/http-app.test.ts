@@ -260,6 +260,11 @@ describe('listen', () => {
     ['no HTTP at all', 'hello\r\n\r\n', 400],
     ['no Host', 'GET /things/1 HTTP/1.1\r\nconnection: close\r\n\r\n', 400],
     [
+      'no Host, but an expectation',
+      'GET /things/1 HTTP/1.1\r\nexpect: money\r\nconnection: close\r\n\r\n',
+      400,
+    ],
+    [
       'an expectation nobody can meet',
       'GET /nothing HTTP/1.1\r\nhost: x\r\nexpect: money\r\nconnection: close\r\n\r\n',
       404,
