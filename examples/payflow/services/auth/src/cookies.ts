@@ -4,6 +4,7 @@ import type { Request, Response } from 'express'
 export interface SecretCookie {
   set(res: Response, token: string): void
   clear(res: Response): void
+  /** Undefined also where several come under the name: nobody can tell which one is ours. */
   read(req: Request): string | undefined
 }
 
@@ -33,15 +34,26 @@ export function createCookies({ path, secure, refreshTokenS }: CookieOptions): {
 } {
   const cookie = (name: string, maxAgeS: number): SecretCookie => {
     const attributes = { path, secure, httpOnly: true, sameSite: 'strict' } as const
-    const pattern = new RegExp(`(?:^|;)\\s*${name}=([\\w-]{43})(?:;|$)`)
     return {
       set: (res, token) => void res.cookie(name, token, { ...attributes, maxAge: maxAgeS * 1_000 }),
       clear: (res) => void res.clearCookie(name, attributes),
-      read: (req) => pattern.exec(req.headers.cookie ?? '')?.[1],
+      read(req) {
+        const values = new Set(valuesOf(name, req.headers.cookie ?? ''))
+        const [token = ''] = values
+        return values.size === 1 && /^[\w-]{43}$/.test(token) ? token : undefined
+      },
     }
   }
   return {
     refresh: cookie('payflow_refresh', refreshTokenS),
     device: cookie('payflow_device', DEVICE_S),
   }
+}
+
+/** The values under a name: the pages of sibling domains can add one to ours. */
+function valuesOf(name: string, header: string): string[] {
+  const cookies = header.split(';').map((cookie) => cookie.trim())
+  return cookies.flatMap((cookie) =>
+    cookie.startsWith(`${name}=`) ? [cookie.slice(name.length + 1)] : [],
+  )
 }

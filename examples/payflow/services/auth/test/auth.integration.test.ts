@@ -226,6 +226,17 @@ describe('POST /auth/refresh', () => {
     },
   )
 
+  test('refuses two cookies of one name, of which one may be another site’s', async () => {
+    const { cookie } = await register()
+    const other = `payflow_refresh=${'a'.repeat(43)}`
+    for (const both of [`${cookie}; ${other}`, `${other}; ${cookie}`]) {
+      const response = await post('/auth/refresh', undefined, { cookie: both })
+      expect(await codeOf(response)).toEqual([401, 'refresh_token_invalid'])
+    }
+    // Nothing has happened to the session.
+    expect((await post('/auth/refresh', undefined, { cookie })).status).toBe(200)
+  })
+
   test('refuses a token past its time', async () => {
     const { cookie, session } = await register()
     await sql`
