@@ -10,11 +10,11 @@ import type { Kysely, Transaction } from 'kysely'
 import { z } from 'zod'
 import { accountHashOf, proofHashOf, type ClientInfo } from './client-info.ts'
 import type { AuthDatabase } from './database.ts'
+import { deviceOf } from './device-of.ts'
 import { fromThisRequest, type Messages } from './messages.ts'
 import type { LockPolicy } from './guards.ts'
 import type { OneAtATime } from './one-at-a-time.ts'
 import type { Passwords } from './passwords.ts'
-import { deviceOf } from './sessions.ts'
 import { countAttempt, forgetGuards } from './sql/count-attempt.ts'
 import { endSessions, type SessionEnd } from './sql/end-sessions.ts'
 import { findUserById, type StoredUser } from './sql/find-user.ts'
@@ -153,19 +153,19 @@ async function changePassword(
   const user = await proveOnceMore(options, owner, currentPassword, who)
   await probe('auth.password.proved')
   const passwordHash = await passwords.hash(newPassword)
-  const device = deviceOf(who)
-  const isChanged = await db.transaction().execute(async (trx) => {
+  const deviceToken = await db.transaction().execute(async (trx) => {
     const { id: userId, passwordVersion } = user
     const changedAt = await setPassword(trx, { userId, passwordHash, passwordVersion })
-    if (!changedAt) return false
+    if (!changedAt) return undefined
+    const device = await deviceOf(trx, user.email, who)
     const change = { user, by: 'user', changedAt, deviceHash: device.hash } as const
     await closeOldDoors(trx, messages, { ...change, keptId: owner.sessionId }, who)
-    return true
+    return device.token
   })
-  if (!isChanged) throw wrongPassword()
+  if (deviceToken === undefined) throw wrongPassword()
   await probe('auth.password.changed')
   messages.wake()
-  return device.token
+  return deviceToken
 }
 
 /** @throws `password-wrong` (422); `rate-limited` (429) when too many were wrong before. */

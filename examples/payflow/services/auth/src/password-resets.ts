@@ -5,10 +5,10 @@ import type { Kysely } from 'kysely'
 import { closeOldDoors } from './account.ts'
 import type { ClientInfo } from './client-info.ts'
 import type { AuthDatabase } from './database.ts'
+import { deviceOf } from './device-of.ts'
 import { fromThisRequest, type Messages } from './messages.ts'
 import type { Passwords } from './passwords.ts'
 import { hashToken, newToken } from './secret-token.ts'
-import { deviceOf } from './sessions.ts'
 import { findUserByEmail, findUserById } from './sql/find-user.ts'
 import { insertAuditEvent } from './sql/insert-audit-event.ts'
 import { purgeGuards } from './sql/purge-guards.ts'
@@ -112,21 +112,21 @@ async function reset(
   const hash = hashToken(token)
   if (!(await isResetTokenLive(db, hash))) throw invalidToken()
   const passwordHash = await passwords.hash(newPassword)
-  const device = deviceOf(who)
-  const isReset = await db.transaction().execute(async (trx) => {
+  const deviceToken = await db.transaction().execute(async (trx) => {
     const userId = await spendResetToken(trx, hash)
-    if (userId === undefined) return false
+    if (userId === undefined) return undefined
     const changedAt = await setPassword(trx, { userId, passwordHash })
     const user = await findUserById(trx, userId)
-    if (!user || !changedAt) return false
+    if (!user || !changedAt) return undefined
+    const device = await deviceOf(trx, user.email, who)
     const change = { user, by: 'reset', changedAt, deviceHash: device.hash } as const
     await closeOldDoors(trx, messages, change, who)
-    return true
+    return device.token
   })
-  if (!isReset) throw invalidToken()
+  if (deviceToken === undefined) throw invalidToken()
   await probe('auth.password.reset')
   messages.wake()
-  return device.token
+  return deviceToken
 }
 
 function invalidToken(): Error {

@@ -5,6 +5,7 @@ import { v7 as uuidv7 } from 'uuid'
 import type { AccessTokens } from './access-tokens.ts'
 import { accountHashOf, type ClientInfo } from './client-info.ts'
 import type { AuthDatabase } from './database.ts'
+import { deviceOf } from './device-of.ts'
 import type { Guards } from './guards.ts'
 import type { LoginCounter } from './metrics.ts'
 import type { OneAtATime } from './one-at-a-time.ts'
@@ -88,7 +89,8 @@ async function register(
 ): Promise<Session> {
   const { db, passwords, provisioning, refreshTokenS, probe } = options
   const [id, familyId] = [uuidv7(), uuidv7()]
-  const [refreshToken, device] = [newToken(), deviceOf(who)]
+  // Nobody is known to an account that is only now made.
+  const [refreshToken, device] = [newToken(), newToken()]
   const passwordHash = await passwords.hash(password)
   const session = { familyId, tokenHash: refreshToken.hash, refreshTokenS, client: who.client }
   const user = { id, email, name, passwordHash, currency: CURRENCY }
@@ -146,24 +148,25 @@ async function openSession(
   { user, password, who, attempt }: ProvedUser,
 ): Promise<Session | undefined> {
   const { db, passwords, refreshTokenS } = options
-  const [refreshToken, device, familyId] = [newToken(), deviceOf(who), uuidv7()]
+  const [refreshToken, familyId] = [newToken(), uuidv7()]
   const { id: userId, passwordVersion } = user
   // Not worth failing a login for: there will be another one.
   const rehashed = passwords.isOutdated(user.passwordHash)
     ? await passwords.hash(password).catch(() => undefined)
     : undefined
-  const isOpen = await db.transaction().execute(async (trx) => {
+  const deviceToken = await db.transaction().execute(async (trx) => {
+    const device = await deviceOf(trx, user.email, who)
     const session = { familyId, tokenHash: refreshToken.hash, refreshTokenS, client: who.client }
     const known = { userId, passwordVersion, deviceHash: device.hash }
-    if (!(await insertSession(trx, { ...session, ...known }))) return false
+    if (!(await insertSession(trx, { ...session, ...known }))) return undefined
     await noteSuccess(trx, attempt.guard, device)
     await insertAuditEvent(trx, { type: 'logged_in', userId, sessionId: familyId }, who)
     if (rehashed) await storeRehashed(trx, { userId, passwordVersion, passwordHash: rehashed })
-    return true
+    return device.token
   })
-  if (!isOpen) return undefined
+  if (deviceToken === undefined) return undefined
   const view = await viewOf(options, user, familyId)
-  return { view, refreshToken: refreshToken.token, deviceToken: device.token }
+  return { view, refreshToken: refreshToken.token, deviceToken }
 }
 
 async function noteSuccess(
@@ -215,12 +218,6 @@ async function me(db: Kysely<AuthDatabase>, userId: string): Promise<UserView> {
   const user = await findUserById(db, userId)
   if (!user) throw problem('unauthenticated', { detail: 'The user no longer exists' })
   return { id: user.id, email: user.email, name: user.name }
-}
-
-/** The browser's own token, whoever has logged in there before, or a new one. */
-export function deviceOf({ deviceToken, deviceHash }: ClientInfo): SecretToken {
-  if (deviceToken === undefined || deviceHash === null) return newToken()
-  return { token: deviceToken, hash: deviceHash }
 }
 
 function refuseTakenEmail(error: unknown): never {

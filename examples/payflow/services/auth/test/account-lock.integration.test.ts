@@ -104,6 +104,33 @@ describe('AUTH-02 a stranger who guesses', () => {
     own.cookies = thief.cookies
     expect(await own.guess(PASSWORD)).toBe(401)
   })
+
+  test('gets no count of their own by leaving their cookie where the owner logs in', async () => {
+    const [owner, thief] = [await system.person(), await system.person()]
+    const left = thief.cookies.get('payflow_device') ?? ''
+    const shared = owner.other()
+    const deviceAfter = async (what: () => Promise<unknown>) => {
+      shared.cookies.set('payflow_device', left)
+      await what()
+      return shared.cookies.get('payflow_device')
+    }
+    const after = [
+      await deviceAfter(() => shared.login()),
+      await deviceAfter(() => shared.changePassword(PASSWORD, 'another long password')),
+    ]
+    const link = await system.resetToken(owner)
+    after.push(await deviceAfter(() => shared.resetPassword(link, PASSWORD)))
+    expect(after).not.toContain(left)
+    expect(new Set(after).size).toBe(3)
+    await shared.login()
+    // One that the account is known by stays.
+    expect(shared.cookies.get('payflow_device')).toBe(after.at(-1))
+    await guessTimes(LIMIT, owner.email)
+    const own = strangerTo(owner)
+    own.cookies.set('payflow_device', left)
+    expect(await own.guess(PASSWORD)).toBe(401)
+    expect(await shared.guess(PASSWORD)).toBe(200)
+  })
 })
 
 describe('AUTH-03 an answer', () => {
