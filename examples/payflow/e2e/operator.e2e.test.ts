@@ -238,6 +238,22 @@ describe('payflow verify', () => {
     expect([shown.code, shown.out]).toEqual([0, expect.stringContaining('The books are sound.')])
   })
 
+  it('finds a payment whose row says another amount than moved', async () => {
+    const id = await paid()
+    await settle(ada, id, 60_000)
+    const raise = (by: number) =>
+      sql`update payments set amount_minor = amount_minor + ${by} where id = ${id}`.execute(db)
+    await raise(1)
+    const { code, out } = await payflow(['verify', '--json'])
+    await raise(-1)
+    expect(code).toBe(5)
+    const listed = [`${id}: amountMinor is 701, posted 700`]
+    expect(JSON.parse(out)).toMatchObject({
+      sound: false,
+      faults: { posted_otherwise: { count: 1, listed } },
+    })
+  })
+
   it('names what is wrong and says so by its exit code', async () => {
     const id = randomUUID()
     await sql`insert into payments (id, from_user_id, to_user_id, amount_minor, currency, status,

@@ -24,6 +24,8 @@ export interface Audit {
   readonly completedWithoutPosting: readonly string[]
   readonly failedWithPosting: readonly string[]
   readonly postedTwice: readonly string[]
+  /** Payments of which the journal moved something else, or between others, than their row says. */
+  readonly postedOtherwise: readonly string[]
   /** Ids under which money moved and that no payment has. */
   readonly postedWithoutPayment: readonly string[]
   /** Payments of which more was refunded than was paid. */
@@ -64,6 +66,7 @@ export async function auditAll(stack: Auditable): Promise<Audit> {
       completedWithoutPosting: faults.completed_without_posting.listed,
       failedWithPosting: faults.failed_with_posting.listed,
       postedTwice: faults.posted_twice.listed,
+      postedOtherwise: faults.posted_otherwise.listed,
       postedWithoutPayment: faults.posted_without_payment.listed,
       refundedTwice: faults.refunded_twice.listed,
       heldThoughSettled: faults.held_though_settled.listed,
@@ -83,6 +86,7 @@ export const SOUND = {
   completedWithoutPosting: [],
   failedWithPosting: [],
   postedTwice: [],
+  postedOtherwise: [],
   postedWithoutPayment: [],
   refundedTwice: [],
   heldThoughSettled: [],

@@ -9,6 +9,8 @@ import { impossibleHistories, miscountedEvents, overRefunded, stalePayments } fr
  * - `unbalanced`: debits and credits of a currency differ; money was made or lost.
  * - `ledger`: a finding of the ledger's own verification: chains, balances, holds, guards.
  * - `completed_without_posting`, `failed_with_posting`, `posted_twice`: row and journal disagree.
+ * - `posted_otherwise`: the journal moved another amount, between others, or gave back another
+ *   payment than the row says.
  * - `held_though_settled`: the payment has ended and its money is still held.
  * - `posted_without_payment`: money moved under an id that no payment has.
  * - `held_without_payment`: money is held under such an id, for longer than a request takes.
@@ -23,6 +25,7 @@ export type BookFault =
   | 'completed_without_posting'
   | 'failed_with_posting'
   | 'posted_twice'
+  | 'posted_otherwise'
   | 'held_though_settled'
   | 'posted_without_payment'
   | 'held_without_payment'
@@ -109,6 +112,7 @@ function collector(listMax: number) {
     'completed_without_posting',
     'failed_with_posting',
     'posted_twice',
+    'posted_otherwise',
     'held_though_settled',
     'posted_without_payment',
     'held_without_payment',

@@ -1,6 +1,7 @@
 import { sql, type Kysely } from 'kysely'
 import type { AddFault, AuditOptions } from './audit-books.ts'
 import type { Books } from './index.ts'
+import { differencesOf, readPosted, type Movement } from './posted.ts'
 
 /** Payments by how they stand. */
 export interface Compared {
@@ -18,15 +19,9 @@ const PAGE_ROWS = 2_000
  */
 const REQUEST_MAX_MS = 120_000
 
-interface PaymentOfPage {
+interface PaymentOfPage extends Movement {
   readonly id: string
   readonly status: string
-}
-
-interface InLedger {
-  readonly id: string
-  readonly times: number
-  readonly open: boolean
 }
 
 /**
@@ -41,15 +36,21 @@ export async function comparePayments(
   const counts = { payments: 0, pending: 0, completed: 0, failed: 0 }
   for await (const page of pagesOf<PaymentOfPage>(paymentsAfter(books.book('transaction')))) {
     signal?.throwIfAborted()
-    const ledger = await inLedger(books.book('wallet'), page)
-    for (const { id, status } of page) {
+    const ids = page.map(({ id }) => id)
+    const postings = await readPosted(books.book('wallet'), ids)
+    const held = await openHolds(books.book('wallet'), ids)
+    for (const payment of page) {
+      const { id, status } = payment
       counts.payments += 1
       counts[status.toLowerCase() as 'pending' | 'completed' | 'failed'] += 1
-      const { times = 0, open = false } = ledger.get(id) ?? {}
-      if (status === 'COMPLETED' && times === 0) add('completed_without_posting', id)
-      if (status === 'FAILED' && times > 0) add('failed_with_posting', id)
-      if (times > 1) add('posted_twice', id)
-      if (status !== 'PENDING' && open) add('held_though_settled', id)
+      const posted = postings.get(id)
+      if (status === 'COMPLETED' && !posted) add('completed_without_posting', id)
+      if (status === 'FAILED' && posted) add('failed_with_posting', id)
+      if (posted && posted.times > 1) add('posted_twice', id)
+      // Of one that was posted in parts it is told that it was; no part is all of it.
+      const differences = posted?.times === 1 ? differencesOf(payment, posted) : []
+      if (differences.length > 0) add('posted_otherwise', `${id}: ${differences.join('; ')}`)
+      if (status !== 'PENDING' && held.has(id)) add('held_though_settled', id)
     }
     onProgress(`comparing payments with the ledger: ${counts.payments}`)
   }
@@ -108,9 +109,9 @@ const paymentsAfter =
   (db: Kysely<any>): ReadPage<PaymentOfPage> =>
   async (after) => {
     const { rows } = await sql<PaymentOfPage>`
-      select id, status from payments where id > ${after} order by id limit ${PAGE_ROWS}`.execute(
-      db,
-    )
+      select id, status, kind, amount_minor::text as "amountMinor", currency,
+        from_user_id as "fromUserId", to_user_id as "toUserId", refund_of as "refundOf"
+      from payments where id > ${after} order by id limit ${PAGE_ROWS}`.execute(db)
     return rows
   }
 
@@ -141,17 +142,9 @@ const heldAfter =
     return rows
   }
 
-async function inLedger(
-  db: Kysely<any>,
-  page: readonly PaymentOfPage[],
-): Promise<ReadonlyMap<string, InLedger>> {
-  const { rows } = await sql<InLedger>`
-    select ids.id,
-      (select count(*)::int from ledger.transfer as moved where moved.hold_id = ids.id)
-        + (select count(*)::int from ledger.transfer as refund
-            where refund.id = ids.id and refund.kind = 'reversal') as times,
-      exists (select from ledger.hold
-        where hold.id = ids.id and hold.state = 'open') as open
-    from unnest(${page.map(({ id }) => id)}::uuid[]) as ids (id)`.execute(db)
-  return new Map(rows.map((row) => [row.id, row]))
+/** Which of these ids still hold money. */
+async function openHolds(db: Kysely<any>, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ id: string }>`
+    select id from ledger.hold where id = any(${ids}::uuid[]) and state = 'open'`.execute(db)
+  return new Set(rows.map(({ id }) => id))
 }

@@ -8,6 +8,7 @@ const checks: readonly (readonly [string, readonly BookFault[]])[] = [
   ['debits and credits are equal', ['unbalanced']],
   ['the ledger is what was written: chains, balances, holds, guards', ['ledger']],
   ['what is COMPLETED was posted, once', ['completed_without_posting', 'posted_twice']],
+  ['what was posted is what was asked for: how much, between whom', ['posted_otherwise']],
   ['what is FAILED moved nothing', ['failed_with_posting']],
   ['what has ended holds nothing', ['held_though_settled']],
   [
