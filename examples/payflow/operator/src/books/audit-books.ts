@@ -38,6 +38,12 @@ export type BookFault =
 export interface AuditOptions {
   /** Faults listed of each kind; all are counted. @defaultValue `100` */
   readonly listMax?: number
+  /**
+   * A request holds the money before it writes the payment. What is held for longer than this,
+   * milliseconds, no request is about to write any more. 0 where no request is under way.
+   * @defaultValue `120_000`
+   */
+  readonly requestMaxMs?: number
   /** PENDING for longer than this is stale, milliseconds. @defaultValue `1_200_000` */
   readonly staleAfterMs?: number
   /** Called now and then with what is being done. */

@@ -13,10 +13,7 @@ export interface Compared {
 
 const PAGE_ROWS = 2_000
 
-/**
- * A request holds the money before it writes the payment. Longer than any of its deadlines, and it
- * will not write it any more.
- */
+/** Longer than any deadline of a request, with the time that its twins and retries may take. */
 const REQUEST_MAX_MS = 120_000
 
 interface PaymentOfPage extends Movement {
@@ -63,7 +60,7 @@ export async function comparePayments(
  */
 export async function findOrphans(
   books: Books,
-  { onProgress = () => undefined, signal }: AuditOptions,
+  { requestMaxMs = REQUEST_MAX_MS, onProgress = () => undefined, signal }: AuditOptions,
   add: AddFault,
 ): Promise<void> {
   const wallet = books.book('wallet')
@@ -81,7 +78,7 @@ export async function findOrphans(
     for (const id of await without(page)) add('posted_without_payment', id)
     onProgress(`comparing the ledger with payments: ${(seen += page.length)}`)
   }
-  for await (const page of pagesOf<{ id: string }>(heldAfter(wallet))) {
+  for await (const page of pagesOf<{ id: string }>(heldAfter(wallet, requestMaxMs))) {
     signal?.throwIfAborted()
     for (const id of await without(page)) add('held_without_payment', id)
   }
@@ -131,12 +128,12 @@ const postedAfter =
   }
 
 const heldAfter =
-  (db: Kysely<any>): ReadPage<{ id: string }> =>
+  (db: Kysely<any>, ageMs: number): ReadPage<{ id: string }> =>
   async (after) => {
     const { rows } = await sql<{ id: string }>`
       select id from ledger.hold
       where state = 'open' and id > ${after}
-        and created_at < now() - ${`${REQUEST_MAX_MS} milliseconds`}::interval
+        and created_at < now() - ${`${ageMs} milliseconds`}::interval
         and (expires_at is null or expires_at > now())
       order by id limit ${PAGE_ROWS}`.execute(db)
     return rows

@@ -18,7 +18,7 @@ const id = (n: number): string => `01900000-0000-7000-8000-${String(n).padStart(
 export const [ADA, BOB, EVE, BANK] = [id(1), id(2), id(3), SANDBOX_BANK_ID] as const
 
 /** The ledger's accounts of them, and where opening credits come from. */
-const ACCOUNTS: Readonly<Record<string, string>> = {
+export const ACCOUNTS: Readonly<Record<string, string>> = {
   [ADA]: id(11),
   [BOB]: id(12),
   [EVE]: id(13),
@@ -204,13 +204,6 @@ export async function reverse(
 ): Promise<string> {
   await created(ledger.reverse(db, { id: reversalId, transferId, amountMinor, code: 'refund' }))
   return reversalId
-}
-
-/** A payment that was made as it should be. */
-export async function pay({ transaction, wallet }: Bookkeeping, deal: Deal = {}): Promise<string> {
-  const paymentId = await hold(wallet, deal)
-  await capture(wallet, paymentId)
-  return await writePayment(transaction, { ...deal, id: paymentId }, 'COMPLETED')
 }
 
 /** Writes past the guards of a table, as only its owner can. */
