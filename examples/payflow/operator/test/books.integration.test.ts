@@ -24,6 +24,7 @@ import {
   reverse,
   TOP_UP,
   WITHDRAWAL,
+  writeClaim,
   writePayment,
   type Bookkeeping,
 } from './support/bookkeeping.ts'
@@ -162,6 +163,22 @@ const wrongs: Readonly<Record<BookFault, readonly [Wrong, ...Wrong[]]>> = {
   ],
   held_without_payment: [
     { what: 'what nobody has asked for', plant: ({ wallet }) => hold(wallet, {}) },
+    {
+      what: 'what was refused',
+      plant: async ({ transaction, wallet }) => {
+        const id = await hold(wallet, {})
+        await writeClaim(transaction, id, { isRefused: true })
+        return id
+      },
+    },
+    {
+      what: 'what is not decided, and never frees itself',
+      plant: async ({ transaction, wallet }) => {
+        const id = await hold(wallet, {}, null)
+        await writeClaim(transaction, id)
+        return id
+      },
+    },
   ],
   refunded_twice: [
     {
@@ -276,6 +293,27 @@ describe('auditBooks', () => {
     for (let no = 0; no < 3; no += 1) await hold(books.wallet, {})
     const { faults } = await auditBooks(books.books, { ...NOTHING_UNDER_WAY, listMax: 2 })
     expect(faults.held_without_payment).toMatchObject({ count: 3, listed: { length: 2 } })
+  })
+
+  it('calls a request that was cut off no fault: what it holds frees itself', async () => {
+    await using books = await openBookkeeping()
+    await writeClaim(books.transaction, await hold(books.wallet, {}))
+    // Cut off before it held anything.
+    await writeClaim(books.transaction, randomUUID())
+    const audit = await auditBooks(books.books, NOTHING_UNDER_WAY)
+    expect(foundIn(audit)).toEqual([])
+    expect(audit).toMatchObject({ sound: true, cutOff: 1 })
+  })
+
+  it('leaves a refusal the time to free what a twin of its request holds', async () => {
+    await using books = await openBookkeeping()
+    const id = await hold(books.wallet, {})
+    await writeClaim(books.transaction, id, { isRefused: true })
+    await forge(
+      books.wallet,
+      sql`update ledger.hold set created_at = now() - interval '1 hour' where id = ${id}`,
+    )
+    expect(await auditBooks(books.books)).toMatchObject({ sound: true, cutOff: 0 })
   })
 
   it('leaves a request the time to write the payment that it holds money for', async () => {

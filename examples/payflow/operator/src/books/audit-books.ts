@@ -13,7 +13,8 @@ import { impossibleHistories, miscountedEvents, overRefunded, stalePayments } fr
  *   payment than the row says.
  * - `held_though_settled`: the payment has ended and its money is still held.
  * - `posted_without_payment`: money moved under an id that no payment has.
- * - `held_without_payment`: money is held under such an id, for longer than a request takes.
+ * - `held_without_payment`: money is held under such an id, for longer than a request takes; and its
+ *   request was refused, or nobody has asked, or it would be held for ever.
  * - `refunded_twice`: more was refunded than was paid.
  * - `impossible_history`: the events of a payment are no possible life, or not that of its row.
  * - `miscounted`: the tally behind the metrics counts another number of events than there are.
@@ -67,6 +68,11 @@ export interface BookAudit {
   readonly failed: number
   /** Debits less credits over all accounts and currencies. */
   readonly imbalanceMinor: bigint
+  /**
+   * Requests that were cut off after money was held for them: neither accepted nor refused. No
+   * fault: the same request with the same key decides it, or the hold expires.
+   */
+  readonly cutOff: number
   /** Rows of the journal that were verified. */
   readonly transfers: bigint
   readonly faults: Readonly<Record<BookFault, FaultsFound>>
@@ -96,7 +102,7 @@ export async function auditBooks(books: Books, options: AuditOptions = {}): Prom
   const wallet = books.book('wallet')
   const ledger = await verifyLedger(books, options, found.add)
   const compared: Compared = await comparePayments(books, options, found.add)
-  await findOrphans(books, options, found.add)
+  const { cutOff } = await findOrphans(books, options, found.add)
   onProgress('reading the histories of payments')
   found.addAll('impossible_history', await impossibleHistories(transaction))
   onProgress('adding up refunds and tallies')
@@ -105,7 +111,7 @@ export async function auditBooks(books: Books, options: AuditOptions = {}): Prom
   found.addAll('stale', await stalePayments(transaction, staleAfterMs))
   const faults = found.all()
   const sound = Object.values(faults).every(({ count }) => count === 0)
-  return { ...compared, ...ledger, faults, sound }
+  return { ...compared, ...ledger, cutOff, faults, sound }
 }
 
 /** Takes a fault. */

@@ -16,6 +16,12 @@ const PAGE_ROWS = 2_000
 /** Longer than any deadline of a request, with the time that its twins and retries may take. */
 const REQUEST_MAX_MS = 120_000
 
+interface HeldOfPage {
+  readonly id: string
+  /** Whether it frees itself. */
+  readonly expires: boolean
+}
+
 interface PaymentOfPage extends Movement {
   readonly id: string
   readonly status: string
@@ -57,31 +63,64 @@ export async function comparePayments(
 /**
  * Finds what the ledger knows and the payments do not. The ledger is read first: a payment that asked
  * for it is written down, or at least claimed, before.
+ *
+ * A request that was cut off after it held the money has claimed its key and decided nothing. That
+ * is no fault: the same request decides it, and until then the hold frees itself. Returns how many
+ * there are. A hold of a request that was refused, or that nobody has claimed, is one.
  */
 export async function findOrphans(
   books: Books,
   { requestMaxMs = REQUEST_MAX_MS, onProgress = () => undefined, signal }: AuditOptions,
   add: AddFault,
-): Promise<void> {
+): Promise<{ readonly cutOff: number }> {
   const wallet = books.book('wallet')
-  const without = async (page: readonly { id: string }[]): Promise<string[]> => {
-    const { rows } = await sql<{ id: string }>`
-      select ids.id from unnest(${page.map(({ id }) => id)}::uuid[]) as ids (id)
-      where not exists (select from payments where payments.id = ids.id)`.execute(
-      books.book('transaction'),
-    )
-    return rows.map(({ id }) => id)
-  }
+  const transaction = books.book('transaction')
   let seen = 0
   for await (const page of pagesOf<{ id: string }>(postedAfter(wallet))) {
     signal?.throwIfAborted()
-    for (const id of await without(page)) add('posted_without_payment', id)
+    for (const id of await unpaidOf(transaction, page)) add('posted_without_payment', id)
     onProgress(`comparing the ledger with payments: ${(seen += page.length)}`)
   }
-  for await (const page of pagesOf<{ id: string }>(heldAfter(wallet, requestMaxMs))) {
+  let cutOff = 0
+  for await (const page of pagesOf<HeldOfPage>(heldAfter(wallet, requestMaxMs))) {
     signal?.throwIfAborted()
-    for (const id of await without(page)) add('held_without_payment', id)
+    for (const { id, isCutOff } of await undecidedOf(transaction, page, requestMaxMs)) {
+      if (isCutOff) cutOff += 1
+      else add('held_without_payment', id)
+    }
   }
+  return { cutOff }
+}
+
+async function unpaidOf(
+  db: Kysely<any>,
+  page: readonly { readonly id: string }[],
+): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select ids.id from unnest(${page.map(({ id }) => id)}::uuid[]) as ids (id)
+    where not exists (select from payments where payments.id = ids.id)`.execute(db)
+  return rows.map(({ id }) => id)
+}
+
+/**
+ * Which of these holds have no payment, and whether their request was cut off. Of a refusal that is
+ * younger than a request may be, the hold is not judged: what a twin holds is released after it.
+ */
+async function undecidedOf(
+  db: Kysely<any>,
+  page: readonly HeldOfPage[],
+  requestMaxMs: number,
+): Promise<readonly { readonly id: string; readonly isCutOff: boolean }[]> {
+  const { rows } = await sql<{ id: string; isCutOff: boolean }>`
+    select held.id, held.expires and claim.payment_id is not null and claim.refused_at is null
+      as "isCutOff"
+    from unnest(${page.map(({ id }) => id)}::uuid[],
+      ${page.map(({ expires }) => expires)}::boolean[]) as held (id, expires)
+    left join payment_claims as claim on claim.payment_id = held.id
+    where not exists (select from payments where payments.id = held.id)
+      and (claim.refused_at is null
+        or claim.refused_at < now() - ${`${requestMaxMs} milliseconds`}::interval)`.execute(db)
+  return rows
 }
 
 type ReadPage<T> = (after: string) => Promise<readonly T[]>
@@ -128,10 +167,10 @@ const postedAfter =
   }
 
 const heldAfter =
-  (db: Kysely<any>, ageMs: number): ReadPage<{ id: string }> =>
+  (db: Kysely<any>, ageMs: number): ReadPage<HeldOfPage> =>
   async (after) => {
-    const { rows } = await sql<{ id: string }>`
-      select id from ledger.hold
+    const { rows } = await sql<HeldOfPage>`
+      select id, expires_at is not null as expires from ledger.hold
       where state = 'open' and id > ${after}
         and created_at < now() - ${`${ageMs} milliseconds`}::interval
         and (expires_at is null or expires_at > now())

@@ -49,12 +49,15 @@ function show(print: Printer, audit: BookAudit, durationMs: number): void {
       if (count > SHOWN_MAX) print.line(print.dim('      … all of them: payflow verify --json'))
     }
   }
-  const { payments, completed, failed, pending, transfers } = audit
+  const { payments, completed, failed, pending, transfers, cutOff } = audit
   print.line()
   print.line(
     `${payments} payments: ${completed} completed, ${failed} failed, ${pending} pending; ` +
       `${transfers} rows of the journal; ${durationMs} ms`,
   )
+  if (cutOff > 0) {
+    print.line(print.dim(`requests cut off, undecided, whose money frees itself: ${cutOff}`))
+  }
   if (audit.sound) print.line(print.good('The books are sound.'))
   else print.line(print.bad('The books are NOT sound. Look at one: payflow payment <id>'))
 }
