@@ -28,7 +28,10 @@ export interface Stores extends AsyncDisposable {
   busOf(queue: WorkQueue): Bus<any>
 }
 
-/** How long one statement may take: a page of the books, never all of them. */
+/**
+ * How long one statement may take: a page of the books, never all of them, but for the two sums of
+ * an audit.
+ */
 const STATEMENT_TIMEOUT_MS = 60_000
 
 /** Creates the stores. Nothing is connected yet. */

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { describe, expect, it } from 'vitest'
-import { auditBooks, type BookAudit, type BookFault } from '../src/books/index.ts'
+import { auditBooks, type BookAudit, type BookFault, type Books } from '../src/books/index.ts'
 import {
   ACCOUNTS,
   ADA,
@@ -29,7 +29,8 @@ import {
   type Bookkeeping,
 } from './support/bookkeeping.ts'
 
-const NOTHING_UNDER_WAY = { requestMaxMs: 0 }
+// Seven payments are more than two pages.
+const NOTHING_UNDER_WAY = { requestMaxMs: 0, pageRows: 3 }
 
 /** Something that is put wrong. */
 interface Wrong {
@@ -293,6 +294,40 @@ describe('auditBooks', () => {
     for (let no = 0; no < 3; no += 1) await hold(books.wallet, {})
     const { faults } = await auditBooks(books.books, { ...NOTHING_UNDER_WAY, listMax: 2 })
     expect(faults.held_without_payment).toMatchObject({ count: 3, listed: { length: 2 } })
+  })
+
+  it('never asks for more than a page, whatever is wrong', async () => {
+    await using books = await openBookkeeping()
+    const { transaction, wallet } = books
+    const createdAt = new Date(0)
+    for (let no = 0; no < 4; no += 1) {
+      await writePayment(transaction, { id: await hold(wallet, {}), createdAt }, 'PENDING')
+      const id = await writePayment(transaction, {}, 'COMPLETED')
+      await writePayment(transaction, refundOf(id, 11n), 'COMPLETED')
+      await forge(transaction, sql`delete from payment_events where payment_id = ${id}`)
+      await hold(wallet, {})
+      await reverse(wallet, PAID, { amountMinor: 1n })
+    }
+    let rowsMax = 0
+    const book = (name: 'transaction' | 'wallet') =>
+      books[name].withPlugin({
+        transformQuery: ({ node }) => node,
+        transformResult: ({ result }) => {
+          rowsMax = Math.max(rowsMax, result.rows.length)
+          return Promise.resolve(result)
+        },
+      })
+    const seen: Books = { book: (name) => book(name === 'wallet' ? 'wallet' : 'transaction') }
+    const { faults } = await auditBooks(seen, NOTHING_UNDER_WAY)
+    expect(faults).toMatchObject({
+      stale: { count: 4 },
+      refunded_twice: { count: 4 },
+      impossible_history: { count: 4 },
+      completed_without_posting: { count: 8 },
+      held_without_payment: { count: 4 },
+      posted_without_payment: { count: 4 },
+    })
+    expect(rowsMax).toBe(NOTHING_UNDER_WAY.pageRows)
   })
 
   it('calls a request that was cut off no fault: what it holds frees itself', async () => {

@@ -1,7 +1,10 @@
 import { createLedger } from '@payflow/ledger'
 import type { Books } from './index.ts'
-import { comparePayments, findOrphans, type Compared } from './compare.ts'
-import { impossibleHistories, miscountedEvents, overRefunded, stalePayments } from './sql.ts'
+import { comparePayments, type Compared } from './compare.ts'
+import { judgeHistories } from './histories.ts'
+import { findOrphans } from './orphans.ts'
+import type { PageOptions } from './pages.ts'
+import { miscountedEvents } from './tally.ts'
 
 /**
  * What an audit can find.
@@ -36,7 +39,7 @@ export type BookFault =
   | 'stale'
 
 /** Options of {@link auditBooks}. */
-export interface AuditOptions {
+export interface AuditOptions extends PageOptions {
   /** Faults listed of each kind; all are counted. @defaultValue `100` */
   readonly listMax?: number
   /**
@@ -49,8 +52,6 @@ export interface AuditOptions {
   readonly staleAfterMs?: number
   /** Called now and then with what is being done. */
   readonly onProgress?: (what: string) => void
-  /** Stops between two pages. */
-  readonly signal?: AbortSignal
 }
 
 /** What was found of one kind. */
@@ -81,34 +82,28 @@ export interface BookAudit {
 }
 
 /**
- * The reversal looks once a minute and leaves no payment for longer than its leash of a quarter of
- * an hour; what it cannot decide is worth a look after that.
- */
-const STALE_AFTER_MS = 1_200_000
-
-/**
  * Audits everything: the ledger by itself, each payment against the ledger and its own events, and
  * the ledger against the payments. While payments are made it finds no more than when they rest:
  * each store is read in the order in which it is written last.
  *
- * Reads page by page, so its memory does not depend on how much there is.
+ * Reads page by page and lists no more than `listMax` of each kind, so that neither its memory nor
+ * the time of a statement depends on how much there is. Two sums stay whole, one statement each
+ * that answers with a row for each currency or kind of event: the trial balance over all accounts,
+ * and over all payments what the tally is held against. Their time grows with the books.
  *
  * @throws PostgreSQL's error, or the reason of `signal`.
  */
 export async function auditBooks(books: Books, options: AuditOptions = {}): Promise<BookAudit> {
-  const { listMax = 100, staleAfterMs = STALE_AFTER_MS, onProgress = () => undefined } = options
+  const { listMax = 100, onProgress = () => undefined } = options
   const found = collector(listMax)
-  const transaction = books.book('transaction')
-  const wallet = books.book('wallet')
   const ledger = await verifyLedger(books, options, found.add)
   const compared: Compared = await comparePayments(books, options, found.add)
   const { cutOff } = await findOrphans(books, options, found.add)
-  onProgress('reading the histories of payments')
-  found.addAll('impossible_history', await impossibleHistories(transaction))
-  onProgress('adding up refunds and tallies')
-  found.addAll('refunded_twice', await overRefunded(transaction, wallet))
-  found.addAll('miscounted', await miscountedEvents(transaction))
-  found.addAll('stale', await stalePayments(transaction, staleAfterMs))
+  await judgeHistories(books, options, found.add)
+  onProgress('adding up the tally')
+  for (const event of await miscountedEvents(books.book('transaction'))) {
+    found.add('miscounted', event)
+  }
   const faults = found.all()
   const sound = Object.values(faults).every(({ count }) => count === 0)
   return { ...compared, ...ledger, cutOff, faults, sound }
@@ -142,9 +137,6 @@ function collector(listMax: number) {
   }
   return {
     add,
-    addAll: (fault: BookFault, subjects: readonly string[]) => {
-      for (const subject of subjects) add(fault, subject)
-    },
     all: () => Object.fromEntries(found) as unknown as Record<BookFault, FaultsFound>,
   }
 }

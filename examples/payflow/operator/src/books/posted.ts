@@ -18,6 +18,8 @@ export interface Posted extends Movement {
   readonly id: string
   /** How often money was moved for it. The movement is that of one of these. */
   readonly times: number
+  /** Whether the journal has given back more of it than was posted. */
+  readonly isOverReversed: boolean
 }
 
 /**
@@ -42,7 +44,10 @@ export async function readPosted(
       coalesce(sender.user_id, case when debit.is_bank then ${SANDBOX_BANK_ID}::uuid end)
         as "fromUserId",
       coalesce(recipient.user_id, case when credit.is_bank then ${SANDBOX_BANK_ID}::uuid end)
-        as "toUserId"
+        as "toUserId",
+      coalesce(moved.amount_minor < (select sum(reversal.amount_minor)
+        from ledger.transfer as reversal where reversal.reverses_id = moved.id), false)
+        as "isOverReversed"
     from unnest(${ids}::uuid[]) as ids (id)
     cross join lateral (
       select count(*) over ()::int as times, posting.* from (
