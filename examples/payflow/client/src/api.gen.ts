@@ -734,7 +734,10 @@ export interface components {
             kind: "payment" | "top_up" | "withdrawal" | "refund";
             /** @enum {string} */
             status: "PENDING" | "COMPLETED" | "FAILED";
-            /** @enum {string} */
+            /**
+             * @description Why it failed: told to who asked for it, and to nobody else.
+             * @enum {string}
+             */
             failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "reversed_timeout";
             /**
              * Format: uuid
@@ -780,7 +783,10 @@ export interface components {
             id: string;
             /** @enum {string} */
             status: "PENDING" | "COMPLETED" | "FAILED";
-            /** @enum {string} */
+            /**
+             * @description Why it failed: told to who asked for it, and to nobody else.
+             * @enum {string}
+             */
             failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "reversed_timeout";
             /** @description Minor units: 5000 is $50.00. */
             amount: number;
@@ -806,7 +812,10 @@ export interface components {
             kind: "payment" | "top_up" | "withdrawal" | "refund";
             /** @enum {string} */
             status: "PENDING" | "COMPLETED" | "FAILED";
-            /** @enum {string} */
+            /**
+             * @description Why it failed: told to who asked for it, and to nobody else.
+             * @enum {string}
+             */
             failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "reversed_timeout";
             /**
              * Format: uuid
@@ -905,7 +914,10 @@ export interface components {
              * @description ISO 8601, in UTC.
              */
             at: string;
-            /** @enum {string} */
+            /**
+             * @description Why it failed: told to who asked for it, and to nobody else.
+             * @enum {string}
+             */
             failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "reversed_timeout";
         };
         StatementLine: {

@@ -54,6 +54,9 @@ export const paymentEventView = z.object({
   paymentId: idField,
   type: z.enum(PAYMENT_EVENT_TYPES),
   at: instantField,
-  failureCode: z.enum(FAILURE_CODES).optional(),
+  failureCode: z
+    .enum(FAILURE_CODES)
+    .optional()
+    .describe('Why it failed: told to who asked for it, and to nobody else.'),
 })
 export type PaymentEventView = z.infer<typeof paymentEventView>

@@ -41,7 +41,10 @@ export const transactionView = z.object({
   id: idField,
   kind: z.enum(PAYMENT_KINDS),
   status: z.enum(PAYMENT_STATUSES),
-  failureCode: z.enum(FAILURE_CODES).optional(),
+  failureCode: z
+    .enum(FAILURE_CODES)
+    .optional()
+    .describe('Why it failed: told to who asked for it, and to nobody else.'),
   fromUserId: idField,
   toUserId: idField,
   amount: amountField,

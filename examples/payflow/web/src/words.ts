@@ -45,9 +45,12 @@ const failureReasons: Readonly<Record<FailureCode, string>> = {
   reversed_timeout: 'We could not complete this in time; your money was not moved.',
 }
 
-/** Why a payment failed. A code that this page doesn't know yet still gets a sentence. */
+/**
+ * Why a payment failed. A code that this page doesn't know yet still gets a sentence, and so does
+ * none: only who asked for a payment is told the reason.
+ */
 export function failureReason(code: FailureCode | undefined): string {
-  if (code === undefined) return 'No reason was given.'
+  if (code === undefined) return 'The reason is told only to whoever asked for it.'
   return failureReasons[code] ?? `The reason given is “${code}”.`
 }
 

@@ -19,6 +19,7 @@ import type { PaymentRow, TransactionDatabase } from './database.ts'
 import type { EventFeed } from './event-feed.ts'
 import { findPayment } from './sql/find-payment.ts'
 import { readEvents, type PaymentEventRow } from './sql/read-events.ts'
+import { isAsker } from './views.ts'
 
 /** What the stream of a payment's events works with. */
 export interface EventRouteOptions {
@@ -56,7 +57,8 @@ async function follow(options: EventRouteOptions, req: Request, res: Response): 
   const lastId = lastEventIdOf(req)
   const giveBack = options.slots.take(userOf(req).userId)
   try {
-    await findOwn(options.db, id, userOf(req).userId)
+    const { userId } = userOf(req)
+    const payment = await findOwn(options.db, id, userId)
     const events = await readEvents(options.db, new Map([[id, 0n]]))
     // An id that is none of this payment's tells nothing: from the beginning, then.
     const known = events.findIndex((event) => event.id === lastId)
@@ -66,7 +68,9 @@ async function follow(options: EventRouteOptions, req: Request, res: Response): 
       res.status(200).type('text/event-stream').end()
     } else {
       const seenId = known === -1 ? '0' : (lastId ?? '0')
-      stream(options, { id, seenId, events: events.slice(known + 1), req, res, giveBack })
+      const unseen = events.slice(known + 1)
+      const isOwn = isAsker(payment, userId)
+      stream(options, { id, isOwn, seenId, events: unseen, req, res, giveBack })
       return
     }
     giveBack()
@@ -78,6 +82,8 @@ async function follow(options: EventRouteOptions, req: Request, res: Response): 
 
 interface Opened {
   readonly id: string
+  /** Whether who listens asked for the payment: the others are not told why it failed. */
+  readonly isOwn: boolean
   /** The last event the client has seen; 0: none. */
   readonly seenId: string
   /** What it has not. */
@@ -88,7 +94,7 @@ interface Opened {
 }
 
 function stream(options: EventRouteOptions, opening: Opened): void {
-  const { id, seenId, events, req, res, giveBack } = opening
+  const { id, isOwn, seenId, events, req, res, giveBack } = opening
   let unwatch = (): void => undefined
   const opened = openEventStream(res, {
     heartbeatMs: options.heartbeatMs,
@@ -102,25 +108,25 @@ function stream(options: EventRouteOptions, opening: Opened): void {
     },
   })
   for (const event of events) {
-    if (tell(opened, event)) return
+    if (tell(opened, event, isOwn)) return
   }
   const last = BigInt(events.at(-1)?.id ?? seenId)
-  unwatch = options.feed.watch(id, last, (event) => void tell(opened, event))
+  unwatch = options.feed.watch(id, last, (event) => void tell(opened, event, isOwn))
   // It may have closed before it was watched: then nobody else ends the watch.
   if (res.destroyed || res.writableEnded) unwatch()
 }
 
 /** Sends an event and, after the payment's end, ends the stream; says whether it did. */
-function tell(stream: EventStream, event: PaymentEventRow): boolean {
-  stream.send({ id: event.id, data: viewOf(event) })
+function tell(stream: EventStream, event: PaymentEventRow, isOwn: boolean): boolean {
+  stream.send({ id: event.id, data: viewOf(event, isOwn) })
   if (!isPaymentEnd(event.type)) return false
   stream.end('complete')
   return true
 }
 
-function viewOf({ paymentId, type, at, data }: PaymentEventRow): PaymentEventView {
+function viewOf({ paymentId, type, at, data }: PaymentEventRow, isOwn: boolean): PaymentEventView {
   const { failureCode } = data as Pick<PaymentEventView, 'failureCode'>
-  return { paymentId, type, at: at.toISOString(), ...(failureCode && { failureCode }) }
+  return { paymentId, type, at: at.toISOString(), ...(isOwn && failureCode && { failureCode }) }
 }
 
 /** The same answer to what is not there and to what is not theirs. */

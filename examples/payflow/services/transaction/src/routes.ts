@@ -76,7 +76,7 @@ export function transactionRoutes(app: Express, options: TransactionRouteOptions
       async (req, res) => {
         const payment = await paymentOf(options, req)
         const refunds = payment.kind === 'payment' ? await listRefunds(options.db, payment.id) : []
-        res.json(toTransactionDetails(payment, refunds))
+        res.json(toTransactionDetails(payment, refunds, userOf(req).userId))
       },
     ],
   })
@@ -150,15 +150,16 @@ async function transactionPage(
 ): Promise<TransactionPage> {
   const { limit, cursor, ...filters } = parse(transactionListQuery, req.query, 'query')
   const [createdAt, id] = decodeCursor(place, cursor) ?? []
+  const { userId } = userOf(req)
   const rows = await listPayments(db, {
-    userId: userOf(req).userId,
+    userId,
     ...filters,
     after: createdAt !== undefined && id !== undefined ? { createdAt, id } : undefined,
     limit: limit + 1, // One more than shown tells whether there is another page.
   })
   const shown = rows.slice(0, limit)
   const nextCursor = rows.length > limit ? cursorOf(shown.at(-1)) : null
-  return { items: shown.map(toTransactionView), nextCursor }
+  return { items: shown.map((row) => toTransactionView(row, userId)), nextCursor }
 }
 
 function cursorOf(last: ListedPayment | undefined): string | null {

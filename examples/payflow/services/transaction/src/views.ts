@@ -8,13 +8,16 @@ import {
 } from '@payflow-app/contracts'
 import type { PaymentRow } from './database.ts'
 
-/** A payment as its sender and its recipient see it. */
-export function toTransactionView(row: PaymentRow): TransactionView {
+/**
+ * A payment as one of its parties sees it. Both see that it failed; why is told to who asked for it
+ * alone, for it may say how much money they have.
+ */
+export function toTransactionView(row: PaymentRow, userId: string): TransactionView {
   return {
     id: row.id,
     kind: row.kind,
     status: row.status,
-    ...(row.failureCode !== null && { failureCode: row.failureCode }),
+    ...(row.failureCode !== null && isAsker(row, userId) && { failureCode: row.failureCode }),
     ...contentsOf(row),
     ...(row.refundedMinor !== null && { refundedAmount: Number(row.refundedMinor) }),
     createdAt: row.createdAt.toISOString(),
@@ -22,17 +25,25 @@ export function toTransactionView(row: PaymentRow): TransactionView {
   }
 }
 
-/** A payment with its refunds, as both its parties see them. */
+/** Whether it was this user who asked for the payment: who sends the money, but for a top-up. */
+export function isAsker({ kind, fromUserId, toUserId }: PaymentRow, userId: string): boolean {
+  return userId === (kind === 'top_up' ? toUserId : fromUserId)
+}
+
+/** A payment with its refunds, as one of its parties sees them. */
 export function toTransactionDetails(
   row: PaymentRow,
   refunds: readonly PaymentRow[],
+  userId: string,
 ): TransactionDetails {
-  const view = toTransactionView(row)
-  return row.kind === 'payment' ? { ...view, refunds: refunds.map(toRefundView) } : view
+  const view = toTransactionView(row, userId)
+  if (row.kind !== 'payment') return view
+  return { ...view, refunds: refunds.map((refund) => toRefundView(refund, userId)) }
 }
 
-function toRefundView(row: PaymentRow): RefundView {
-  const { id, status, failureCode, amount, note, createdAt, completedAt } = toTransactionView(row)
+function toRefundView(row: PaymentRow, userId: string): RefundView {
+  const view = toTransactionView(row, userId)
+  const { id, status, failureCode, amount, note, createdAt, completedAt } = view
   return {
     id,
     status,

@@ -81,6 +81,24 @@ describe('GET /transactions/:id/events', () => {
     expect(stream.retryMs).toBeGreaterThanOrEqual(500)
   })
 
+  it('tells why it failed to who asked for it, whether it reads it or sees it happen', async () => {
+    const topUp = (await payments.move(ada, 'top-ups')).body.id
+    const payment = await paid()
+    const live = await Promise.all([events(payment, ada), events(payment, bob), events(topUp, ada)])
+    for (const id of [payment, topUp]) await payments.end(id, 'recipient_unavailable')
+    await Promise.all(live.map(({ ended }) => ended))
+    const later = await Promise.all([
+      events(payment, ada),
+      events(payment, bob),
+      events(topUp, ada),
+    ])
+    await Promise.all(later.map(({ ended }) => ended))
+    for (const streams of [live, later]) {
+      const codes = streams.map(({ events }) => JSON.parse(events.at(-1)?.data ?? '{}').failureCode)
+      expect(codes).toEqual(['recipient_unavailable', undefined, 'recipient_unavailable'])
+    }
+  })
+
   it('goes on after the last event that was seen', async () => {
     const id = await paid()
     const first = await events(id, ada)

@@ -1,7 +1,7 @@
 // Refunds over real HTTP, with a real wallet-service and no broker: who may ask for one, once for
 // each key, and what the payment shows of them.
 import { randomUUID } from 'node:crypto'
-import { expectProblem, type Incoming } from '@payflow-app/testing'
+import { expectProblem, follow, type Incoming } from '@payflow-app/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Payments, type User } from './support/payments.ts'
 
@@ -60,6 +60,34 @@ describe('POST /transactions/:id/refunds', () => {
       ['payment', 2_000],
     ])
     await payments.audit()
+  })
+
+  it('that fails tells why to who asked for it, and to nobody else', async () => {
+    const { from, to, id } = await paid()
+    await payments.execute(await payments.move(to, 'withdrawals', { amount: 103_000 }))
+    const refund = await payments.refund(to, id)
+    expect((await payments.execute(refund)).status).toBe(422)
+    const asked = async (user: User) => {
+      const events = await follow(
+        `${payments.transaction.url}/transactions/${refund.body.id}/events`,
+        { token: user.token },
+      )
+      await events.ended
+      const { items } = (await payments.get(user, '/transactions?kind=refund')).body
+      const details = await show(user, id)
+      return [
+        await show(user, refund.body.id),
+        items[0],
+        details.refunds[0],
+        JSON.parse(events.events.at(-1)?.data ?? '{}'),
+      ]
+    }
+    for (const seen of await asked(to)) expect(seen.failureCode).toBe('insufficient_funds')
+    const told = await asked(from)
+    // The same payment, with everything but the reason.
+    for (const seen of told.slice(0, 3)) expect(seen).toMatchObject({ status: 'FAILED' })
+    expect(told[3]).toMatchObject({ type: 'failed', paymentId: refund.body.id })
+    for (const seen of told) expect(seen).not.toHaveProperty('failureCode')
   })
 
   it('without an amount is what is left', async () => {
