@@ -408,7 +408,7 @@ export interface paths {
         put?: never;
         /**
          * Refund a payment
-         * @description In part or whole, by who received it: all refunds together never exceed the payment. Whether there is enough left, and enough money, is decided when it is executed. Repeat it with the same key until a final answer comes.
+         * @description In part or whole, by who received it: all refunds together never exceed the payment, and at most 100 of them are pending or completed. Whether there is enough left, and enough money, is decided when it is executed. Repeat it with the same key until a final answer comes.
          */
         post: operations["refundTransaction"];
         delete?: never;
@@ -2647,6 +2647,7 @@ export interface operations {
              * @description - `idempotency_key_reused`: The key was used with another request.
              *     - `not_refundable`: This cannot be refunded.
              *     - `refund_exceeds_payment`: Less than that is left to refund.
+             *     - `refund_limit_reached`: The payment has too many refunds.
              */
             422: {
                 headers: {
@@ -2658,7 +2659,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        code: "idempotency_key_reused" | "not_refundable" | "refund_exceeds_payment";
+                        code: "idempotency_key_reused" | "not_refundable" | "refund_exceeds_payment" | "refund_limit_reached";
                     };
                 };
             };

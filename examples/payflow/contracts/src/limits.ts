@@ -10,6 +10,19 @@ export const AMOUNT_MINOR_MAX = 100_000_000_000
 export const NOTE_CHARS_MAX = 140
 
 /**
+ * How many refunds of one payment may be pending or completed: whoever reads the payment adds them
+ * up. Nobody gives a payment back in more parts by hand. Requests at the same instant may exceed it
+ * by as many as there are of them.
+ */
+export const REFUNDS_MAX = 100
+
+/**
+ * How many refunds of one payment there may be, failed ones among them, which move nothing but stay
+ * written down for ever. Far more than anybody tries; who has can still send a payment of their own.
+ */
+export const REFUND_ATTEMPTS_MAX = 1_000
+
+/**
  * How many refunds of a payment are shown with it, newest first. More than anybody makes by hand;
  * what all of them come to is in `refundedAmount`, however many there are.
  */

@@ -29,6 +29,7 @@ export const PROBLEMS = {
   'statement-too-long': { status: 422, title: 'The statement is too long' },
   'not-refundable': { status: 422, title: 'This cannot be refunded' },
   'refund-exceeds-payment': { status: 422, title: 'Less than that is left to refund' },
+  'refund-limit-reached': { status: 422, title: 'The payment has too many refunds' },
   'self-transfer': { status: 422, title: 'Sender and recipient are the same' },
   'sender-unavailable': { status: 422, title: 'The sender cannot send money' },
   'recipient-unavailable': { status: 422, title: 'The recipient cannot receive money' },

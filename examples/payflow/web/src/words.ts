@@ -76,6 +76,7 @@ const refusals: Readonly<Record<string, string>> = {
   insufficient_funds: 'Your available balance is smaller than this amount.',
   recipient_unavailable: 'This person can’t receive money at the moment.',
   refund_exceeds_payment: 'Less than that is left of this payment to refund.',
+  refund_limit_reached: 'This payment has been refunded too often.',
   not_refundable: 'This can’t be refunded.',
   sender_unavailable: 'Your wallet can’t send money at the moment.',
   self_transfer: 'You can’t send money to yourself.',

@@ -11,6 +11,7 @@ import {
   sessionView,
   userSearchQuery,
 } from '../auth.ts'
+import { REFUNDS_MAX } from '../limits.ts'
 import { paymentEventView } from '../payment-events.ts'
 import { statusView } from '../payment-flow.ts'
 import {
@@ -249,7 +250,8 @@ const money = {
     tag: 'Payments',
     summary: 'Refund a payment',
     description:
-      'In part or whole, by who received it: all refunds together never exceed the payment. ' +
+      'In part or whole, by who received it: all refunds together never exceed the payment, and ' +
+      `at most ${REFUNDS_MAX} of them are pending or completed. ` +
       'Whether there is enough left, and enough money, is decided when it is executed. Repeat it ' +
       'with the same key until a final answer comes.',
     access: 'user',
@@ -258,7 +260,13 @@ const money = {
     body: refundRequest,
     idempotencyKey: true,
     success: acceptedOnce,
-    problems: [...keyProblems, 'not-found', 'not-refundable', 'refund-exceeds-payment'],
+    problems: [
+      ...keyProblems,
+      'not-found',
+      'not-refundable',
+      'refund-exceeds-payment',
+      'refund-limit-reached',
+    ],
   },
   listTransactions: {
     method: 'GET',

@@ -9,6 +9,9 @@
  * The other indexes are for the filters of the history, which otherwise would read all of it: by
  * the other party (one index for both directions), by what is rare.
  *
+ * payments_refunded leaves failed refunds out: what was refunded is added up whenever a payment is
+ * read, and it is not the reader who decides how often somebody tries.
+ *
  * What stands still: whoever reads or writes payments, for as long as it takes to read all of them
  * once, for the constraints, and to sort them twice, for the first two indexes.
  */
@@ -36,4 +39,6 @@ create index payments_received_failed on public.payments (to_user_id, created_at
   where status = 'FAILED';
 create index payments_refunds on public.payments (refund_of, created_at desc, id desc)
   where refund_of is not null;
+create index payments_refunded on public.payments (refund_of) include (amount_minor, status)
+  where refund_of is not null and status <> 'FAILED';
 `

@@ -1,7 +1,9 @@
+import { REFUND_ATTEMPTS_MAX, REFUNDS_MAX } from '@payflow-app/contracts'
 import type { Kysely } from 'kysely'
 import { refuseAboveLimit, type AmountLimits } from './amount-limits.ts'
 import type { Refusal, TransactionDatabase } from './database.ts'
 import type { PaymentRequest, RefundOfPayment } from './payment-request.ts'
+import { countRefunds } from './sql/count-refunds.ts'
 import { findPayment } from './sql/find-payment.ts'
 import type { WalletClient } from './wallet-client.ts'
 
@@ -21,9 +23,10 @@ export type Reservation =
 /**
  * Reserves the money under the payment's id, or says why not. Safe to repeat.
  *
- * Of a refund nothing is reserved. What is looked at is what can only grow, the refunds that have
- * been completed: an amount that is refused now would be refused for ever. Everything else, other
- * refunds at the same moment and the money of who refunds, the ledger decides.
+ * Of a refund nothing is reserved. What is looked at is how many refunds there are, which bounds
+ * what everybody reads who looks at the payment, and what can only grow, those that have been
+ * completed: an amount that is refused now would be refused for ever. Everything else, other refunds
+ * at the same moment and the money of who refunds, the ledger decides.
  */
 export async function reserve(
   options: ReserveOptions,
@@ -48,6 +51,14 @@ async function lookWhatIsLeft(
   { db }: ReserveOptions,
   request: RefundOfPayment,
 ): Promise<Reservation> {
+  const { alive, all } = await countRefunds(db, request.refundOf)
+  if (alive >= REFUNDS_MAX || all >= REFUND_ATTEMPTS_MAX) {
+    const detail =
+      alive >= REFUNDS_MAX
+        ? `At most ${REFUNDS_MAX} refunds of a payment can be pending or completed`
+        : `A payment can be refunded ${REFUND_ATTEMPTS_MAX} times, in vain or not`
+    return { outcome: 'refused', refusal: { code: 'refund-limit-reached', detail } }
+  }
   const payment = await findPayment(db, request.refundOf)
   if (!payment) throw new Error('A payment that was there is gone; payments are never deleted')
   const left = Number(payment.amountMinor) - Number(payment.refundedMinor)

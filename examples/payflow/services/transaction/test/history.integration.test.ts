@@ -4,9 +4,11 @@ import { randomUUID } from 'node:crypto'
 import { SANDBOX_BANK_ID, transactionListQuery } from '@payflow-app/contracts'
 import { migrateTransaction } from '@payflow-app/migrations'
 import { createTestDatabase, type TestDatabase } from '@payflow/testkit'
-import { sql } from 'kysely'
+import { sql, type RawBuilder } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { refundsQuery } from '../src/sql/count-refunds.ts'
 import { historyQuery, listPayments, type PaymentQuery } from '../src/sql/list-payments.ts'
+import { paymentColumns } from '../src/sql/payment-columns.ts'
 
 const PAYMENTS = 100_000
 const ada = randomUUID()
@@ -77,10 +79,10 @@ interface Node {
   readonly Plans?: readonly Node[]
 }
 
-/** How many rows of payments are read for a page. */
-async function rowsRead(query: PaymentQuery): Promise<number> {
+/** How many rows of payments a statement reads. */
+async function rowsRead(query: RawBuilder<unknown>): Promise<number> {
   const explained = await sql<{ 'QUERY PLAN': [{ Plan: Node }] }>`
-    explain (analyze, format json) ${historyQuery(query)}`.execute(database.db)
+    explain (analyze, format json) ${query}`.execute(database.db)
   const read = (node: Node): number => {
     const below = (node.Plans ?? []).reduce((sum, one) => sum + read(one), 0)
     if (node['Relation Name'] !== 'payments') return below
@@ -121,7 +123,8 @@ describe(`the history of ${PAYMENTS} payments among as many of others`, () => {
       for (const after of [undefined, middle]) {
         // A page of each of two branches, and what is left out on the way; or all there is of what is
         // so rare that PostgreSQL sorts it.
-        expect(await rowsRead({ ...query, after })).toBeLessThanOrEqual(2 * Number(limit) + 100)
+        const read = await rowsRead(historyQuery({ ...query, after }))
+        expect(read).toBeLessThanOrEqual(2 * Number(limit) + 100)
       }
     }
   })
@@ -175,5 +178,39 @@ describe(`the history of ${PAYMENTS} payments among as many of others`, () => {
       expect(Number(row.amountMinor)).toBeGreaterThanOrEqual(100)
       expect(Number(row.amountMinor)).toBeLessThanOrEqual(4_000)
     }
+  })
+})
+
+describe('a payment that was refunded in vain 20000 times', () => {
+  const id = randomUUID()
+
+  beforeAll(async () => {
+    await database.db.transaction().execute(async (trx) => {
+      await sql`set local session_replication_role = replica`.execute(trx)
+      await sql`insert into payments (id, kind, refund_of, from_user_id, to_user_id, amount_minor,
+          currency, idempotency_key, fingerprint, message_id, status, failure_code, completed_at,
+          resolved_by)
+        select case n when 0 then ${id}::uuid else gen_random_uuid() end,
+          case n when 0 then 'payment' else 'refund' end,
+          case when n > 0 then ${id}::uuid end, ${friend}, ${randomUUID()}, 1 + n % 2,
+          'USD', n::text || ${id}::text, '', gen_random_uuid(),
+          case when n < 4 then 'COMPLETED' else 'FAILED' end,
+          case when n >= 4 then 'insufficient_funds' end, now(), 'worker'
+        from generate_series(0, 20003) as n`.execute(trx)
+    })
+    await sql`analyze payments`.execute(database.db)
+  })
+
+  it('is shown by reading the refunds that were made', async () => {
+    const shown = sql<{ refundedMinor: string }>`
+      select ${paymentColumns('payments')} from payments where id = ${id}`
+    expect((await shown.execute(database.db)).rows).toMatchObject([{ refundedMinor: '5' }])
+    expect(await rowsRead(shown)).toBe(1 + 3)
+  })
+
+  it('is looked at for another refund without counting them all', async () => {
+    const { rows } = await refundsQuery(id).execute(database.db)
+    expect(rows).toEqual([{ alive: 3, all: 1_000 }])
+    expect(await rowsRead(refundsQuery(id))).toBe(3 + 1_000)
   })
 })

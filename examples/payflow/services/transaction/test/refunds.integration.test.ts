@@ -131,6 +131,23 @@ describe('POST /transactions/:id/refunds', () => {
     await payments.audit()
   })
 
+  it.each([
+    ['PENDING', 100],
+    ['COMPLETED', 100],
+    ['FAILED', 1_000],
+  ])('is refused when as many as there may be are %s', async (status, most) => {
+    const { to, id } = await paid()
+    const last = randomUUID()
+    await payments.haveRefunds(id, status, most - 1)
+    const accepted = await payments.refund(to, id, { amount: 1 }, last)
+    expect(accepted.status).toBe(202)
+    if (status === 'FAILED') await payments.end(accepted.body.id, 'insufficient_funds')
+    expectProblem(await payments.refund(to, id, { amount: 1 }), 422, 'refund_limit_reached')
+    // Whoever was accepted stays accepted.
+    const again = await payments.refund(to, id, { amount: 1 }, last)
+    expect(again).toMatchObject({ status: 202, body: accepted.body })
+  })
+
   it('is refused to the sender, and is nothing to anybody else', async () => {
     const { from, other, id } = await paid()
     expectProblem(await payments.refund(from, id), 403, 'forbidden')

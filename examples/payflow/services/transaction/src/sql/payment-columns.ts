@@ -2,7 +2,8 @@ import { sql, type RawBuilder } from 'kysely'
 
 /**
  * The columns of a {@link PaymentRow}, of the relation with this name. What was refunded is added up
- * from an index that has the refunds of each payment together; no payment has many.
+ * from an index that has the refunds of each payment together without the failed ones, of which
+ * somebody may make many; of the others a payment has about `REFUNDS_MAX` at most.
  */
 export const paymentColumns = (relation: string): RawBuilder<unknown> => sql`
   id, kind, from_user_id as "fromUserId", to_user_id as "toUserId", amount_minor as "amountMinor",

@@ -201,6 +201,21 @@ export class Payments implements AsyncDisposable {
       where id = ${id}`.execute(this.database.db)
   }
 
+  /** Writes refunds of a payment, of 1 each, that have this status: in the table only. */
+  async haveRefunds(paymentId: string, status: string, count: number): Promise<void> {
+    const ended = status !== 'PENDING'
+    await sql`insert into payments (id, kind, refund_of, from_user_id, to_user_id, amount_minor,
+        currency, idempotency_key, fingerprint, message_id, status, failure_code, completed_at,
+        resolved_by)
+      select gen_random_uuid(), 'refund', id, to_user_id, from_user_id, 1, currency,
+        gen_random_uuid()::text, '', gen_random_uuid(), ${status}::text,
+        ${status === 'FAILED' ? 'insufficient_funds' : null}::text,
+        ${ended ? new Date() : null}::timestamptz, ${ended ? 'worker' : null}::text
+      from payments, generate_series(1, ${count}::int) where id = ${paymentId}`.execute(
+      this.database.db,
+    )
+  }
+
   /** What is stored about the payments of a user, as sender. */
   async stored(user: User): Promise<{ claims: number; payments: number; messages: number }> {
     const { rows } = await sql<{ claims: number; payments: number; messages: number }>`
