@@ -7,7 +7,8 @@
  * the sender, but for a top-up, whose sender is the bank for everybody.
  *
  * The other indexes are for the filters of the history, which otherwise would read all of it: by
- * the other party (one index for both directions), by what is rare.
+ * the other party (one index for both directions), by what is rare: kinds, and what is pending or
+ * has failed, each a range of its own however many there are of the other.
  *
  * payments_refunded leaves failed refunds out: what was refunded is added up whenever a payment is
  * read, and it is not the reader who decides how often somebody tries.
@@ -33,10 +34,10 @@ create index payments_sent_kind on public.payments (from_user_id, kind, created_
   where kind <> 'payment';
 create index payments_received_kind on public.payments (to_user_id, kind, created_at desc, id desc)
   where kind <> 'payment';
-create index payments_sent_failed on public.payments (from_user_id, created_at desc, id desc)
-  where status = 'FAILED';
-create index payments_received_failed on public.payments (to_user_id, created_at desc, id desc)
-  where status = 'FAILED';
+create index payments_sent_status on public.payments
+  (from_user_id, status, created_at desc, id desc) where status <> 'COMPLETED';
+create index payments_received_status on public.payments
+  (to_user_id, status, created_at desc, id desc) where status <> 'COMPLETED';
 create index payments_refunds on public.payments (refund_of, created_at desc, id desc)
   where refund_of is not null;
 create index payments_refunded on public.payments (refund_of) include (amount_minor, status)

@@ -114,6 +114,24 @@ const filters: readonly [Record<string, string>, string][] = [
 ]
 
 describe(`the history of ${PAYMENTS} payments among as many of others`, () => {
+  it('reads nothing but what is pending, of which there may be none', async () => {
+    const pending = (more = {}) => queryOf({ status: 'PENDING', ...more })
+    expect(await rowsRead(historyQuery(pending()))).toBe(0)
+    const made = await sql<{ id: string }>`
+      insert into payments (id, from_user_id, to_user_id, amount_minor, currency, idempotency_key,
+        fingerprint, message_id, created_at)
+      select gen_random_uuid(), case n when 2 then ${friend}::uuid else ${ada}::uuid end,
+        case n when 2 then ${ada}::uuid else ${friend}::uuid end, 1, 'USD',
+        gen_random_uuid()::text, '', gen_random_uuid(), timestamptz '2025-01-01' - n * interval '1 day'
+      from generate_series(1, 3) as n returning id`.execute(database.db)
+    const ids = made.rows.map(({ id }) => id)
+    const idsOf = async (query: PaymentQuery) => (await all(query)).map(({ id }) => id)
+    expect(await idsOf(pending())).toEqual(ids)
+    expect(await idsOf(pending({ direction: 'received' }))).toEqual([ids[1]])
+    expect(await rowsRead(historyQuery(pending()))).toBe(3)
+    await sql`delete from payments where id = any(${ids}::uuid[])`.execute(database.db)
+  })
+
   it.each(filters)('reads little more than a page for %o', async (filter) => {
     for (const limit of ['1', '20', '100']) {
       const query = queryOf({ ...filter, limit })
@@ -206,6 +224,11 @@ describe('a payment that was refunded in vain 20000 times', () => {
       select ${paymentColumns('payments')} from payments where id = ${id}`
     expect((await shown.execute(database.db)).rows).toMatchObject([{ refundedMinor: '5' }])
     expect(await rowsRead(shown)).toBe(1 + 3)
+  })
+
+  it('is not read by who asks what is pending', async () => {
+    const pending = queryOf({ status: 'PENDING', direction: 'sent' })
+    expect(await rowsRead(historyQuery({ ...pending, userId: friend }))).toBe(0)
   })
 
   it('is looked at for another refund without counting them all', async () => {
