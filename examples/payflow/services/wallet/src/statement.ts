@@ -86,7 +86,7 @@ export async function readStatement(
 }
 
 /**
- * Reads all lines of a period, as long as there are not too many.
+ * Reads all lines of a period, as long as there are not too many; how many is known with the first.
  *
  * @throws as {@link readStatement}; {@link ProblemError} `statement-too-long`.
  */
@@ -95,18 +95,23 @@ export async function readWholeStatement(
   period: StatementPeriod,
 ): Promise<Omit<StatementSlice, 'next'>> {
   const first = await readStatement(options, period, { limit: LINES_AT_ONCE })
+  refuseTooLong(first.summary?.lines ?? 0)
   const lines = [...first.lines]
   for (let { next } = first; next !== null;) {
-    if (lines.length >= STATEMENT_CSV_LINES_MAX) {
-      throw problem('statement-too-long', {
-        detail: `A statement has at most ${STATEMENT_CSV_LINES_MAX} lines: take a shorter period`,
-      })
-    }
     const page = await readStatement(options, period, { limit: LINES_AT_ONCE, after: next })
     lines.push(...page.lines)
+    // More may have been written since the first page was read.
+    refuseTooLong(lines.length)
     next = page.next
   }
   return { ...first, lines }
+}
+
+function refuseTooLong(lines: number): void {
+  if (lines <= STATEMENT_CSV_LINES_MAX) return
+  throw problem('statement-too-long', {
+    detail: `A statement has at most ${STATEMENT_CSV_LINES_MAX} lines: take a shorter period`,
+  })
 }
 
 function summaryOf({ period }: Statement): StatementSummary | null {

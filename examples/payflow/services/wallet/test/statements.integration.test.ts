@@ -7,6 +7,7 @@ import { expectProblem, send } from '@payflow-app/testing'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sandboxBankAccountId, walletAccountId } from '../src/account-ids.ts'
+import { readWholeStatement } from '../src/statement.ts'
 import { paymentOf, Wallets, type Payment } from './support/wallets.ts'
 
 let wallets: Wallets
@@ -182,5 +183,17 @@ describe('GET /wallets/:userId/statement.csv', () => {
     await more(1)
     const url = `${wallets.service.url}/wallets/${user}/statement.csv`
     expectProblem(await send(url, { token }), 422, 'statement_too_long')
+    // At once: neither the lines behind the first page are read nor whose wallets they name.
+    let statements = 0
+    const counting = db.withPlugin({
+      transformQuery: ({ node }) => node,
+      async transformResult({ result }) {
+        statements += 1
+        return result
+      },
+    })
+    const reading = readWholeStatement({ db: counting, ledger: createLedger() }, { userId: user })
+    await expect(reading).rejects.toMatchObject({ problemCode: 'statement-too-long' })
+    expect(statements).toBe(2)
   })
 })
