@@ -738,7 +738,7 @@ export interface components {
              * @description Why it failed: told to who asked for it, and to nobody else.
              * @enum {string}
              */
-            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "reversed_timeout";
+            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "refund_refused" | "reversed_timeout";
             /**
              * Format: uuid
              * @description A UUID, in lower case in every answer.
@@ -787,7 +787,7 @@ export interface components {
              * @description Why it failed: told to who asked for it, and to nobody else.
              * @enum {string}
              */
-            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "reversed_timeout";
+            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "refund_refused" | "reversed_timeout";
             /** @description Minor units: 5000 is $50.00. */
             amount: number;
             note?: string;
@@ -816,7 +816,7 @@ export interface components {
              * @description Why it failed: told to who asked for it, and to nobody else.
              * @enum {string}
              */
-            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "reversed_timeout";
+            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "refund_refused" | "reversed_timeout";
             /**
              * Format: uuid
              * @description A UUID, in lower case in every answer.
@@ -918,7 +918,7 @@ export interface components {
              * @description Why it failed: told to who asked for it, and to nobody else.
              * @enum {string}
              */
-            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "reversed_timeout";
+            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "refund_refused" | "reversed_timeout";
         };
         StatementLine: {
             no: number;
@@ -988,7 +988,7 @@ export interface components {
              */
             currency: "USD";
             /** @enum {string} */
-            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "reversed_timeout";
+            failureCode?: "insufficient_funds" | "sender_unavailable" | "recipient_unavailable" | "hold_released" | "hold_expired" | "hold_unknown" | "transfer_conflict" | "refund_exceeds_payment" | "refund_refused" | "reversed_timeout";
             text: string;
             /**
              * Format: date-time

@@ -33,6 +33,7 @@ export type PaymentStatus = (typeof PAYMENT_STATUSES)[number]
  *   reserved) when the worker came to move it.
  * - `transfer_conflict`: the ledger knows the payment's id with other contents.
  * - `refund_exceeds_payment`: less than the amount was left of the payment to refund.
+ * - `refund_refused`: the ledger had refused the refund for good, and a crash left why unwritten.
  * - `reversed_timeout`: it did not finish in time and was given up; the sender may try again.
  */
 export const FAILURE_CODES = [
@@ -44,6 +45,7 @@ export const FAILURE_CODES = [
   'hold_unknown',
   'transfer_conflict',
   'refund_exceeds_payment',
+  'refund_refused',
   'reversed_timeout',
 ] as const
 

@@ -42,6 +42,7 @@ const failureReasons: Readonly<Record<FailureCode, string>> = {
   hold_unknown: 'No money had been set aside for this payment.',
   transfer_conflict: 'This payment’s number is already in use for another transfer.',
   refund_exceeds_payment: 'Less than that was left of the payment to refund.',
+  refund_refused: 'This refund could not be made when it was tried.',
   reversed_timeout: 'We could not complete this in time; your money was not moved.',
 }
 

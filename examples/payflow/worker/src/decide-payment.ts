@@ -16,6 +16,15 @@ const refusals: Readonly<Record<string, FailureCode>> = {
   'refund-exceeds-payment': 'refund_exceeds_payment',
 }
 
+/**
+ * The code that a refused payment fails with. Of a refund nothing was ever held: if its id is
+ * released, then by whoever sealed its refusal before and did not come to write down why.
+ */
+function failureCodeOf({ kind }: Payment, code: string): FailureCode | undefined {
+  if (kind === 'refund' && code === 'hold-released') return 'refund_refused'
+  return Object.hasOwn(refusals, code) ? refusals[code] : undefined
+}
+
 /** Answers that no repetition changes: our own mistake, for people to look at. */
 const contradictions: readonly string[] = [
   'transfer-conflict',
@@ -25,7 +34,7 @@ const contradictions: readonly string[] = [
 
 /**
  * Lets the ledger decide how the payment ends. Asked again, by a redelivery or after a crash, it
- * decides the same: everything goes by the payment's id.
+ * decides the same: everything goes by the payment's id. Only why a refund was refused it tells once.
  *
  * A refusal is sealed before it is believed: the id is released, so that it can never post later
  * and what was held is available at once. Should the release find the money posted, then that is
@@ -40,7 +49,7 @@ export async function decidePayment(
 ): Promise<Settlement> {
   const answer = await wallet.post(payment, signal)
   if (answer.outcome === 'ok') return { status: 'COMPLETED' }
-  const failureCode = Object.hasOwn(refusals, answer.code) ? refusals[answer.code] : undefined
+  const failureCode = failureCodeOf(payment, answer.code)
   if (failureCode !== undefined) {
     const state = await releaseHold(wallet, payment.paymentId, signal)
     return state === 'posted' ? { status: 'COMPLETED' } : { status: 'FAILED', failureCode }

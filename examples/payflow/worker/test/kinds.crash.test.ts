@@ -139,6 +139,25 @@ describe('a refund', () => {
     await booksBalance()
   })
 
+  it('REV-02 that was refused says so when its worker is killed before it has written why', async () => {
+    const { from, to, payment } = await paid()
+    await scene.accept({ ...partiesOf('withdrawal', to), amount: 103_000 })
+    const victim = await worker()
+    await waitFor(async () => (await scene.wallet(to)).balance === 2_000, { timeoutMs: 30_000 })
+    await waitFor(async () => (await recorded(victim, 'COMPLETED')) === 1)
+    await victim.child.arm('consumer.decided', 'kill')
+    const { paymentId } = await scene.acceptRefund(payment)
+    expect(await victim.child.exited).toMatchObject({ signal: 'SIGKILL' })
+    await worker()
+    expect(await scene.ended(paymentId)).toMatchObject({
+      status: 'FAILED',
+      failureCode: 'refund_refused',
+      events: ['payments.failed'],
+    })
+    expect(await scene.wallet(from)).toMatchObject({ balance: 95_000 })
+    await booksBalance()
+  })
+
   it.each([
     ['consumer.received', 'reversed', 0],
     ['consumer.decided', 'completed', 3_000],

@@ -10,6 +10,7 @@ const reasons: Readonly<Record<Exclude<FailureCode, 'reversed_timeout'>, string>
   hold_expired: 'the reservation of the money had expired',
   hold_unknown: 'no money had been reserved for it',
   refund_exceeds_payment: 'less than that was left of the payment to refund',
+  refund_refused: 'it could not be made when it was tried',
   transfer_conflict: 'it did not match what had been reserved',
 }
 
