@@ -33,11 +33,12 @@ const variables = {
   RABBITMQ_URL: amqpUrlVariable,
   WALLET_URL: httpUrlVariable,
   SERVICE_TOKEN_SECRET: secretVariable,
-  /** Payments executed at the same time. */
+  /** Payments executed at the same time, at most. */
   WORKER_CONCURRENCY: integerVariable(1, 100).default(8),
   /**
    * Ends of payments that are recorded in one transaction when many wait: half the statements and a
-   * fraction of the commits. They wait for the slowest answer of wallet-service among them.
+   * fraction of the commits. They wait for the slowest answer of wallet-service among them. Above
+   * `WORKER_CONCURRENCY` it is that.
    */
   WORKER_BATCH: integerVariable(1, 50).default(1),
 }
@@ -45,6 +46,15 @@ const variables = {
 /** Its connections to the database: one a transaction, one for the health check, one to spare. */
 export function workerPoolMax(concurrency: number): number {
   return concurrency + 2
+}
+
+/** How many payments a batch has at most, and how many batches there are at once. */
+export function batchesOf(
+  concurrency: number,
+  batch: number,
+): { readonly size: number; readonly atOnce: number } {
+  const size = Math.min(batch, concurrency)
+  return { size, atOnce: Math.floor(concurrency / size) }
 }
 
 /** Without these the database is not migrated, and the process has not started. */
@@ -55,8 +65,7 @@ export const worker: ServiceDefinition<typeof variables> = {
   name: 'worker',
   variables,
   async start({ config, logger, metrics: { registry }, health, shutdown, probe }) {
-    const { WORKER_BATCH: size } = config
-    const atOnce = Math.ceil(config.WORKER_CONCURRENCY / size)
+    const { size, atOnce } = batchesOf(config.WORKER_CONCURRENCY, config.WORKER_BATCH)
     const database = createDatabase<PaymentsDatabase>({
       url: config.DATABASE_URL,
       applicationName: 'worker',

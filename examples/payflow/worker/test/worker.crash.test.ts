@@ -6,7 +6,13 @@ import { PaymentExecute } from '@payflow-app/contracts/messages'
 import type { Bus } from '@payflow/queue'
 import { randomInteger, startPostgres, startRabbitmq, waitFor, type Server } from '@payflow/testkit'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import type { PaymentReversal } from '../src/reversal.ts'
 import {
   ready,
@@ -134,7 +140,100 @@ describe('a worker killed', () => {
   }
 })
 
+/** A wallet-service that answers 503 to the first posting of each of these payments. */
+async function walletBusyOnce(paymentIds: readonly string[]) {
+  const left = new Set(paymentIds)
+  const server = createServer((req, res) => {
+    void (async () => {
+      const body = await text(req)
+      const { transferId } = z
+        .object({ transferId: z.string().optional() })
+        .parse(body === '' ? {} : JSON.parse(body))
+      if (transferId !== undefined && left.delete(transferId)) {
+        res.writeHead(503).end()
+        return
+      }
+      const { authorization = '' } = req.headers
+      const answer = await fetch(scene.walletUrl + req.url, {
+        method: req.method ?? 'GET',
+        headers: { authorization, 'content-type': 'application/json' },
+        ...(body !== '' && { body }),
+      })
+      const type = answer.headers.get('content-type') ?? 'text/plain'
+      res.writeHead(answer.status, { 'content-type': type }).end(await answer.text())
+    })()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    left,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => void server.close(resolve))
+    },
+  }
+}
+
+/** The instants at which the transactions began that ended these payments. */
+async function momentsOf(payments: readonly { readonly paymentId: string }[]) {
+  const ids = payments.map(({ paymentId }) => paymentId)
+  const { rows } = await sql<{ at: string }>`
+    select distinct extract(epoch from completed_at)::text as at
+    from payments where id = any(${ids}::uuid[])`.execute(scene.transactions.db)
+  return new Set(rows.map(({ at }) => at))
+}
+
 describe('a worker that records many ends in one transaction', () => {
+  it('ends each of a batch as it has to: done, refused, reversed before, and tried again', async () => {
+    const [from = '', to = ''] = await scene.users(2)
+    const accept = (holdMs = 86_400_000) =>
+      scene.accept({ fromUserId: from, toUserId: to, amount: 1_000, holdMs })
+    const refused = []
+    const reversed = []
+    const done = []
+    const again = []
+    // One of each after another, so that they are beside each other in the queue as well.
+    for (let round = 0; round < 5; round += 1) {
+      refused.push(await accept(1_000))
+      reversed.push(await accept())
+      done.push(await accept())
+      again.push(await accept())
+    }
+    for (const { paymentId } of reversed) await scene.sentLongAgo(paymentId)
+    expect(await reversal.reversal.run()).toMatchObject({ reversed: 5, failed: 0 })
+    await waitFor(async () => (await bus.queueDepth(QUEUES.execute)).ready === 20)
+    await waitFor(async () => (await scene.wallet(from)).available === 90_000)
+
+    await using wallet = await walletBusyOnce(again.map(({ paymentId }) => paymentId))
+    const batching = await worker({
+      WORKER_BATCH: '20',
+      WORKER_CONCURRENCY: '20',
+      WALLET_URL: wallet.url,
+    })
+    const completed = { status: 'COMPLETED', failureCode: null, resolvedBy: 'worker' }
+    for (const [payments, end] of [
+      [done, completed],
+      [again, completed],
+      [refused, { status: 'FAILED', failureCode: 'hold_expired', resolvedBy: 'worker' }],
+      [reversed, { status: 'FAILED', failureCode: 'reversed_timeout', resolvedBy: 'reversal' }],
+    ] as const) {
+      const events = [end.status === 'COMPLETED' ? 'payments.completed' : 'payments.failed']
+      for (const { paymentId } of payments) {
+        expect(await scene.ended(paymentId)).toEqual({ ...end, events })
+      }
+    }
+    expect(wallet.left).toHaveLength(0)
+    await waitFor(async () => (await recorded(batching, 'late')) === 5)
+    expect(await scene.wallet(from)).toMatchObject({ balance: 90_000, available: 90_000 })
+    expect(await scene.wallet(to)).toMatchObject({ balance: 110_000 })
+    // They were recorded together, whatever their ends; what was tried again, later.
+    const [atDone, atRefused] = [await momentsOf(done), await momentsOf(refused)]
+    expect(atDone.size).toBeLessThan(done.length)
+    expect(atDone.intersection(atRefused).size).toBeGreaterThan(0)
+    expect(atDone.intersection(await momentsOf(again)).size).toBe(0)
+  })
+
   it.each(['consumer.recorded', 'consumer.committed'])(
     'REV-02 REV-07 killed at %s executes every payment once',
     async (point) => {
