@@ -229,9 +229,10 @@ describe('a worker that records many ends in one transaction', () => {
     expect(await scene.wallet(to)).toMatchObject({ balance: 110_000 })
     // They were recorded together, whatever their ends; what was tried again, later.
     const [atDone, atRefused] = [await momentsOf(done), await momentsOf(refused)]
+    const shared = (others: Set<string>) => [...others].filter((moment) => atDone.has(moment))
     expect(atDone.size).toBeLessThan(done.length)
-    expect(atDone.intersection(atRefused).size).toBeGreaterThan(0)
-    expect(atDone.intersection(await momentsOf(again)).size).toBe(0)
+    expect(shared(atRefused)).not.toEqual([])
+    expect(shared(await momentsOf(again))).toEqual([])
   })
 
   it.each(['consumer.recorded', 'consumer.committed'])(
