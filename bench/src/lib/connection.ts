@@ -33,6 +33,11 @@ export class Connection {
     socket.on('close', () => this.#failed?.(new Error('the server closed the connection')))
   }
 
+  /** Whether it can be used: a server closes a connection that nobody used for a while. */
+  get isOpen(): boolean {
+    return this.#socket.writable
+  }
+
   /** Sends `POST /path` or the like, with these headers; the body is ASCII. */
   send(request: string, headers: string, body = ''): Promise<Reply> {
     if (this.#socket.destroyed) return Promise.reject(new Error('the connection is closed'))

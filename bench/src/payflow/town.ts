@@ -44,7 +44,7 @@ export class Town implements AsyncDisposable {
   readonly #payments: pg.Client
   readonly #notifications: pg.Client
   readonly #users: readonly User[]
-  readonly #connections: readonly Connection[]
+  readonly #connections: Connection[]
   /** Payments that were accepted so far. */
   accepted = 0
 
@@ -91,7 +91,7 @@ export class Town implements AsyncDisposable {
     payments: pg.Client,
     notifications: pg.Client,
     users: readonly User[],
-    connections: readonly Connection[],
+    connections: Connection[],
   ) {
     this.#stack = stack
     this.#payments = payments
@@ -120,9 +120,13 @@ export class Town implements AsyncDisposable {
     if (reply.status !== 200) throw new Error(`a look was answered ${reply.status}`)
   }
 
-  #send(person: number, request: string, headers: string, body?: string): Promise<Reply> {
+  async #send(person: number, request: string, headers: string, body?: string): Promise<Reply> {
     const token = this.#users[person]!.accessToken
     const all = `Authorization: Bearer ${token}\r\n${headers}`
+    // Whoever waited while fewer clients were measured finds theirs closed.
+    if (!this.#connections[person]!.isOpen) {
+      this.#connections[person] = await Connection.open(Number(new URL(this.#stack.url).port))
+    }
     return this.#connections[person]!.send(request, all, body)
   }
 
