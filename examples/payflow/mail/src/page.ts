@@ -1,3 +1,4 @@
+import { escapeHtml } from '@payflow-app/service-kit'
 import type { MailSummary } from './mailbox.ts'
 
 /** What the page of one mail shows beside its summary. */
@@ -5,18 +6,6 @@ export interface ShownMail {
   readonly summary: MailSummary
   readonly text: string
   readonly hasHtml: boolean
-}
-
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (sign) => entities[sign] ?? '')
 }
 
 /** The list of mails. It loads itself again, so that a mail that comes is seen. */

@@ -36,6 +36,7 @@ export {
   type Database,
   type DatabaseOptions,
 } from './database.ts'
+export { escapeHtml } from './escape-html.ts'
 export { errorToProblem } from './error-to-problem.ts'
 export {
   openEventStream,

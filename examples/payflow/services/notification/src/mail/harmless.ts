@@ -30,19 +30,6 @@ export function isolated(name: string): string {
   return FSI + name + PDI
 }
 
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
-/** Text as HTML, for elements and quoted attributes. */
-export function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (sign) => entities[sign] ?? '')
-}
-
 /**
  * What a mail server said, for a table, the log and people: one line, not longer than it takes to
  * understand it, and without the address it likes to repeat.

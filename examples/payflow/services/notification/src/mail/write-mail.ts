@@ -1,5 +1,6 @@
+import { escapeHtml } from '@payflow-app/service-kit'
 import { sentenceOf } from '../sentences.ts'
-import { escapeHtml, harmlessName, isolated } from './harmless.ts'
+import { harmlessName, isolated } from './harmless.ts'
 import { isBetweenUsers, isPaymentMail, type MailAbout, type MailKind } from './mail.ts'
 
 /** What is to be written. */
