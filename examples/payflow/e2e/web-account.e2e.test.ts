@@ -166,6 +166,16 @@ describe('the pages about an account', () => {
     expect(await page.getByRole('button', { name: /^Log out [A-Z]/ }).count()).toBe(0)
   })
 
+  it('move nothing for whoever asked for that, so that no colour is ever in between', async () => {
+    const page = await open('/login')
+    await page.getByRole('button', { name: 'Log in' }).waitFor()
+    // In one turn: what begins to move now has not come to its end.
+    const moving = await page.evaluate<number>(
+      "document.documentElement.style.setProperty('--ink', 'red'), document.getAnimations().length",
+    )
+    expect(moving).toBe(0)
+  })
+
   it('log out everywhere', async () => {
     const user = await User.register(stack.url)
     const [page, elsewhere] = [await open('/security'), await open('/login')]
