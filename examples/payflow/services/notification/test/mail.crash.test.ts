@@ -7,6 +7,7 @@
 import { waitFor } from '@payflow/testkit'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { writePaymentMails } from '../src/sql/payment-mails.ts'
 import { MailRoom, paymentMail, type Person } from './support/mail-room.ts'
 
 let room: MailRoom
@@ -47,6 +48,25 @@ describe('a process that is killed', () => {
     const received = await copiesAfterRestart(ada, mail.eventId)
     expect(received).toHaveLength(copies)
     expect(new Set(received.map(({ parsed }) => parsed.messageId)).size).toBe(1)
+  })
+
+  it('with a mail whose reader then switches such mails off leaves none', async () => {
+    const ada = await room.person()
+    const mail = paymentMail(ada)
+    const { child } = room.service
+    await child.arm('mail.addressed', 'kill', { only: mail.eventId })
+    await room.write(mail)
+    expect(await child.exited).toMatchObject({ signal: 'SIGKILL' })
+    await writePaymentMails(room.database.db, { userId: ada.id, paymentMails: false })
+
+    await room.endLeases()
+    await room.service.start()
+    expect(await room.until(mail.eventId, 'skipped')).toMatchObject({
+      attempts: 1,
+      maybe_taken: true,
+      contact: null,
+    })
+    expect(room.server.to(ada.email)).toEqual([])
   })
 
   it('before the server has seen the mail leaves one copy', async () => {

@@ -10,6 +10,7 @@ import { waitFor } from '@payflow/testkit'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { mailOfLock, mailOfPasswordChange, mailOfPasswordReset } from '../src/mail/mails-of.ts'
+import { insertMails } from '../src/sql/insert-mails.ts'
 import { writePaymentMails } from '../src/sql/payment-mails.ts'
 import { MailRoom, paymentMail } from './support/mail-room.ts'
 
@@ -191,6 +192,21 @@ describe('a mail that may have been taken', () => {
 })
 
 describe('a mail to somebody', () => {
+  it('who switched such mails off while it was written down is not sent', async () => {
+    const ada = await room.person()
+    const [mail, { id: userId, email, name }] = [paymentMail(ada), ada]
+    const event = { userId, email, name, token: 'wanted', expiresAt: inAnHour() }
+    const security = mailOfPasswordReset(randomUUID(), event)
+    await room.database.db.transaction().execute(async (trx) => {
+      await insertMails(trx, [mail, security])
+      await writePaymentMails(room.database.db, { userId, paymentMails: false })
+    })
+    expect(await room.until(mail.eventId, 'skipped')).toMatchObject({ attempts: 0 })
+    await room.until(security.eventId, 'sent')
+    const received = await room.received(ada)
+    expect(received.map(({ parsed }) => parsed.subject)).toEqual(['Choose a new password'])
+  })
+
   it('who is not there is failed, with the reason', async () => {
     const mail = paymentMail({ id: randomUUID(), email: '', name: '' })
     await room.write(mail)

@@ -20,6 +20,7 @@ export interface ClaimedMail {
 }
 
 interface ClaimedRow extends Omit<ClaimedMail, 'about'> {
+  readonly isUnwanted: boolean
   readonly kind: MailKind
   readonly about: Omit<MailAbout, 'kind'>
 }
@@ -27,6 +28,10 @@ interface ClaimedRow extends Omit<ClaimedMail, 'about'> {
 /**
  * Takes mails that are due, the urgent ones first, and those whose holder has died or hangs: such a
  * one may have been taken by the mail server, which the row says from then on.
+ *
+ * A mail about a payment whose reader has switched those off ends here as `skipped`, and is not
+ * returned. The switch has ended those that waited; these were in a dead process's hand, or were
+ * being written down, at that moment. After this nobody asks again until the attempt is over.
  *
  * SKIP LOCKED, so that several processes share the work instead of queueing for it. The lock ends
  * with the statement; the lease is what holds while the mail server is talked to, which may take as
@@ -38,23 +43,32 @@ export async function claimMails(
 ): Promise<ClaimedMail[]> {
   const { rows } = await sql<ClaimedRow>`
     with due as (
-      select id, state = 'sending' as taken_over
+      select id, user_id, urgency, state = 'sending' as taken_over
       from public.mail_deliveries
       where state in ('pending', 'sending') and due_at <= now()
       order by urgency, due_at
       limit ${limit}
       for update skip locked
+    ), wanted as (
+      select due.id, due.taken_over,
+        due.urgency > 0 and preference.payment_mails is false as is_unwanted
+      from due left join public.mail_preferences as preference on preference.user_id = due.user_id
     )
     update public.mail_deliveries as mail
     set
-      state = 'sending',
-      lease_token = gen_random_uuid(),
+      state = case when is_unwanted then 'skipped' else 'sending' end,
+      settled_at = case when is_unwanted then now() end,
+      contact = case when not is_unwanted then contact end,
+      secret = case when not is_unwanted then secret end,
+      lease_token = case when not is_unwanted then gen_random_uuid() end,
       due_at = now() + make_interval(secs => ${leaseMs}::float8 / 1000),
-      attempts = attempts + 1,
-      maybe_taken = maybe_taken or due.taken_over
-    from due where mail.id = due.id
-    returning mail.id, event_id as "eventId", user_id as "userId", channel, kind, about, contact,
+      attempts = attempts + case when is_unwanted then 0 else 1 end,
+      maybe_taken = maybe_taken or taken_over
+    from wanted where mail.id = wanted.id
+    returning mail.id, is_unwanted as "isUnwanted", event_id as "eventId", user_id as "userId", channel, kind, about, contact,
       secret, created_at as "createdAt", attempts, give_up_at <= now() as "isTooLate",
       lease_token as "leaseToken"`.execute(db)
-  return rows.map(({ kind, about, ...row }) => ({ ...row, about: { kind, ...about } as MailAbout }))
+  return rows.flatMap(({ isUnwanted, kind, about, ...row }) =>
+    isUnwanted ? [] : [{ ...row, about: { kind, ...about } as MailAbout }],
+  )
 }

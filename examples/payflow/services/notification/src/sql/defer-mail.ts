@@ -22,7 +22,7 @@ export interface DeferMailOptions {
  *
  * A mail about a payment is `skipped` instead when its reader has switched those off meanwhile: the
  * switch ends the mails that wait, and this one was not among them while it was in hand. One that is
- * switched off at this very moment may still come, as `writePaymentMails` says.
+ * switched off at this very moment is ended by the next claim.
  */
 export async function deferMail(
   db: Kysely<NotificationDatabase>,

@@ -12,8 +12,8 @@ export async function readPaymentMails(
 }
 
 /**
- * Switches mails about payments on or off. Off holds for those that wait as well; one that is being
- * sent, or belongs to an event that is being written down right now, may still come.
+ * Switches mails about payments on or off. Off holds for those that wait as well, and for those that
+ * a sender takes later, from a dead one too; one that is being sent right now may still come.
  *
  * The preference first: two calls of one user then queue for its row, and not for each other's mails.
  */
