@@ -12,6 +12,7 @@ import { payments } from './transaction/0001-payments.ts'
 import { paymentTally } from './transaction/0002-payment-tally.ts'
 import { paymentEvents } from './transaction/0003-payment-events.ts'
 import { paymentKinds } from './transaction/0004-payment-kinds.ts'
+import { claimsByKey } from './transaction/0005-claims-by-key.ts'
 import { wallets } from './wallet/0001-wallets.ts'
 
 /** The services that own a database. */
@@ -50,6 +51,7 @@ export async function migrateTransaction(db: Kysely<any>): Promise<void> {
     '0002-payment-tally': paymentTally,
     '0003-payment-events': paymentEvents,
     '0004-payment-kinds': paymentKinds,
+    '0005-claims-by-key': claimsByKey,
   })
 }
 

@@ -1,8 +1,9 @@
 import { sql, type Kysely } from 'kysely'
 import type { AddFault, AuditOptions } from './audit-books.ts'
 import type { Books } from './index.ts'
+import { faultsOf, STALE_AFTER_MS, type JudgedPayment } from './judge.ts'
 import { pagesOf, type ReadPage } from './pages.ts'
-import { differencesOf, readPosted, type Movement, type Posted } from './posted.ts'
+import { readPosted } from './posted.ts'
 
 /** Payments by how they stand. */
 export interface Compared {
@@ -12,19 +13,8 @@ export interface Compared {
   readonly failed: number
 }
 
-/**
- * The reversal looks once a minute and leaves no payment for longer than its leash of a quarter of
- * an hour; what it cannot decide is worth a look after that.
- */
-const STALE_AFTER_MS = 1_200_000
-
-interface PaymentOfPage extends Movement {
+interface PaymentOfPage extends JudgedPayment {
   readonly id: string
-  readonly status: string
-  /** PENDING for too long, by the clock of its database. */
-  readonly isStale: boolean
-  /** Whether the rows of its refunds add up to more than its own. */
-  readonly isOverRefunded: boolean
 }
 
 /**
@@ -48,24 +38,14 @@ export async function comparePayments(
       const { id, status } = payment
       counts.payments += 1
       counts[status.toLowerCase() as 'pending' | 'completed' | 'failed'] += 1
-      judge(payment, postings.get(id), add)
-      if (status !== 'PENDING' && held.has(id)) add('held_though_settled', id)
+      const ledger = { posted: postings.get(id), isHeld: held.has(id) }
+      for (const { fault, detail } of faultsOf(payment, ledger)) {
+        add(fault, detail === undefined ? id : `${id}: ${detail}`)
+      }
     }
     onProgress(`comparing payments with the ledger: ${counts.payments}`)
   }
   return counts
-}
-
-function judge(payment: PaymentOfPage, posted: Posted | undefined, add: AddFault): void {
-  const { id, status, isStale, isOverRefunded } = payment
-  if (isStale) add('stale', id)
-  if (status === 'COMPLETED' && !posted) add('completed_without_posting', id)
-  if (status === 'FAILED' && posted) add('failed_with_posting', id)
-  if (posted && posted.times > 1) add('posted_twice', id)
-  // Of one that was posted in parts it is told that it was; no part is all of it.
-  const differences = posted?.times === 1 ? differencesOf(payment, posted) : []
-  if (differences.length > 0) add('posted_otherwise', `${id}: ${differences.join('; ')}`)
-  if (isOverRefunded || posted?.isOverReversed) add('refunded_twice', id)
 }
 
 const paymentsAfter =

@@ -1,10 +1,8 @@
 import { sql, type Kysely } from 'kysely'
 import type { AddFault, AuditOptions } from './audit-books.ts'
 import type { Books } from './index.ts'
+import { REQUEST_MAX_MS } from './judge.ts'
 import { pagesOf, type ReadPage } from './pages.ts'
-
-/** Longer than any deadline of a request, with the time that its twins and retries may take. */
-const REQUEST_MAX_MS = 120_000
 
 interface TransferOfPage {
   readonly id: string

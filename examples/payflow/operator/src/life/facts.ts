@@ -1,3 +1,5 @@
+import type { Posted } from '../books/posted.ts'
+
 /** What each store knows of one payment. */
 
 /** The request for it, in payment_claims. */
@@ -58,6 +60,8 @@ export interface DeliveryFact {
 /** The money that is or was reserved for it. */
 export interface HoldFact {
   readonly state: string
+  /** Whether it is open and has not run out. */
+  readonly isHeld: boolean
   readonly tombstone: boolean
   readonly amountMinor: string | null
   readonly createdAt: Date
@@ -125,6 +129,8 @@ export interface PaymentFacts {
   readonly parked: readonly ParkedFact[] | undefined
   readonly hold: HoldFact | undefined
   readonly transfers: readonly TransferFact[]
+  /** What these moved, between whom; undefined: nothing. */
+  readonly posted: Posted | undefined
   readonly notifications: readonly NotificationFact[]
   readonly mails: readonly MailFact[]
   readonly refunds: readonly RefundFact[]

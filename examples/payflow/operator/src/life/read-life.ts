@@ -1,4 +1,5 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
+import { readPosted } from '../books/posted.ts'
 import { WORK_QUEUES, type Stores } from '../stores.ts'
 import type {
   ClaimFact,
@@ -98,16 +99,22 @@ async function readTables(db: Transaction<any>, id: string): Promise<Transaction
   }
 }
 
-/** A message that has failed and was committed later has both rows. */
+/**
+ * A message that has failed and was committed later has both rows. Its consumer is asked for by
+ * name, because the keys of both tables begin with it.
+ */
 async function readDeliveries(db: Kysely<any>, ids: readonly string[]): Promise<DeliveryFact[]> {
+  const consumers = WORK_QUEUES.map(({ consumer }) => consumer)
   const { rows } = await sql<DeliveryFact>`
     select coalesce(inbox.message_id, attempt.message_id) as "messageId",
       coalesce(inbox.consumer, attempt.consumer) as consumer,
       inbox.committed_at as "committedAt", coalesce(attempt.failed, 0) as "failedAttempts",
       attempt.last_error as "lastError",
       case when attempt.failed > 0 then attempt.updated_at end as "lastFailedAt"
-    from (select * from queue.inbox where message_id = any(${ids}::text[])) as inbox
-    full join (select * from queue.attempt where message_id = any(${ids}::text[])) as attempt
+    from (select * from queue.inbox
+        where consumer = any(${consumers}::text[]) and message_id = any(${ids}::text[])) as inbox
+    full join (select * from queue.attempt
+        where consumer = any(${consumers}::text[]) and message_id = any(${ids}::text[])) as attempt
       on attempt.message_id = inbox.message_id and attempt.consumer = inbox.consumer`.execute(db)
   return rows
 }
@@ -150,12 +157,14 @@ async function readParked(
 
 async function readLedger(db: Kysely<any>, id: string) {
   const holds = await sql<HoldFact>`
-    select state, tombstone, amount_minor as "amountMinor", created_at as "createdAt",
+    select state, state = 'open' and (expires_at is null or expires_at > now()) as "isHeld",
+      tombstone, amount_minor as "amountMinor", created_at as "createdAt",
       settled_at as "settledAt", expires_at as "expiresAt"
     from ledger.hold where id = ${id}`.execute(db)
   const transfers = await sql<TransferFact>`
     select id, kind, amount_minor as "amountMinor", currency, created_at as "createdAt"
     from ledger.transfer where hold_id = ${id} or (id = ${id} and kind <> 'tombstone')
     order by created_at`.execute(db)
-  return { hold: holds.rows[0], transfers: transfers.rows }
+  const posted = (await readPosted(db, [id])).get(id)
+  return { hold: holds.rows[0], transfers: transfers.rows, posted }
 }

@@ -1,5 +1,6 @@
 import { isPaymentHistory } from '@payflow-app/contracts'
-import type { PaymentFacts } from './facts.ts'
+import { faultsOf, REQUEST_MAX_MS, STALE_AFTER_MS, type PaymentFault } from '../books/judge.ts'
+import type { PaymentFact, PaymentFacts } from './facts.ts'
 
 /** What is to be thought of a payment, in a sentence. */
 export interface Verdict {
@@ -22,10 +23,7 @@ export function verdictOf(facts: PaymentFacts): Verdict {
     return { state: 'contradiction', sentence: contradiction, next }
   }
   if (payment) return payment.status === 'PENDING' ? pendingVerdict(facts) : endedVerdict(facts)
-  if (claim?.refusal) {
-    const sentence = `Refused: ${claim.refusal.code}. No payment was made and no money is held.`
-    return { state: 'ended', sentence }
-  }
+  if (claim?.refusal) return refusedVerdict(claim.refusal.code, facts)
   return {
     state: 'on-its-way',
     sentence:
@@ -36,17 +34,67 @@ export function verdictOf(facts: PaymentFacts): Verdict {
 }
 
 function contradictionIn(facts: PaymentFacts): string | undefined {
-  const { payment, transfers, hold, claim, events } = facts
-  if (transfers.length > 1) return `The money moved ${transfers.length} times.`
-  if (!payment) return transfers.length > 0 ? 'Money moved, and there is no payment.' : undefined
+  const { payment, transfers, claim, events } = facts
+  if (!payment) {
+    return transfers.length > 0 ? 'Money moved, and there is no payment.' : heldForNothing(facts)
+  }
   if (claim?.refusal) return 'It was refused, and there is a payment.'
   const { status } = payment
-  if (status === 'COMPLETED' && transfers.length === 0) return 'COMPLETED, and no money moved.'
-  if (status === 'FAILED' && transfers.length > 0) return 'FAILED, and the money moved.'
-  if (status !== 'PENDING' && hold?.state === 'open') return `${status}, and its money is held.`
+  for (const { fault, detail } of faultsIn(facts, payment)) {
+    if (fault === 'completed_without_posting') return 'COMPLETED, and no money moved.'
+    if (fault === 'failed_with_posting') return 'FAILED, and the money moved.'
+    if (fault === 'posted_twice') return `The money moved ${facts.posted?.times} times.`
+    if (fault === 'posted_otherwise') return `The journal says otherwise: ${detail}.`
+    if (fault === 'held_though_settled') return `${status}, and its money is held.`
+    if (fault === 'refunded_twice') return 'More of it was refunded than was paid.'
+  }
   const types = events.map(({ type }) => type)
   if (isPaymentHistory(status, types)) return undefined
   return `It is ${status}, and its events are: ${types.join(', ') || 'none'}.`
+}
+
+/** What \`payflow verify\` finds of this payment, by the same judge. */
+function faultsIn(facts: PaymentFacts, payment: PaymentFact): readonly PaymentFault[] {
+  const { readAt, refunds, posted, hold } = facts
+  const refunded = refunds
+    .filter(({ status }) => status === 'COMPLETED')
+    .reduce((sum, { amountMinor }) => sum + BigInt(amountMinor), 0n)
+  const judged = {
+    ...payment,
+    isStale: payment.status === 'PENDING' && msSince(readAt, sentAt(payment)) > STALE_AFTER_MS,
+    isOverRefunded: refunded > BigInt(payment.amountMinor),
+  }
+  return faultsOf(judged, { posted, isHeld: hold?.state === 'open' })
+}
+
+/** Money without a payment that nothing frees any more. Until then its request may yet decide. */
+function heldForNothing({ claim, hold, readAt }: PaymentFacts): string | undefined {
+  if (!claim || !hold?.isHeld || msSince(readAt, hold.createdAt) <= REQUEST_MAX_MS) return undefined
+  if (!claim.refusedAt) {
+    return hold.expiresAt === null
+      ? 'Its money is held for ever, and there is no payment.'
+      : undefined
+  }
+  if (msSince(readAt, claim.refusedAt) <= REQUEST_MAX_MS) return undefined
+  return 'It was refused, and its money is held.'
+}
+
+function refusedVerdict(code: string, { hold }: PaymentFacts): Verdict {
+  const sentence = `Refused: ${code}. No payment was made`
+  if (!hold?.isHeld) return { state: 'ended', sentence: `${sentence} and no money is held.` }
+  return {
+    state: 'on-its-way',
+    sentence: `${sentence}. Money is held yet: a twin of the request is about to free it.`,
+    next: 'look again in two minutes',
+  }
+}
+
+function sentAt({ dispatchedAt, createdAt }: PaymentFact): Date {
+  return dispatchedAt ?? createdAt
+}
+
+function msSince(now: Date, then: Date): number {
+  return now.getTime() - then.getTime()
 }
 
 function endedVerdict({ payment, parked, mails }: PaymentFacts): Verdict {
@@ -67,7 +115,8 @@ function endedVerdict({ payment, parked, mails }: PaymentFacts): Verdict {
   return { state: 'ended', sentence: sentence + mail }
 }
 
-function pendingVerdict({ payment, parked, deliveries, messages }: PaymentFacts): Verdict {
+function pendingVerdict(facts: PaymentFacts): Verdict {
+  const { payment, parked, deliveries, messages } = facts
   const waits = 'PENDING: '
   const stuck = parked?.[0]
   if (stuck) {
@@ -75,6 +124,13 @@ function pendingVerdict({ payment, parked, deliveries, messages }: PaymentFacts)
       state: 'needs-you',
       sentence: `${waits}its message is parked (${stuck.reason}). The reversal ends it in time.`,
       next: `payflow redrive ${stuck.messageId} --because '…'`,
+    }
+  }
+  if (payment && faultsIn(facts, payment).some(({ fault }) => fault === 'stale')) {
+    return {
+      state: 'needs-you',
+      sentence: `${waits}for longer than the reversal leaves any payment.`,
+      next: 'look whether the reversal runs, and what it logs of this payment',
     }
   }
   if (!payment?.dispatchedAt) {

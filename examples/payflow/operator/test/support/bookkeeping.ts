@@ -53,6 +53,7 @@ export interface Bookkeeping extends AsyncDisposable {
   readonly books: Books
   readonly transaction: Kysely<any>
   readonly wallet: Kysely<any>
+  readonly urls: { readonly transaction: string; readonly wallet: string }
 }
 
 /** Copies the books. */
@@ -74,6 +75,7 @@ export async function openBookkeeping(): Promise<Bookkeeping> {
   return {
     transaction: transaction.db,
     wallet: wallet.db,
+    urls: { transaction: transaction.url, wallet: wallet.url },
     books: {
       book(name) {
         if (name === 'notification') throw new Error('an audit does not read notifications')
