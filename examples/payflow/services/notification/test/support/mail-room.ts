@@ -129,6 +129,21 @@ export class MailRoom implements AsyncDisposable {
     )
   }
 
+  /** Resolves when no mail is on its way any more. */
+  async idle(): Promise<void> {
+    let open: unknown[] = []
+    await waitFor(
+      async () => {
+        const { rows } = await sql`
+          select state, attempts, reason from mail_deliveries
+          where state in ('pending', 'sending')`.execute(this.database.db)
+        open = rows
+        return rows.length === 0
+      },
+      { timeoutMs: 60_000, message: () => `the last mail: ${JSON.stringify(open)}` },
+    )
+  }
+
   /** Lets the leases of those who died end now, rather than in minutes. */
   async endLeases(): Promise<void> {
     await sql`update mail_deliveries set due_at = now() where state = 'sending'`.execute(

@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { callbackify } from 'node:util'
 import { simpleParser, type ParsedMail } from 'mailparser'
-import { SMTPServer, type SMTPServerDataStream } from 'smtp-server'
+import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server'
 
 /** A mail that was taken: as it came, and read. */
 export interface TakenMail {
@@ -14,7 +14,7 @@ export interface TakenMail {
 
 /**
  * What is done with a mail whose last byte has come: taken, refused with a code, kept from being
- * answered until {@link MailServer.release}, or taken without a word before the connection breaks.
+ * answered until {@link MailServer.release}, or taken without a word before its connection breaks.
  */
 export type DataReply = 'take' | 'hold' | 'take and cut' | 'cut' | number
 
@@ -77,8 +77,7 @@ export class MailServer implements AsyncDisposable {
         if (reply === 'hold') this.#held.push(() => done())
         else done(reply === 'accept' ? undefined : refusal(reply))
       },
-      onData: (stream, session, done) =>
-        callbackify(() => this.#receive(stream, session.envelope.rcptTo[0]?.address ?? ''))(done),
+      onData: (stream, session, done) => callbackify(() => this.#receive(stream, session))(done),
     })
     // Without a listener a client that is killed would be an uncaught error of this process.
     server.on('error', () => undefined)
@@ -106,15 +105,18 @@ export class MailServer implements AsyncDisposable {
     })
   }
 
-  async #receive(stream: SMTPServerDataStream, to: string): Promise<void> {
+  async #receive(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<void> {
+    const to = session.envelope.rcptTo[0]?.address ?? ''
     const raw = await text(stream)
     this.offered += 1
     const reply = this.onData(to)
     if (typeof reply === 'number') throw refusal(reply)
     if (reply !== 'cut') this.taken.push({ to, raw, parsed: await simpleParser(raw) })
     if (reply === 'hold') await new Promise<void>((resolve) => this.#held.push(resolve))
-    if (reply === 'cut' || reply === 'take and cut') {
-      for (const socket of this.#sockets) socket.destroy()
+    if (reply !== 'cut' && reply !== 'take and cut') return
+    // Only its own: mails on other connections are other tests'.
+    for (const socket of this.#sockets) {
+      if (socket.remotePort === session.remotePort) socket.destroy()
     }
   }
 
