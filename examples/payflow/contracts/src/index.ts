@@ -43,7 +43,13 @@ export {
   type UserSearchQuery,
   type UserView,
 } from './auth.ts'
-export { contactView, type ContactView } from './contact.ts'
+export {
+  CONTACTS_MAX,
+  contactsQuery,
+  contactsView,
+  type ContactsView,
+  type ContactView,
+} from './contact.ts'
 export {
   amountField,
   amountQueryField,

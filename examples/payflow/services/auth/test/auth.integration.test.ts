@@ -2,7 +2,13 @@
  * Goal: sessions that a thief cannot keep, answers that tell nothing, and never a 500.
  * Method: auth-service as its real process on a real PostgreSQL, spoken to over HTTP.
  */
-import { contactView, problemSchema, sessionView, type SessionView } from '@payflow-app/contracts'
+import {
+  CONTACTS_MAX,
+  contactsView,
+  problemSchema,
+  sessionView,
+  type SessionView,
+} from '@payflow-app/contracts'
 import { migrateAuth } from '@payflow-app/migrations'
 import { mintServiceToken, type ServiceName } from '@payflow-app/service-kit'
 import {
@@ -359,38 +365,47 @@ describe('GET /users/:id', () => {
   })
 })
 
-describe('GET /internal/users/:id/contact', () => {
+describe('GET /internal/contacts', () => {
   const tokenFor = (audience: ServiceName) =>
     mintServiceToken({ secret: secrets.SERVICE_TOKEN_SECRET, issuer: 'notification', audience })
+  const nobody = '00000000-0000-4000-8000-000000000000'
 
-  test('tells a service where mail to a user goes', async () => {
+  test('tells a service where mail to some users goes, and leaves out who is not there', async () => {
     const { session } = await register()
-    const { id: userId, email, name } = session.user
-    const answer = await get(`/internal/users/${userId}/contact`, await tokenFor('auth'))
-    expect([answer.status, contactView.parse(await answer.json())]).toEqual([
-      200,
-      { userId, email, name },
-    ])
+    const bea = { email: `bea.${Date.now()}.mail@example.com`, password, name: 'Bea' }
+    const { session: other } = await register(bea)
+    const contacts = [session, other].map(({ user: { id: userId, email, name } }) => ({
+      userId,
+      email,
+      name,
+    }))
+    const ids = [nobody, ...contacts.map(({ userId }) => userId)].join(',')
+    const answer = await get(`/internal/contacts?ids=${ids}`, await tokenFor('auth'))
+    expect(answer.status).toBe(200)
+    const { items } = contactsView.parse(await answer.json())
+    const byId = (list: typeof contacts) => list.toSorted((a, b) => (a.userId < b.userId ? -1 : 1))
+    expect(byId(items)).toEqual(byId(contacts))
     expect(answer.headers.get('cache-control')).toBe('no-store')
   })
 
   test('tells it to no user, and to no token for another service', async () => {
     const { session } = await register()
-    const path = `/internal/users/${session.user.id}/contact`
+    const path = `/internal/contacts?ids=${session.user.id}`
     for (const token of [session.accessToken, await tokenFor('wallet'), 'x']) {
       expect(await codeOf(await get(path, token))).toEqual([401, 'unauthenticated'])
     }
     expect(await codeOf(await fetch(auth.url + path))).toEqual([401, 'unauthenticated'])
   })
 
-  test('answers 404 for a user that is not there, and 400 for what is no id', async () => {
+  test('takes as many ids as it says, and answers 400 for more and for what is no id', async () => {
     const token = await tokenFor('auth')
-    const unknown = '/internal/users/00000000-0000-4000-8000-000000000000/contact'
-    expect(await codeOf(await get(unknown, token))).toEqual([404, 'not_found'])
-    expect(await codeOf(await get('/internal/users/x/contact', token))).toEqual([
-      400,
-      'validation_failed',
-    ])
+    const ask = (ids: readonly string[]) => get(`/internal/contacts?ids=${ids.join(',')}`, token)
+    expect((await ask(Array.from({ length: CONTACTS_MAX }, () => nobody))).status).toBe(200)
+    for (const ids of [['x'], [], Array.from({ length: CONTACTS_MAX + 1 }, () => nobody)]) {
+      expect(await codeOf(await ask(ids))).toEqual([400, 'validation_failed'])
+    }
+    const twice = await get(`/internal/contacts?ids=${nobody}&ids=${nobody}`, token)
+    expect(await codeOf(twice)).toEqual([400, 'validation_failed'])
   })
 })
 

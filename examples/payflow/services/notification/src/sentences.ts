@@ -53,9 +53,16 @@ function failure({ failureCode }: Told, what: string, money: string): string {
   return `Your ${what} failed${reason}. ${money}`
 }
 
+/** Making one takes longer than all the rest of a sentence. There are as many as currencies. */
+const formats = new Map<string, Intl.NumberFormat>()
+
 /** Writes minor units with the decimals and the sign of their currency, for example `$50.00`. */
 function formatAmount(amountMinor: number, currency: string): string {
-  const format = new Intl.NumberFormat('en-US', { style: 'currency', currency })
+  let format = formats.get(currency)
+  if (format === undefined) {
+    format = new Intl.NumberFormat('en-US', { style: 'currency', currency })
+    formats.set(currency, format)
+  }
   const decimals = format.resolvedOptions().maximumFractionDigits ?? 2
   return format.format(amountMinor / 10 ** decimals)
 }

@@ -124,6 +124,29 @@ describe('a process that lives', () => {
     expect(room.server.to(ada.email)).toHaveLength(1)
   })
 
+  it('records what was taken although the row of another that was taken with it is locked', async () => {
+    const [ada, grace] = [await room.person(), await room.person()]
+    const mails = [paymentMail(ada), paymentMail(grace)]
+    room.server.onData = () => 'hold'
+    await room.write(...mails)
+    await waitFor(() => room.server.holding === 2, { timeoutMs: 30_000 })
+    const unlock = Promise.withResolvers<void>()
+    const locked = Promise.withResolvers<void>()
+    const holding = room.database.db.transaction().execute(async (trx) => {
+      const [{ eventId } = { eventId: '' }] = mails
+      await sql`select from mail_deliveries where event_id = ${eventId} for update`.execute(trx)
+      locked.resolve()
+      await unlock.promise
+    })
+    await locked.promise
+    room.server.behave()
+    await room.until(mails[1]?.eventId ?? '', 'sent')
+    unlock.resolve()
+    await holding
+    await room.until(mails[0]?.eventId ?? '', 'sent')
+    for (const { email } of [ada, grace]) expect(room.server.to(email)).toHaveLength(1)
+  })
+
   it('shares the mails with another, each sent by one of them', async () => {
     const people = await Promise.all(Array.from({ length: 40 }, () => room.person()))
     await using another = await room.another()
@@ -132,7 +155,7 @@ describe('a process that lives', () => {
     const before = sentBy()
     room.server.onData = () => 'hold'
     await room.write(...people.map((person) => paymentMail(person)))
-    // A process has four in hand at most: eight are those of two.
+    // A process has four on their way at most: eight are those of two.
     await waitFor(() => room.server.holding === 8, { timeoutMs: 30_000 })
     room.server.behave()
     for (const person of people) expect(await room.received(person)).toHaveLength(1)

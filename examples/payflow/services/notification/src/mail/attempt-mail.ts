@@ -22,6 +22,30 @@ export interface AttemptOptions {
   readonly probe: Probe
 }
 
+/** Who a mail is for, and whom it is about. */
+export interface People {
+  readonly contact: Contact
+  readonly counterpartyName: string | undefined
+}
+
+/** Finds out where a mail goes. Never rejects. */
+export async function findPeople(
+  contacts: Contacts,
+  mail: ClaimedMail,
+): Promise<People | AttemptOutcome> {
+  const other = counterpartyOf(mail)
+  try {
+    const [contact, counterparty] = await Promise.all([
+      mail.contact ?? contacts.find(mail.userId),
+      other === undefined ? undefined : contacts.find(other),
+    ])
+    if (contact === undefined) return { outcome: 'impossible', reason: 'there is no such user' }
+    return { contact, counterpartyName: counterparty?.name }
+  } catch (error) {
+    return { outcome: 'unreachable', reason: error instanceof Error ? error.message : 'unknown' }
+  }
+}
+
 /**
  * Makes one attempt to send a mail that was claimed. Changes nothing but the world outside, so what
  * it returns must be recorded.
@@ -31,40 +55,17 @@ export interface AttemptOptions {
 export async function attemptMail(
   options: AttemptOptions,
   mail: ClaimedMail,
+  { contact, counterpartyName }: People,
   signal: AbortSignal,
 ): Promise<AttemptOutcome> {
-  const { smtp, contacts, from, publicUrl, probe } = options
+  const { smtp, from, publicUrl, probe } = options
   const { about, secret, createdAt } = mail
-  const people = await findPeople(contacts, mail, signal)
-  if ('outcome' in people) return people
   await probe('mail.addressed', mail.eventId)
-  const { contact, counterpartyName } = people
   const { name } = contact
   const written = writeMail({ about, name, counterpartyName, secret, publicUrl })
   const messageId = messageIdOf(mail, from.domain)
   const outgoing = { ...written, to: contact.email, messageId, date: createdAt }
   return await smtp.send(outgoing, signal)
-}
-
-interface People {
-  readonly contact: Contact
-  readonly counterpartyName: string | undefined
-}
-
-async function findPeople(
-  contacts: Contacts,
-  mail: ClaimedMail,
-  signal: AbortSignal,
-): Promise<People | AttemptOutcome> {
-  try {
-    const contact = mail.contact ?? (await contacts.find(mail.userId, signal))
-    if (contact === undefined) return { outcome: 'impossible', reason: 'there is no such user' }
-    const other = counterpartyOf(mail)
-    const counterparty = other === undefined ? other : await contacts.find(other, signal)
-    return { contact, counterpartyName: counterparty?.name }
-  } catch (error) {
-    return { outcome: 'unreachable', reason: error instanceof Error ? error.message : 'unknown' }
-  }
 }
 
 function counterpartyOf({ about }: ClaimedMail): string | undefined {

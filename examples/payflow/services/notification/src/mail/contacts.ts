@@ -1,17 +1,21 @@
-import { contactView } from '@payflow-app/contracts'
+import { CONTACTS_MAX, contactsView } from '@payflow-app/contracts'
 import { createHttpClient, mintServiceToken } from '@payflow-app/service-kit'
+import { gather } from './gather.ts'
 import type { Contact } from './mail.ts'
 
 /** Knows where mail to a user goes. */
 export interface Contacts {
   /**
-   * Asks each time: an address that was changed is not written to any more. Undefined when there is
-   * no such user.
+   * Asks each time: an address that was changed is not written to any more. What is asked for at
+   * about the same time is one request. Undefined when there is no such user.
    *
    * @throws when auth-service cannot say now
    */
-  find(userId: string, signal: AbortSignal): Promise<Contact | undefined>
+  find(userId: string): Promise<Contact | undefined>
 }
+
+/** So long the first who asks waits for others: mails are taken many at a time. */
+const LINGER_MS = 5
 
 /** Options of {@link createContacts}. */
 export interface ContactsOptions {
@@ -27,13 +31,18 @@ export function createContacts({ baseUrl, secret }: ContactsOptions): Contacts {
     baseUrl,
     token: (nowMs) => mintServiceToken({ secret, issuer: 'notification', audience: 'auth', nowMs }),
   })
-  return {
-    async find(userId, signal) {
-      const path = `/internal/users/${userId}/contact`
-      const answer = await client.request({ method: 'GET', path, schema: contactView, signal })
-      if (answer.outcome === 'ok') return answer.body
-      if (answer.status === 404 && answer.code === 'not-found') return undefined
-      throw new Error(`auth-service answered ${answer.status} ${answer.code}`)
+  const find = gather<string, Contact | undefined>({
+    max: CONTACTS_MAX,
+    lingerMs: LINGER_MS,
+    async run(userIds) {
+      const path = `/internal/contacts?ids=${[...new Set(userIds)].join(',')}`
+      const answer = await client.request({ method: 'GET', path, schema: contactsView })
+      if (answer.outcome === 'problem') {
+        throw new Error(`auth-service answered ${answer.status} ${answer.code}`)
+      }
+      const known = new Map(answer.body.items.map((one) => [one.userId, one]))
+      return userIds.map((userId) => known.get(userId))
     },
-  }
+  })
+  return { find }
 }

@@ -5,10 +5,17 @@ import type { NotificationDatabase } from '../database.ts'
 import { claimMails, type ClaimedMail } from '../sql/claim-mails.ts'
 import { deferMail } from '../sql/defer-mail.ts'
 import { giveUpMail } from '../sql/give-up-mail.ts'
-import { recordMailSent } from '../sql/record-mail-sent.ts'
-import { attemptMail, type AttemptOptions, type AttemptOutcome } from './attempt-mail.ts'
+import { recordMailsSent } from '../sql/record-mails-sent.ts'
+import {
+  attemptMail,
+  findPeople,
+  type AttemptOptions,
+  type AttemptOutcome,
+} from './attempt-mail.ts'
+import { gather } from './gather.ts'
 import type { MailCounters } from './mail-metrics.ts'
 import { Outage } from './outage.ts'
+import { Turns } from './turns.ts'
 
 /** What became of one attempt, our own faults included. */
 export type DeliveryOutcome =
@@ -36,6 +43,30 @@ const RETRY_MAX_MS = 15 * 60_000
 const RECORD_RETRY_MS = 200
 
 /**
+ * Mails in hand for each that is on its way, at most: the others are addressed and wait for their
+ * turn. So many are taken with one statement, and their addresses asked for with one request.
+ */
+const IN_HAND_FOR_EACH_TURN = 4
+
+/** Mails that were sent meanwhile are recorded with one statement. */
+const RECORD_LINGER_MS = 20
+const RECORDED_AT_ONCE = 50
+
+/** A mail in this process's hand. */
+interface MailInHand extends ClaimedMail {
+  /** By the monotonic clock, from before it was asked for: the lease is not over before ours is. */
+  readonly claimedAt: number
+  /** Whether it is tried to see if the outage is over. */
+  readonly isTrial: boolean
+}
+
+/** It did not have its turn: the outage began, or its lease had become too short for an attempt. */
+interface Postponed {
+  readonly outcome: 'postponed'
+  readonly reason: string
+}
+
+/**
  * Sends the mails that are written down, each once as far as SMTP allows: a process that dies
  * between the server's 250 and the record of it has sent a mail that the next one sends again, under
  * the same Message-ID. At least once, because a second copy is read over and a missing one is not
@@ -45,12 +76,23 @@ export class MailSender {
   readonly #options: MailSenderOptions
   readonly #outage = new Outage()
   readonly #inHand = new Set<Promise<void>>()
+  readonly #turns: Turns
+  readonly #recordSent: (id: string) => Promise<void>
   readonly #stopping = new AbortController()
   readonly #cut = new AbortController()
   #loop: Promise<void> = Promise.resolve()
 
   constructor(options: MailSenderOptions) {
     this.#options = options
+    this.#turns = new Turns(options.concurrency)
+    this.#recordSent = gather<string, void>({
+      max: RECORDED_AT_ONCE,
+      lingerMs: RECORD_LINGER_MS,
+      run: async (ids) => {
+        await recordMailsSent(options.db, ids)
+        return []
+      },
+    })
   }
 
   start(): void {
@@ -77,28 +119,34 @@ export class MailSender {
     const { signal } = this.#stopping
     while (!signal.aborted) {
       await this.#outage.pass(signal)
-      const limit = this.#outage.isOn ? 1 : concurrency
+      const isTrial = this.#outage.isOn
+      const limit = isTrial ? 1 : concurrency * IN_HAND_FOR_EACH_TURN
       const room = signal.aborted ? 0 : Math.max(0, limit - this.#inHand.size)
-      const claimed = room > 0 ? await this.#claim(room) : []
+      const claimed = room > 0 ? await this.#claim(room, isTrial) : []
       for (const mail of claimed) this.#take(mail)
-      if (this.#inHand.size >= limit) await Promise.race(this.#inHand)
-      else if (claimed.length < room) {
+      // Few at a time would be a statement for each.
+      while (this.#inHand.size > limit / 2 && this.#inHand.size > 0) {
+        await Promise.race(this.#inHand)
+      }
+      if (claimed.length < room) {
         await pause(pollMs, undefined, { signal }).catch(() => undefined)
       }
     }
   }
 
-  async #claim(limit: number): Promise<ClaimedMail[]> {
+  async #claim(limit: number, isTrial: boolean): Promise<MailInHand[]> {
     const { db, leaseMs, logger } = this.#options
+    const claimedAt = performance.now()
     try {
-      return await claimMails(db, { limit, leaseMs })
+      const claimed = await claimMails(db, { limit, leaseMs })
+      return claimed.map((mail) => ({ ...mail, claimedAt, isTrial }))
     } catch (error) {
       logger.warn({ err: error }, 'mails that are due could not be looked for')
       return []
     }
   }
 
-  #take(mail: ClaimedMail): void {
+  #take(mail: MailInHand): void {
     const { logger } = this.#options
     const delivered = withLogContext(logFieldsOf(mail), async () => {
       try {
@@ -112,29 +160,54 @@ export class MailSender {
     this.#inHand.add(settled)
   }
 
-  async #deliver(mail: ClaimedMail): Promise<void> {
-    const { attemptsMax, counters, probe } = this.#options
-    const claimedAt = performance.now()
+  async #deliver(mail: MailInHand): Promise<void> {
+    const { attemptsMax, probe } = this.#options
     await probe('mail.claimed', mail.eventId)
     if (mail.isTooLate) return await this.#giveUp(mail, 'it would have come too late', false)
     if (mail.attempts > attemptsMax) {
       return await this.#giveUp(mail, 'every attempt ended with its process', false)
     }
     const result = await this.#attempt(mail)
-    counters.attempt(result.outcome, (performance.now() - claimedAt) / 1_000)
+    if (result.outcome === 'postponed') {
+      return await this.#untilRecorded(mail, () => this.#postpone(mail, result.reason))
+    }
     this.#notice(result)
-    await this.#untilRecorded(claimedAt, () => this.#record(mail, result))
+    await this.#untilRecorded(mail, (isFirst) => this.#record(mail, result, isFirst))
   }
 
-  async #attempt(mail: ClaimedMail): Promise<DeliveryOutcome> {
-    const deadline = AbortSignal.timeout(this.#options.attemptTimeoutMs)
-    const signal = AbortSignal.any([deadline, this.#cut.signal])
-    try {
-      return await attemptMail(this.#options, mail, signal)
-    } catch (error) {
-      this.#options.logger.error({ err: error, kind: mail.about.kind }, 'a mail was not written')
-      return { outcome: 'faulty', reason: 'the mail could not be written' }
+  async #attempt(mail: MailInHand): Promise<DeliveryOutcome | Postponed> {
+    const { attemptTimeoutMs, contacts, counters, leaseMs, logger } = this.#options
+    const beganAt = performance.now()
+    const people = await findPeople(contacts, mail)
+    if ('outcome' in people) {
+      counters.attempt(people.outcome, (performance.now() - beganAt) / 1_000)
+      return people
     }
+    return await this.#turns.take(async () => {
+      const startedAt = performance.now()
+      if (this.#outage.isOn && !mail.isTrial) return postponed('mails do not get through')
+      if (this.#cut.signal.aborted) return postponed('the process was stopped')
+      // Whoever still sends when the lease ends sends beside whoever takes over.
+      if (startedAt - mail.claimedAt > leaseMs - attemptTimeoutMs)
+        return postponed('no time was left')
+      const deadline = AbortSignal.timeout(attemptTimeoutMs)
+      const signal = AbortSignal.any([deadline, this.#cut.signal])
+      const result = await attemptMail(this.#options, mail, people, signal).catch(
+        (error: unknown): DeliveryOutcome => {
+          logger.error({ err: error, kind: mail.about.kind }, 'a mail was not written')
+          return { outcome: 'faulty', reason: 'the mail could not be written' }
+        },
+      )
+      counters.attempt(result.outcome, (performance.now() - startedAt) / 1_000)
+      return result
+    })
+  }
+
+  /** Nothing was tried, and nothing is counted. */
+  async #postpone({ id, leaseToken }: MailInHand, reason: string): Promise<void> {
+    const { db, retryFirstMs } = this.#options
+    const waits = { retryFirstMs, retryMaxMs: RETRY_MAX_MS }
+    await deferMail(db, { id, leaseToken, reason, maybeTaken: false, counted: false, ...waits })
   }
 
   #notice({ outcome, ...rest }: DeliveryOutcome): void {
@@ -149,12 +222,13 @@ export class MailSender {
     else logger.warn(rest, 'mails do not get through; they wait')
   }
 
-  async #record(mail: ClaimedMail, result: DeliveryOutcome): Promise<void> {
+  async #record(mail: MailInHand, result: DeliveryOutcome, isFirst: boolean): Promise<void> {
     const { attemptsMax, counters, db, logger, probe } = this.#options
     const { kind } = mail.about
     if (result.outcome === 'taken') {
       await probe('mail.taken', mail.eventId)
-      await recordMailSent(db, mail.id)
+      // What failed together is tried one by one: a row that is locked holds up no other.
+      await (isFirst ? this.#recordSent(mail.id) : recordMailsSent(db, [mail.id]))
       await probe('mail.recorded', mail.eventId)
       counters.settled(kind, 'sent')
       logger.info({ kind, attempts: mail.attempts }, 'a mail was sent')
@@ -175,7 +249,7 @@ export class MailSender {
     if (counted) logger.info({ kind, attempts: mail.attempts, reason }, 'a mail has to wait')
   }
 
-  async #giveUp(mail: ClaimedMail, reason: string, maybeTaken: boolean): Promise<void> {
+  async #giveUp(mail: MailInHand, reason: string, maybeTaken: boolean): Promise<void> {
     const { counters, db, logger } = this.#options
     const { id, leaseToken } = mail
     const { kind } = mail.about
@@ -189,11 +263,14 @@ export class MailSender {
    * Tries until it is written or the lease has ended. Were it given up at the first failure, a
    * database that is away for a second would be as good a reason for a second copy as a crash.
    */
-  async #untilRecorded(claimedAt: number, record: () => Promise<void>): Promise<void> {
+  async #untilRecorded(
+    { claimedAt }: MailInHand,
+    record: (isFirst: boolean) => Promise<void>,
+  ): Promise<void> {
     const { leaseMs, logger } = this.#options
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       try {
-        return await record()
+        return await record(isFirst)
       } catch (error) {
         if (performance.now() - claimedAt > leaseMs) throw error
         logger.warn({ err: error }, 'what became of a mail could not be recorded yet')
@@ -202,6 +279,8 @@ export class MailSender {
     }
   }
 }
+
+const postponed = (reason: string): Postponed => ({ outcome: 'postponed', reason })
 
 function logFieldsOf({ about, userId, eventId }: ClaimedMail): LogFields {
   const paymentId = 'paymentId' in about ? { paymentId: about.paymentId } : {}

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { createTransport } from 'nodemailer'
 import type { NodemailerError, Transporter } from 'nodemailer'
 import { harmlessReply } from './harmless.ts'
@@ -116,17 +116,29 @@ function watchHandingOver(transport: Transporter): (signal: AbortSignal) => bool
   transport.use('stream', (mail, done) => {
     const { message } = mail
     const { signal } = mail.data as { signal?: AbortSignal }
-    if (message && signal) {
-      const open = message.createReadStream.bind(message)
-      message.createReadStream = (options) => {
-        const body = open(options)
+    if (!message || !signal) return done()
+    message.build((error, bytes) => {
+      if (error) return done(error)
+      message.createReadStream = () => {
+        const body = bodyOf(bytes)
         bodies.set(signal, body)
         return body
       }
-    }
-    done()
+      done()
+    })
   })
   return (signal) => bodies.get(signal)?.readableDidRead ?? false
+}
+
+/** In one piece: nodemailer's own stream has one for each line or so, and each is a write. */
+function bodyOf(bytes: Buffer): Readable {
+  return new Readable({
+    highWaterMark: bytes.length,
+    read() {
+      this.push(bytes)
+      this.push(null)
+    },
+  })
 }
 
 /** The commands whose refusal is about this mail. Who may send at all is asked before. */
