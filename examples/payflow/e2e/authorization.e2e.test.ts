@@ -5,12 +5,14 @@
  */
 import { randomUUID } from 'node:crypto'
 import { API_OPERATIONS, apiRoute, type ApiOperation } from '@payflow-app/contracts/api'
+import { INTERNAL_ROUTES, type InternalOperation } from '@payflow-app/contracts/internal'
 import { startStack, type Stack } from '@payflow-app/stack'
 import { waitFor } from '@payflow/testkit'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CALLERS, callerTokens, type Caller, type CallerTokens } from './src/callers.ts'
+import { CALLERS, callerTokens, secretsOf, type Caller, type CallerTokens } from './src/callers.ts'
 import { auditAll, settle, User } from './src/index.ts'
+import { INTERNAL_CALLERS, internalToken, type InternalCaller } from './src/internal-callers.ts'
 
 /** What each caller is answered: status, code of a problem, and ▪ where the owner is in the answer. */
 type Row = Readonly<Record<Caller, string>>
@@ -80,6 +82,40 @@ const beside: Readonly<Record<string, Row>> = {
   '/metrics': forAll('200'),
   '/api/openapi.json': forAll('200'),
   '/api/docs': forAll('200'),
+}
+
+const notThis = '403 forbidden'
+
+/** A route of wallet-service for other processes: each has a key for it, and most may not call it. */
+const forServices = (allowed: Partial<Record<InternalCaller, string>>) => ({
+  anonymous: nobody,
+  user: nobody,
+  'stolen key': nobody,
+  auth: notThis,
+  transaction: notThis,
+  worker: notThis,
+  reversal: notThis,
+  notification: nobody,
+  ...allowed,
+})
+
+const badBody = '400 validation_failed'
+
+/** What each process is answered on the routes that are not for people, past the gateway. */
+const internal: Readonly<Record<InternalOperation, Readonly<Record<InternalCaller, string>>>> = {
+  openWallet: forServices({ auth: badBody }),
+  placeHold: forServices({ transaction: badBody }),
+  postHold: forServices({ worker: badBody }),
+  postRefund: forServices({ worker: badBody }),
+  releaseHold: forServices({ transaction: '200', worker: '200', reversal: '200' }),
+  // The owner may, too: that is what the gateway asks.
+  readWallet: forServices({ transaction: '200 ▪', user: '200 ▪' }),
+  auditLedger: forServices({ transaction: '200' }),
+  // auth-service knows the key of notification-service, and no other.
+  readContacts: {
+    ...forServices({ auth: nobody, transaction: nobody, worker: nobody, reversal: nobody }),
+    notification: '200 ▪',
+  },
 }
 
 const password = 'correct horse battery'
@@ -236,6 +272,29 @@ async function play(method: string, request: (caller: Caller) => Request | Promi
   return Object.fromEntries(seen) as Row
 }
 
+const internalOperations = Object.keys(INTERNAL_ROUTES) as InternalOperation[]
+
+async function callInternally(operation: InternalOperation, caller: InternalCaller) {
+  const { audience, method, path } = INTERNAL_ROUTES[operation]
+  const keys = secretsOf(stack).serviceKeys
+  const token = await internalToken(operation, caller, keys, owner.accessToken)
+  const query = operation === 'readContacts' ? `?ids=${owner.id}` : ''
+  const id = operation === 'releaseHold' ? randomUUID() : owner.id
+  return await fetch(stack.serviceUrl(audience) + path.replace(/:\w+/, id) + query, {
+    method,
+    headers: {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(method === 'POST' && { 'content-type': 'application/json' }),
+    },
+    ...(method === 'POST' && { body: '{}' }),
+    signal: AbortSignal.timeout(60_000),
+  })
+}
+
+const printedInside = [
+  `| route | ${INTERNAL_CALLERS.join(' | ')} |`,
+  `|${' --- |'.repeat(INTERNAL_CALLERS.length + 1)}`,
+]
 const printed: string[] = [`| route | ${CALLERS.join(' | ')} |`, `|${' --- |'.repeat(8)}`]
 const print = (route: string, row: Row) =>
   printed.push(`| ${route} | ${CALLERS.map((caller) => row[caller]).join(' | ')} |`)
@@ -259,6 +318,28 @@ describe('who may call what', () => {
     expect(row).toEqual(beside[path])
   })
 
+  it.each(internalOperations)('%s, from inside', async (operation) => {
+    const { audience, method, path } = INTERNAL_ROUTES[operation]
+    const seen: [InternalCaller, string][] = []
+    for (const caller of INTERNAL_CALLERS) {
+      seen.push([caller, await outcomeOf(await callInternally(operation, caller))])
+    }
+    const cells = seen.map(([, outcome]) => outcome)
+    printedInside.push(`| ${method} ${audience}${path} | ${cells.join(' | ')} |`)
+    expect(Object.fromEntries(seen)).toEqual(internal[operation])
+  })
+
+  it('lets in from inside whom the contract names, and nobody else', () => {
+    for (const operation of internalOperations) {
+      const row = internal[operation]
+      const { callers } = INTERNAL_ROUTES[operation]
+      const refused = [nobody, notThis]
+      const processes = INTERNAL_CALLERS.slice(INTERNAL_CALLERS.indexOf('auth'))
+      const admitted = processes.filter((caller) => !refused.includes(row[caller]))
+      expect(admitted).toEqual(callers)
+    }
+  })
+
   it('moves no money but that of who paid, once for each payment', async () => {
     const balance = async (user: User) => (await user.wallet()).balance
     const { pending } = await waitFor(async () => {
@@ -274,7 +355,8 @@ describe('who may call what', () => {
   })
 
   it('prints what was seen', () => {
-    process.stdout.write(`\n${printed.join('\n')}\n`)
+    process.stdout.write(`\n${printed.join('\n')}\n\n${printedInside.join('\n')}\n`)
     expect(printed).toHaveLength(2 + API_OPERATIONS.length + Object.keys(beside).length)
+    expect(printedInside).toHaveLength(2 + internalOperations.length)
   })
 })

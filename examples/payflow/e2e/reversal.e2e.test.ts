@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { ServiceKeys } from '@payflow-app/service-kit/testing'
 import { startStack, type ServiceName, type Stack } from '@payflow-app/stack'
 import { spawnChild, waitFor, type Child } from '@payflow/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -260,9 +261,9 @@ async function freezeWorkerAt(probe: string, id: string): Promise<void> {
 
 /** The job the way a CronJob starts it. */
 async function runJob(): Promise<Child> {
-  const { serviceTokenSecret } = JSON.parse(
-    readFileSync(join(stack.dir, 'secrets.json'), 'utf8'),
-  ) as { serviceTokenSecret: string }
+  const { serviceKeys } = JSON.parse(readFileSync(join(stack.dir, 'secrets.json'), 'utf8')) as {
+    serviceKeys: ServiceKeys
+  }
   const config = fileURLToPath(new URL('../worker/src/reversal-config.ts', import.meta.url))
   return await spawnChild(new URL('../../../packages/reversal/src/bin.ts', import.meta.url), {
     args: ['run', '--config', config],
@@ -270,7 +271,7 @@ async function runJob(): Promise<Child> {
       DATABASE_URL: stack.databaseUrl('transaction'),
       RABBITMQ_URL: stack.server('rabbitmq').url,
       WALLET_URL: stack.serviceUrl('wallet'),
-      SERVICE_TOKEN_SECRET: serviceTokenSecret,
+      SERVICE_KEY_REVERSAL_TO_WALLET: serviceKeys.SERVICE_KEY_REVERSAL_TO_WALLET,
     },
   })
 }

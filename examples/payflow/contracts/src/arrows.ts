@@ -6,6 +6,8 @@
  * @packageDocumentation
  */
 
+import { serviceKeyName, type ServiceCall } from './internal-routes.ts'
+
 /** The processes of PayFlow and the port each listens on, as documented. */
 export const PROCESS_PORTS = {
   gateway: 3000,
@@ -56,8 +58,8 @@ const NOTHING_SECRET = 'none: what is asked for is public'
 const TRACED = 'OTEL_EXPORTER_OTLP_ENDPOINT is set'
 
 const password = (role: string): string => `the password of the role \`${role}\``
-const serviceToken = (audience: PayflowProcess): string =>
-  `a service token for the audience \`${audience}\`, valid for a minute`
+const serviceToken = (call: ServiceCall): string =>
+  `a service token, signed with \`${serviceKeyName(call)}\``
 
 const processes = Object.keys(PROCESS_PORTS) as PayflowProcess[]
 
@@ -87,7 +89,12 @@ export const ARROWS: readonly Arrow[] = [
   { from: 'wallet', to: 'auth', what: PUBLIC_KEYS, proof: NOTHING_SECRET },
   { from: 'wallet', to: 'postgres', what: 'the ledger', proof: password('payflow_wallet') },
   { from: 'transaction', to: 'auth', what: PUBLIC_KEYS, proof: NOTHING_SECRET },
-  { from: 'transaction', to: 'wallet', what: 'holds', proof: serviceToken('wallet') },
+  {
+    from: 'transaction',
+    to: 'wallet',
+    what: 'holds',
+    proof: serviceToken({ caller: 'transaction', audience: 'wallet' }),
+  },
   {
     from: 'transaction',
     to: 'postgres',
@@ -106,14 +113,24 @@ export const ARROWS: readonly Arrow[] = [
     what: 'takes payments from their queue',
     proof: 'the password in RABBITMQ_URL',
   },
-  { from: 'worker', to: 'wallet', what: 'posts and releases holds', proof: serviceToken('wallet') },
+  {
+    from: 'worker',
+    to: 'wallet',
+    what: 'posts and releases holds',
+    proof: serviceToken({ caller: 'worker', audience: 'wallet' }),
+  },
   {
     from: 'worker',
     to: 'postgres',
     what: 'the end of a payment, inbox and outbox',
     proof: password('payflow_transaction'),
   },
-  { from: 'reversal', to: 'wallet', what: 'releases holds', proof: serviceToken('wallet') },
+  {
+    from: 'reversal',
+    to: 'wallet',
+    what: 'releases holds',
+    proof: serviceToken({ caller: 'reversal', audience: 'wallet' }),
+  },
   {
     from: 'reversal',
     to: 'postgres',
@@ -124,7 +141,7 @@ export const ARROWS: readonly Arrow[] = [
     from: 'notification',
     to: 'auth',
     what: `${PUBLIC_KEYS}; the address of whom a mail is for`,
-    proof: `for an address: ${serviceToken('auth')}`,
+    proof: `for an address: ${serviceToken({ caller: 'notification', audience: 'auth' })}`,
   },
   {
     from: 'notification',
@@ -145,7 +162,12 @@ export const ARROWS: readonly Arrow[] = [
     proof: 'user and password in SMTP_URL',
     when: 'SMTP_URL is set',
   },
-  { from: 'auth', to: 'wallet', what: 'opens wallets', proof: serviceToken('wallet') },
+  {
+    from: 'auth',
+    to: 'wallet',
+    what: 'opens wallets',
+    proof: serviceToken({ caller: 'auth', audience: 'wallet' }),
+  },
   {
     from: 'auth',
     to: 'postgres',

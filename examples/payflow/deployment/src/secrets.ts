@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { SERVICE_KEY_NAMES, serviceKeyFile } from '@payflow-app/contracts/internal'
 import { stringify } from 'yaml'
 
 /** The services that have a database of their own, and a role that reaches no other. */
@@ -11,6 +12,9 @@ const HOSTS = { postgres: 'postgres:5432', redis: 'redis:6379', rabbitmq: 'rabbi
 
 /** Not ours to make: who has a mail server puts its URL there. */
 const GIVEN = ['smtp-url'] as const
+
+/** With these nothing was locked: where one is missing, a new one serves as well. */
+const LOCKS_NOTHING = /^(service-key-.+|address-hash-key)$/
 
 /** The secrets of one installation: the name of the file, and what is in it. */
 export type SecretFiles = Readonly<Record<string, string>>
@@ -28,11 +32,12 @@ export function makeSecretFiles(): SecretFiles {
     'rabbitmq.conf': `default_user = payflow\ndefault_pass = ${rabbitmq}\n`,
     'rabbitmq-password': rabbitmq,
     'rabbitmq-url': `amqp://payflow:${rabbitmq}@${HOSTS.rabbitmq}/`,
-    'service-token-secret': random(),
+    'address-hash-key': random(),
     'auth-private-jwk': signingKey(),
     // None beside it, until the key is rotated: docs/rotating-keys.md.
     'auth-public-jwks': '{"keys":[]}',
   }
+  for (const name of SERVICE_KEY_NAMES) files[serviceKeyFile(name)] = random()
   for (const name of DATABASES) {
     const password = random()
     files[`database-password-${name}`] = password
@@ -43,7 +48,8 @@ export function makeSecretFiles(): SecretFiles {
 }
 
 /**
- * Reads the secrets of a folder, or makes them once. The folder is its owner's alone; the files in
+ * Reads the secrets of a folder, or makes them once; keys that lock no data also where they are
+ * missing, as in a folder of an earlier version. The folder is its owner's alone; the files in
  * it can be read by all, because Compose mounts them as they are and the processes in the
  * containers are another user than the one who ran this.
  *
@@ -53,21 +59,23 @@ export function loadSecretFiles(folder: string): { files: SecretFiles; made: boo
   const fresh = makeSecretFiles()
   const names = Object.keys(fresh)
   const found = existsSync(folder) ? readdirSync(folder) : []
-  const missing = names.filter((name) => !found.includes(name))
-  if (missing.length === names.length) {
+  const write = (name: string): void =>
+    writeFileSync(join(folder, name), fresh[name] ?? '', { mode: 0o444 })
+  const absent = names.filter((name) => !found.includes(name))
+  if (absent.length === names.length) {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     chmodSync(folder, 0o700)
-    for (const [name, text] of Object.entries(fresh)) {
-      writeFileSync(join(folder, name), text, { mode: 0o444 })
-    }
+    names.forEach(write)
     return { files: fresh, made: true }
   }
+  const missing = absent.filter((name) => !LOCKS_NOTHING.test(name))
   if (missing.length > 0) {
     throw new Error(
       `${folder} has no ${missing.join(', ')}. The data open with nothing else: put the files ` +
         'back if there is a copy, or remove the folder together with the data',
     )
   }
+  absent.forEach(write)
   const read = (name: string) => [name, readFileSync(join(folder, name), 'utf8')]
   const given = GIVEN.filter((name) => found.includes(name))
   const files = Object.fromEntries([...names, ...given].map(read)) as SecretFiles
@@ -127,8 +135,10 @@ export function kubernetesSecrets(files: SecretFiles, namespace = 'payflow'): Ku
       type: 'rabbitmq',
       url: file('rabbitmq-url'),
     }),
-    secret('service-token', { secret: file('service-token-secret') }),
+    // One for each pair, so that a pod can be given its own and no others.
+    ...SERVICE_KEY_NAMES.map(serviceKeyFile).map((name) => secret(name, { key: file(name) })),
     secret('auth-key', { jwk: file('auth-private-jwk'), jwks: file('auth-public-jwks') }),
+    secret('address-hash', { key: file('address-hash-key') }),
     ...(files['smtp-url'] === undefined ? [] : [secret('smtp', { url: file('smtp-url').trim() })]),
   ]
 }

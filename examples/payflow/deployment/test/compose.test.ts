@@ -3,7 +3,7 @@
  * Method: the linter that carries the specification's schema; then each rule on the file as it is,
  * and on the file with one thing broken, which the rule must notice.
  */
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DCLinter } from 'dclint'
@@ -76,6 +76,19 @@ test('names exactly the secrets that are made', () => {
   expect([...Object.keys(secrets), ...mounted, ...elsewhere].toSorted()).toEqual(
     Object.keys(files).toSorted(),
   )
+})
+
+test('a key that locks nothing is made where it is missing, and a password is not', () => {
+  const dir = join(folder, 'older')
+  const { files } = loadSecretFiles(dir)
+  const lost = ['service-key-worker-to-wallet', 'address-hash-key']
+  for (const name of lost) rmSync(join(dir, name))
+  const again = loadSecretFiles(dir)
+  const changed = Object.keys(files).filter((name) => again.files[name] !== files[name])
+  expect([again.made, changed.toSorted()]).toEqual([false, lost.toSorted()])
+  expect(loadSecretFiles(dir)).toEqual(again)
+  rmSync(join(dir, 'database-password-wallet'))
+  expect(() => loadSecretFiles(dir)).toThrow('has no database-password-wallet.')
 })
 
 describe('rules', () => {
@@ -200,8 +213,10 @@ describe('a rule notices', () => {
   test('a secret that is written down', () => {
     const policy =
       composePolicies['hands out each secret to whoever names it, and writes none down']
-    const written = `${text}\n    POSTGRES_PASSWORD: correct-horse-battery\n`
-    expect(policy?.(readComposeFile(text, environment), written)).toHaveLength(1)
+    for (const name of ['POSTGRES_PASSWORD', 'SERVICE_KEY_WORKER_TO_WALLET', 'ADDRESS_HASH_KEY']) {
+      const written = `${text}\n    ${name}: correct-horse-battery\n`
+      expect(policy?.(readComposeFile(text, environment), written)).toHaveLength(1)
+    }
   })
 
   test('every rule is broken at least once', () => {

@@ -237,7 +237,7 @@ const breakages: readonly Breakage[] = [
   [
     'no secret is written down',
     'in a map',
-    ({ map }) => (map('wallet').SERVICE_TOKEN_SECRET = 'correct horse battery staple'),
+    ({ map }) => (map('wallet').SERVICE_KEY_WORKER_TO_WALLET = 'correct horse battery staple'),
   ],
   [
     'every file a process reads is mounted',

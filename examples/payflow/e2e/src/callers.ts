@@ -4,11 +4,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
-  mintServiceToken,
   USER_TOKEN_ALGORITHM,
   USER_TOKEN_AUDIENCE,
   USER_TOKEN_ISSUER,
 } from '@payflow-app/service-kit'
+import { serviceTokenOf, type ServiceKeys } from '@payflow-app/service-kit/testing'
 import type { Stack } from '@payflow-app/stack'
 import { calculateJwkThumbprint, decodeJwt, importJWK, SignJWT, UnsecuredJWT, type JWK } from 'jose'
 
@@ -29,6 +29,11 @@ export type Caller = (typeof CALLERS)[number]
 /** The access token of each caller, where it has one. */
 export type CallerTokens = Readonly<Record<Caller, string | undefined>>
 
+/** What the running processes know, and nobody else. */
+export function secretsOf(stack: Stack): { authPrivateJwk: string; serviceKeys: ServiceKeys } {
+  return JSON.parse(readFileSync(join(stack.dir, 'secrets.json'), 'utf8'))
+}
+
 /**
  * Makes the tokens, with the very key and secret of the running services: each has one thing wrong,
  * and that alone must be why it does not hold.
@@ -38,9 +43,7 @@ export async function callerTokens(
   owner: { readonly id: string; readonly accessToken: string },
   other: { readonly accessToken: string },
 ): Promise<CallerTokens> {
-  const { authPrivateJwk, serviceTokenSecret } = JSON.parse(
-    readFileSync(join(stack.dir, 'secrets.json'), 'utf8'),
-  ) as { authPrivateJwk: string; serviceTokenSecret: string }
+  const { authPrivateJwk, serviceKeys } = secretsOf(stack)
   const jwk = JSON.parse(authPrivateJwk) as JWK
   const key = await importJWK(jwk, USER_TOKEN_ALGORITHM)
   const kid = jwk.kid ?? (await calculateJwkThumbprint(jwk))
@@ -65,10 +68,9 @@ export async function callerTokens(
       .setExpirationTime('1h')
       .encode(),
     'wrong audience': await signed('another-system', '1 hour from now'),
-    'service token': await mintServiceToken({
-      secret: serviceTokenSecret,
-      issuer: 'gateway',
-      audience: 'transaction',
+    'service token': await serviceTokenOf(serviceKeys, {
+      caller: 'transaction',
+      audience: 'wallet',
     }),
     'other user': other.accessToken,
     // Not the one that auth-service issued: what holds here fails above for one reason only.

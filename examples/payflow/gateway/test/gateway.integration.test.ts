@@ -14,7 +14,7 @@ import {
   walletView,
   type WalletView,
 } from '@payflow-app/contracts'
-import { mintServiceToken } from '@payflow-app/service-kit'
+import { serviceTokenOf } from '@payflow-app/service-kit/testing'
 import { waitFor } from '@payflow/testkit'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
@@ -307,9 +307,8 @@ describe('authentication', () => {
       .setSubject(annie.user.id)
       .setExpirationTime('1h')
       .encode()
-    const serviceToken = await mintServiceToken({
-      secret: system.secrets.SERVICE_TOKEN_SECRET,
-      issuer: 'gateway',
+    const serviceToken = await serviceTokenOf(system.secrets, {
+      caller: 'transaction',
       audience: 'wallet',
     })
     for (const token of [undefined, 'x', unsigned, serviceToken]) {

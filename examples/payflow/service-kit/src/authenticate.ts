@@ -1,9 +1,9 @@
+import { INTERNAL_ROUTES, type InternalOperation } from '@payflow-app/contracts/internal'
 import { decodeProtectedHeader } from 'jose'
 import type { Request, RequestHandler } from 'express'
 import { addLogContext } from './log-context.ts'
 import { problem } from './problem-error.ts'
-import { rememberVerified } from './remember-verified.ts'
-import { verifyServiceToken, type ServiceName } from './service-tokens.ts'
+import type { ServiceVerifier } from './service-tokens.ts'
 import type { TokenUser, UserTokens } from './user-tokens.ts'
 
 /** Who sent a request: a user with an access token, or another service. */
@@ -11,14 +11,7 @@ export type Caller =
   | ({ readonly kind: 'user' } & TokenUser)
   | { readonly kind: 'service'; readonly service: string }
 
-/** What a service needs to accept the tokens of other services. */
-export interface ServiceAudience {
-  readonly secret: string
-  /** This service's own name. */
-  readonly audience: ServiceName
-}
-
-const callers = new WeakMap<Request, Caller>()
+const admitted = new WeakMap<Request, Caller>()
 
 /** Lets users in. Handlers behind it learn who it is from {@link userOf}. */
 export function requireUser(tokens: UserTokens): RequestHandler {
@@ -28,22 +21,30 @@ export function requireUser(tokens: UserTokens): RequestHandler {
   }
 }
 
-/** Lets other services in, and no user. */
-export function requireService(options: ServiceAudience): RequestHandler {
-  const verify = serviceVerifier(options)
-  return async (req, _res, next) => {
-    await admitService(req, verify)
+/** Lets those services in that may call this route, and no user. */
+export function requireService(
+  services: ServiceVerifier,
+  operation: InternalOperation,
+): RequestHandler {
+  return async function authenticateService(req, _res, next) {
+    await admitService(req, services, operation)
     next()
   }
 }
 
-/** Lets users and services in. What a user may see there is the handler's decision. */
-export function requireUserOrService(tokens: UserTokens, options: ServiceAudience): RequestHandler {
-  const verify = serviceVerifier(options)
+/**
+ * Lets users in, and those services that may call this route. What a user may see there is the
+ * handler's decision.
+ */
+export function requireUserOrService(
+  tokens: UserTokens,
+  services: ServiceVerifier,
+  operation: InternalOperation,
+): RequestHandler {
   return async (req, _res, next) => {
     // Each kind is then checked with its own algorithm and key only, so a wrong guess here admits
     // nobody.
-    if (isServiceToken(bearerToken(req))) await admitService(req, verify)
+    if (isServiceToken(bearerToken(req))) await admitService(req, services, operation)
     else await admitUser(req, tokens)
     next()
   }
@@ -51,7 +52,7 @@ export function requireUserOrService(tokens: UserTokens, options: ServiceAudienc
 
 /** Who sent the request. Only behind one of the `require…` handlers. */
 export function callerOf(req: Request): Caller {
-  const caller = callers.get(req)
+  const caller = admitted.get(req)
   if (!caller) throw new TypeError('The route has no authentication in front of it')
   return caller
 }
@@ -65,18 +66,21 @@ export function userOf(req: Request): TokenUser {
 
 async function admitUser(req: Request, tokens: UserTokens): Promise<void> {
   const user = await tokens.verify(bearerToken(req))
-  callers.set(req, { kind: 'user', ...user })
+  admitted.set(req, { kind: 'user', ...user })
   addLogContext({ userId: user.userId })
 }
 
-type ServiceVerifier = (token: string) => Promise<{ readonly service: string }>
-
-const serviceVerifier = (options: ServiceAudience): ServiceVerifier =>
-  rememberVerified((token) => verifyServiceToken(token, options))
-
-async function admitService(req: Request, verify: ServiceVerifier): Promise<void> {
-  const { service } = await verify(bearerToken(req))
-  callers.set(req, { kind: 'service', service })
+async function admitService(
+  req: Request,
+  services: ServiceVerifier,
+  operation: InternalOperation,
+): Promise<void> {
+  const { service } = await services.verify(bearerToken(req))
+  const { callers }: { readonly callers: readonly string[] } = INTERNAL_ROUTES[operation]
+  if (!callers.includes(service)) {
+    throw problem('forbidden', { detail: `${service} may not call this route` })
+  }
+  admitted.set(req, { kind: 'service', service })
 }
 
 function bearerToken(req: Request): string {

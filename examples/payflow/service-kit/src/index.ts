@@ -11,7 +11,6 @@ export {
   requireUserOrService,
   userOf,
   type Caller,
-  type ServiceAudience,
 } from './authenticate.ts'
 export {
   amqpUrlVariable,
@@ -71,12 +70,20 @@ export {
   type StartedService,
 } from './run-service.ts'
 export {
+  callerKeys,
+  serviceKeyFaults,
+  serviceKeyVariable,
+  serviceKeyVariables,
+  type CallerKeys,
+  type ServiceAudience,
+  type ServiceKey,
+} from './service-keys.ts'
+export {
+  createServiceVerifier,
   mintServiceToken,
   serviceTokens,
-  SERVICES,
-  verifyServiceToken,
-  type ServiceName,
   type ServiceTokenOptions,
+  type ServiceVerifier,
 } from './service-tokens.ts'
 export { createShutdown, stopOnSignals, type Shutdown, type ShutdownOptions } from './shutdown.ts'
 export { createStreamSlots, type StreamSlots, type StreamSlotsOptions } from './stream-slots.ts'

@@ -5,7 +5,7 @@
 import { UnsecuredJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { rememberVerified } from '../src/remember-verified.ts'
-import { serviceTokens, verifyServiceToken } from '../src/index.ts'
+import { createServiceVerifier, serviceTokens } from '../src/index.ts'
 
 const START_S = 1_900_000_000
 
@@ -66,10 +66,10 @@ describe('rememberVerified', () => {
 })
 
 describe('serviceTokens', () => {
-  const secret = 's'.repeat(32)
+  const key = ['s'.repeat(32)] as const
 
   test('serve for twenty seconds, and for no other time than they were made for', async () => {
-    const token = serviceTokens({ secret, issuer: 'worker', audience: 'wallet' })
+    const token = serviceTokens({ caller: 'worker', audience: 'wallet', key })
     const now = START_S * 1_000
     const first = await token(now)
     expect(await token(now + 20_000)).toBe(first)
@@ -77,8 +77,8 @@ describe('serviceTokens', () => {
     expect(second).not.toBe(first)
     expect(await token(now - 60_000)).not.toBe(second)
     vi.setSystemTime(now + 20_000)
-    expect(await verifyServiceToken(first, { secret, audience: 'wallet' })).toEqual({
-      service: 'worker',
-    })
+    const keys = new Map([['worker', key]] as const)
+    const { verify } = createServiceVerifier({ audience: 'wallet', keys })
+    expect(await verify(first)).toEqual({ service: 'worker' })
   })
 })

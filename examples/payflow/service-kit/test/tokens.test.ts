@@ -4,21 +4,29 @@
  */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type JWK } from 'jose'
+import {
+  decodeProtectedHeader,
+  exportJWK,
+  generateKeyPair,
+  SignJWT,
+  UnsecuredJWT,
+  type JWK,
+} from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
+  createServiceVerifier,
   createUserTokens,
   mintServiceToken,
   ProblemError,
-  verifyServiceToken,
+  type CallerKeys,
+  type ServiceKey,
 } from '../src/index.ts'
 
 const userId = '0199d5d0-7a00-7000-8000-000000000001'
-const secret = 's'.repeat(32)
 type PrivateKey = Awaited<ReturnType<typeof generateKeyPair>>['privateKey']
 let server: Server
 let jwksUrl: string
-let keys: JWK[] = []
+let jwks: JWK[] = []
 let privateKey: PrivateKey
 let fetches = 0
 
@@ -33,11 +41,11 @@ async function newKey(kid: string): Promise<{ privateKey: PrivateKey; jwk: JWK }
 beforeAll(async () => {
   const first = await newKey('one')
   privateKey = first.privateKey
-  keys = [first.jwk]
+  jwks = [first.jwk]
   server = createServer((_req, res) => {
     fetches += 1
     res.setHeader('content-type', 'application/json')
-    res.end(JSON.stringify({ keys }))
+    res.end(JSON.stringify({ keys: jwks }))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`
@@ -114,7 +122,7 @@ describe('createUserTokens', () => {
     const hmac = await claims
       .setProtectedHeader({ alg: 'HS256', kid: 'one' })
       .setExpirationTime('15m')
-      .sign(Buffer.from(JSON.stringify(keys[0])))
+      .sign(Buffer.from(JSON.stringify(jwks[0])))
     const none = new UnsecuredJWT({ sub: userId, iss: 'payflow-auth', aud: 'payflow' }).encode()
     const tokens = createUserTokens({ jwksUrl })
     for (const token of [
@@ -147,29 +155,72 @@ describe('createUserTokens', () => {
   })
 })
 
+const keyOf = (name: string): string => `the-key-of-${name}`.padEnd(32, '-')
+const callers = ['auth', 'transaction', 'worker', 'reversal'] as const
+const keys: CallerKeys = new Map(callers.map((caller) => [caller, [keyOf(caller)]]))
+const wallet = createServiceVerifier({ audience: 'wallet', keys })
+
+/** A token for wallet-service as `caller`, with whatever key. */
+const claim = (caller: (typeof callers)[number], ...key: ServiceKey) =>
+  mintServiceToken({ caller, audience: 'wallet', key })
+
 describe('service tokens', () => {
-  test('name their caller to the service they are meant for', async () => {
-    const token = await mintServiceToken({ secret, issuer: 'worker', audience: 'wallet' })
-    expect(await verifyServiceToken(token, { secret, audience: 'wallet' })).toEqual({
-      service: 'worker',
-    })
+  test.each(callers)('name %s to the service they are meant for', async (caller) => {
+    const token = await claim(caller, keyOf(caller))
+    expect(await wallet.verify(token)).toEqual({ service: caller })
   })
 
-  test('are refused elsewhere, with another secret, and when a user token comes instead', async () => {
-    const token = await mintServiceToken({ secret, issuer: 'worker', audience: 'wallet' })
-    const other = { secret: 'x'.repeat(32), audience: 'wallet' } as const
+  test('are refused elsewhere, with another key, and when a user token comes instead', async () => {
+    const notification = new Map([['notification', [keyOf('notification')]]] as const)
+    const auth = createServiceVerifier({ audience: 'auth', keys: notification })
+    const toAuth = { caller: 'notification', audience: 'auth' } as const
+    const unsigned = new UnsecuredJWT({ iss: 'worker', aud: 'wallet' }).setExpirationTime('1m')
     const attempts = [
-      verifyServiceToken(token, { secret, audience: 'transaction' }),
-      verifyServiceToken(token, other),
-      sign().then((user) => verifyServiceToken(user, { secret, audience: 'wallet' })),
-    ]
-    const refusals = await Promise.all(attempts.map(refusalOf))
-    expect(refusals).toEqual([invalid, invalid, invalid])
+      [auth, await claim('worker', keyOf('notification'))],
+      [wallet, await mintServiceToken({ ...toAuth, key: [keyOf('notification')] })],
+      [wallet, await claim('worker', keyOf('nobody'))],
+      [wallet, await sign()],
+      [wallet, unsigned.encode()],
+    ] as const
+    for (const [verifier, token] of attempts) {
+      expect(await refusalOf(verifier.verify(token))).toBe(invalid)
+    }
+  })
+
+  test.each(callers)('are refused when %s signs in the name of another', async (thief) => {
+    const stolen = keyOf(thief)
+    const { kid = '' } = decodeProtectedHeader(await claim(thief, stolen))
+    for (const name of callers.filter((caller) => caller !== thief)) {
+      const honest = decodeProtectedHeader(await claim(name, keyOf(name)))
+      for (const namedKey of [kid, honest.kid ?? '', `${name}.${kid.split('.')[1]}`]) {
+        const forged = await new SignJWT()
+          .setProtectedHeader({ alg: 'HS256', typ: 'service+jwt', kid: namedKey })
+          .setIssuer(name)
+          .setAudience('wallet')
+          .setExpirationTime('1m')
+          .sign(Buffer.from(stolen))
+        expect(await refusalOf(wallet.verify(forged))).toBe(invalid)
+      }
+    }
+  })
+
+  test('are believed by both keys of a caller while one replaces the other, and signed by the first', async () => {
+    const [before, next] = [keyOf('worker'), keyOf('worker, soon')]
+    const changing = createServiceVerifier({
+      audience: 'wallet',
+      keys: new Map([['worker', [before, next]]]),
+    })
+    const after = createServiceVerifier({ audience: 'wallet', keys: new Map([['worker', [next]]]) })
+    const [old, young] = [await claim('worker', before, next), await claim('worker', next, before)]
+    for (const token of [old, young]) {
+      expect(await changing.verify(token)).toEqual({ service: 'worker' })
+    }
+    expect(await after.verify(young)).toEqual({ service: 'worker' })
+    expect(await refusalOf(after.verify(old))).toBe(invalid)
   })
 
   test('are no user tokens', async () => {
-    const token = await mintServiceToken({ secret, issuer: 'worker', audience: 'wallet' })
-    const jwks = { keys }
-    expect(await refusalOf(createUserTokens({ jwks }).verify(token))).toBe(invalid)
+    const token = await claim('worker', keyOf('worker'))
+    expect(await refusalOf(createUserTokens({ jwks: { keys: jwks } }).verify(token))).toBe(invalid)
   })
 })

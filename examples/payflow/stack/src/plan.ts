@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path'
+import { serviceKeyNamesOf } from '@payflow-app/contracts/internal'
 import type { Secrets } from './secrets.ts'
 
 /** The repository's `examples/payflow`. */
@@ -101,12 +102,16 @@ export function databaseUrl(postgresUrl: string, name: DatabaseName, secrets: Se
   return url.href
 }
 
+/** The keys with which a process calls others, and others call it. */
+function keysOf(name: ServiceName, { serviceKeys }: Secrets): Readonly<Record<string, string>> {
+  return Object.fromEntries(serviceKeyNamesOf(name).map((key) => [key, serviceKeys[key]]))
+}
+
 /** The environment of every process. Each gets the secrets it needs, and no others. */
 export function planServices(addresses: Addresses, secrets: Secrets): ServicePlan[] {
   const { ports, postgresUrl, smtpPort } = addresses
   const at = (name: ServiceName) => `http://127.0.0.1:${ports[name]}`
   const jwks = { JWKS_URL: `${at('auth')}/.well-known/jwks.json` }
-  const trusted = { SERVICE_TOKEN_SECRET: secrets.serviceTokenSecret }
   const broker = { RABBITMQ_URL: addresses.rabbitmqUrl }
   const wallet = { WALLET_URL: at('wallet') }
   const own: Readonly<Record<ServiceName, Readonly<Record<string, string>>>> = {
@@ -119,18 +124,17 @@ export function planServices(addresses: Addresses, secrets: Secrets): ServicePla
       NOTIFICATION_URL: at('notification'),
     },
     auth: {
-      ...trusted,
       ...wallet,
       ...broker,
       AUTH_PRIVATE_JWK: secrets.authPrivateJwk,
+      ADDRESS_HASH_KEY: secrets.addressHashKey,
       // The page is served over plain HTTP on this machine.
       COOKIE_SECURE: 'off',
     },
-    wallet: { ...jwks, ...trusted, OPENING_CREDIT_MINOR: DEMO_OPENING_CREDIT_MINOR },
-    transaction: { ...jwks, ...trusted, ...broker, ...wallet },
-    worker: { ...trusted, ...broker, ...wallet },
+    wallet: { ...jwks, OPENING_CREDIT_MINOR: DEMO_OPENING_CREDIT_MINOR },
+    transaction: { ...jwks, ...broker, ...wallet },
+    worker: { ...broker, ...wallet },
     reversal: {
-      ...trusted,
       ...broker,
       ...wallet,
       REVERSAL_INTERVAL_MS: process.env['REVERSAL_INTERVAL_MS'] ?? DEMO_REVERSAL_INTERVAL_MS,
@@ -138,7 +142,6 @@ export function planServices(addresses: Addresses, secrets: Secrets): ServicePla
     notification: {
       ...jwks,
       ...broker,
-      ...trusted,
       AUTH_URL: at('auth'),
       PUBLIC_URL: at('gateway'),
       SMTP_URL: `smtp://127.0.0.1:${smtpPort}`,
@@ -156,6 +159,7 @@ export function planServices(addresses: Addresses, secrets: Secrets): ServicePla
       port: ports[name],
       env: {
         ...own[name],
+        ...keysOf(name, secrets),
         ...(database === undefined
           ? {}
           : { DATABASE_URL: databaseUrl(postgresUrl, database, secrets) }),

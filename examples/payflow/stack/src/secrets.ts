@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { SERVICE_KEY_NAMES, type ServiceKeyName } from '@payflow-app/contracts/internal'
 import { StackError } from './stack-error.ts'
 import { writeWhole } from './write-whole.ts'
 
@@ -11,7 +12,9 @@ export interface Secrets {
   readonly databasePasswords: Readonly<
     Record<'auth' | 'wallet' | 'transaction' | 'notification', string>
   >
-  readonly serviceTokenSecret: string
+  /** By the name of the variable: each is known to the two who call and are called with it. */
+  readonly serviceKeys: Readonly<Record<ServiceKeyName, string>>
+  readonly addressHashKey: string
   /** The Ed25519 key that signs access tokens, as a JWK in JSON. */
   readonly authPrivateJwk: string
   /** Whoever knows it may steer the supervisor. */
@@ -19,24 +22,36 @@ export interface Secrets {
 }
 
 /**
- * Reads the secrets of a folder, or makes them once. The file is readable by its owner only.
+ * Reads the secrets of a folder, or makes them once. The file is readable by its owner only. Keys
+ * that lock no data are made where they are missing, as in a folder of an earlier version.
  *
  * @throws {@link StackError} `STACK_SECRETS_DAMAGED` when the file is not what was written: the
  * data can only be opened with it, so new secrets would not help.
  */
 export function loadSecrets(dir: string): Secrets {
   const file = join(dir, 'secrets.json')
-  const secrets = makeSecrets()
-  if (existsSync(file)) return readSecrets(file, secrets)
+  const fresh = makeSecrets()
+  if (!existsSync(file)) return writeSecrets(file, fresh)
+  const { found, secrets } = readSecrets(file, fresh)
+  return hasShape(found, fresh) ? secrets : writeSecrets(file, secrets)
+}
+
+function writeSecrets(file: string, secrets: Secrets): Secrets {
   writeWhole(file, `${JSON.stringify(secrets, undefined, 2)}\n`, { durable: true })
   return secrets
 }
 
-function readSecrets(file: string, shape: Secrets): Secrets {
+function readSecrets(file: string, fresh: Secrets): { found: unknown; secrets: Secrets } {
   let cause: unknown
   try {
-    const read: unknown = JSON.parse(readFileSync(file, 'utf8'))
-    if (hasShape(read, shape)) return read as Secrets
+    const found = JSON.parse(readFileSync(file, 'utf8')) as Partial<Secrets>
+    const { serviceKeys, addressHashKey } = fresh
+    const secrets = {
+      addressHashKey,
+      ...found,
+      serviceKeys: { ...serviceKeys, ...found.serviceKeys },
+    } as Secrets
+    if (hasShape(secrets, fresh)) return { found, secrets }
   } catch (error) {
     cause = error
   }
@@ -68,7 +83,10 @@ function makeSecrets(): Secrets {
       transaction: random(),
       notification: random(),
     },
-    serviceTokenSecret: random(),
+    serviceKeys: Object.fromEntries(
+      SERVICE_KEY_NAMES.map((name) => [name, random()]),
+    ) as Secrets['serviceKeys'],
+    addressHashKey: random(),
     authPrivateJwk: JSON.stringify({ ...privateKey.export({ format: 'jwk' }), kid: randomUUID() }),
     controlToken: random(),
   }

@@ -4,12 +4,19 @@
  * Method: a process is told by its environment whom it may reach, and by nothing else. Every address
  * it is given is an arrow, and every arrow to something of ours is an address it is given. After a
  * change, `pnpm exec vitest run examples/payflow/stack/test/arrows.test.ts -u` writes the table of the
- * document; the picture is drawn by hand, and each of its lines says which arrow it is.
+ * documents; the picture is drawn by hand, and each of its lines says which arrow it is.
  */
 import { readFileSync } from 'node:fs'
 import { ARROWS, PROCESS_PORTS, SERVER_PORTS } from '@payflow-app/contracts/arrows'
+import {
+  INTERNAL_ROUTES,
+  SERVICE_CALLS,
+  SERVICE_KEY_NAMES,
+  serviceKeyName,
+} from '@payflow-app/contracts/internal'
 import { describe, expect, test } from 'vitest'
 import { DOCUMENTED_PORTS, planServices, SERVICE_NAMES } from '../src/plan.ts'
+import type { Secrets } from '../src/secrets.ts'
 
 const addresses = {
   postgresUrl: `postgres://postgres@127.0.0.1:${SERVER_PORTS.postgres}`,
@@ -23,7 +30,10 @@ const secrets = {
   postgresPassword: 'a',
   rabbitmqPassword: 'b',
   databasePasswords: { auth: 'c', wallet: 'd', transaction: 'e', notification: 'f' },
-  serviceTokenSecret: 'g',
+  serviceKeys: Object.fromEntries(
+    SERVICE_KEY_NAMES.map((name) => [name, 'g']),
+  ) as Secrets['serviceKeys'],
+  addressHashKey: 'i',
   authPrivateJwk: '{}',
   controlToken: 'h',
 }
@@ -69,6 +79,21 @@ describe('ARROWS', () => {
     expect(drawn.filter((arrow, at) => drawn.indexOf(arrow) !== at)).toEqual([])
   })
 
+  test('say who shares a service key with whom, and each key is given to those two alone', () => {
+    const told = ARROWS.filter(({ proof }) => proof.includes('a service token'))
+    expect(told.map(named).toSorted()).toEqual(
+      SERVICE_CALLS.map(({ caller, audience }) => `${caller} → ${audience}`).toSorted(),
+    )
+    const plans = planServices(addresses, secrets)
+    for (const call of SERVICE_CALLS) {
+      const name = serviceKeyName(call)
+      const arrow = told.find(({ from, to }) => from === call.caller && to === call.audience)
+      expect(arrow?.proof).toContain(`\`${name}\``)
+      const holders = plans.filter(({ env }) => name in env).map((plan) => plan.name)
+      expect(holders.toSorted()).toEqual([call.caller, call.audience].toSorted())
+    }
+  })
+
   test('let nobody but the browser come from outside, and only to the gateway', () => {
     expect(ARROWS.filter(({ from }) => from === 'browser').map(({ to }) => to)).toEqual(['gateway'])
     expect(ARROWS.filter(({ to }) => to === 'gateway').map(({ from }) => from)).toEqual([
@@ -78,17 +103,20 @@ describe('ARROWS', () => {
   })
 })
 
-describe('docs/architecture.md', () => {
-  const document = new URL('../../../../docs/architecture.md', import.meta.url)
+describe('the documents', () => {
   const picture = new URL('../../../../docs/images/who-talks-to-whom.svg', import.meta.url)
 
   test('has these arrows in its table', async () => {
-    const text = readFileSync(document, 'utf8')
-    const [begin, end] = ['<!-- generated: arrows -->\n', '<!-- end: arrows -->']
-    const [from, to] = [text.indexOf(begin) + begin.length, text.indexOf(end)]
-    expect(from > begin.length && to >= from).toBe(true)
-    const written = `${text.slice(0, from)}\n${table()}\n\n${text.slice(to)}`
-    await expect(written).toMatchFileSnapshot(document.pathname)
+    await expectTable('architecture.md', 'arrows', table())
+  })
+
+  test('has a table of the routes for processes in docs/security.md', async () => {
+    const rows = Object.values(INTERNAL_ROUTES).map(
+      ({ audience, method, path, callers }) =>
+        `| ${audience} | \`${method} ${path}\` | ${callers.join(', ')} |`,
+    )
+    const lines = ['| who answers | route | who may call |', '| --- | --- | --- |', ...rows]
+    await expectTable('security.md', 'internal routes', lines.join('\n'))
   })
 
   test('has these arrows in its picture', () => {
@@ -98,6 +126,17 @@ describe('docs/architecture.md', () => {
     expect(drawn).toHaveLength(arrows.length)
   })
 })
+
+/** Compares a table between two marks of a document; `-u` writes it. */
+async function expectTable(file: string, mark: string, rows: string): Promise<void> {
+  const document = new URL(`../../../../docs/${file}`, import.meta.url)
+  const text = readFileSync(document, 'utf8')
+  const [begin, end] = [`<!-- generated: ${mark} -->\n`, `<!-- end: ${mark} -->`]
+  const [from, to] = [text.indexOf(begin) + begin.length, text.indexOf(end)]
+  expect(from > begin.length && to >= from).toBe(true)
+  const written = `${text.slice(0, from)}\n${rows}\n\n${text.slice(to)}`
+  await expect(written).toMatchFileSnapshot(document.pathname)
+}
 
 /** Arrows that every process has, and that are one line of the table. */
 function ofEach(from: string, to: string): boolean {

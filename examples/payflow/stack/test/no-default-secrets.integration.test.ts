@@ -5,8 +5,10 @@
  */
 import { spawnChild } from '@payflow/testkit'
 import { PROCESS_PORTS, SERVER_PORTS } from '@payflow-app/contracts/arrows'
+import { SERVICE_KEY_NAMES } from '@payflow-app/contracts/internal'
 import { describe, expect, test } from 'vitest'
 import { DOCUMENTED_PORTS, planServices, type ServicePlan } from '../src/plan.ts'
+import type { Secrets } from '../src/secrets.ts'
 
 /** Words that are found again in whatever they are put into. */
 const secrets = {
@@ -18,7 +20,10 @@ const secrets = {
     transaction: 'secret-of-transaction',
     notification: 'secret-of-notification',
   },
-  serviceTokenSecret: 'secret-that-services-share-with-each-other',
+  serviceKeys: Object.fromEntries(
+    SERVICE_KEY_NAMES.map((name) => [name, `secret-${name}`]),
+  ) as Secrets['serviceKeys'],
+  addressHashKey: 'secret-of-the-audit-log',
   authPrivateJwk: '{"d":"secret-of-the-signer"}',
   controlToken: 'secret-of-the-supervisor',
 }

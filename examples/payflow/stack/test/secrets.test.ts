@@ -11,6 +11,19 @@ test('secrets are made once, for the eyes of their owner', () => {
   expect(statSync(join(dir, 'secrets.json')).mode & 0o777).toBe(0o600)
 })
 
+test('a service key that is missing is made, for nothing was locked with it', () => {
+  const dir = folder()
+  const { serviceKeys, addressHashKey: _, ...older } = loadSecrets(dir)
+  const { SERVICE_KEY_WORKER_TO_WALLET: _lost, ...kept } = serviceKeys
+  writeFileSync(join(dir, 'secrets.json'), JSON.stringify({ ...older, serviceKeys: kept }))
+  const now = loadSecrets(dir)
+  expect(now).toMatchObject({ ...older, serviceKeys: kept })
+  expect(new Set(texts(now)).size).toBe(texts(now).length)
+  expect(now.serviceKeys.SERVICE_KEY_WORKER_TO_WALLET).toMatch(/^[\w-]{43}$/)
+  expect(loadSecrets(dir)).toEqual(now)
+  expect(statSync(join(dir, 'secrets.json')).mode & 0o777).toBe(0o600)
+})
+
 test('two folders share no secret', () => {
   const [one, other] = [texts(loadSecrets(folder())), texts(loadSecrets(folder()))]
   expect(one.filter((text) => other.includes(text))).toEqual([])
@@ -42,6 +55,6 @@ test.each([
 })
 
 function texts(secrets: Secrets): string[] {
-  const { databasePasswords, ...others } = secrets
-  return [...Object.values(databasePasswords), ...Object.values(others)]
+  const { databasePasswords, serviceKeys, ...others } = secrets
+  return [databasePasswords, serviceKeys, others].flatMap((part) => Object.values(part))
 }

@@ -5,7 +5,7 @@ import {
   httpUrlVariable,
   integerVariable,
   postgresUrlVariable,
-  secretVariable,
+  serviceKeyVariables,
   type Logger,
   type Probe,
 } from '@payflow-app/service-kit'
@@ -36,7 +36,7 @@ export const reversalVariables = {
   /** Names the broker that the events go to. The job itself never connects to it. */
   RABBITMQ_URL: amqpUrlVariable,
   WALLET_URL: httpUrlVariable,
-  SERVICE_TOKEN_SECRET: secretVariable,
+  ...serviceKeyVariables('reversal'),
   /** How old a payment may get before the broker has confirmed its message. */
   DISPATCH_TIMEOUT_MS: integerVariable(1, 86_400_000).default(60_000),
   /** How long a confirmed message may wait. A backlog is not a failure. */
@@ -107,7 +107,7 @@ export function createPaymentReversal(options: PaymentReversalOptions): PaymentR
   })
   const wallet = createWalletClient({
     baseUrl: config.WALLET_URL,
-    secret: config.SERVICE_TOKEN_SECRET,
+    key: config.SERVICE_KEY_REVERSAL_TO_WALLET,
     caller: 'reversal',
   })
   const inStoryOf = createPaymentStory(database.db)

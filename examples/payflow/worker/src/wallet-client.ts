@@ -10,7 +10,7 @@ import {
   createHttpClient,
   serviceTokens,
   type HttpAnswer,
-  type ServiceName,
+  type ServiceKey,
 } from '@payflow-app/service-kit'
 import type { Payment } from './payment.ts'
 
@@ -31,17 +31,17 @@ export interface WalletClient {
 /** Options of {@link createWalletClient}. */
 export interface WalletClientOptions {
   readonly baseUrl: string
-  readonly secret: string
+  readonly key: ServiceKey
   /** Who calls. */
-  readonly caller: ServiceName
+  readonly caller: 'worker' | 'reversal'
 }
 
 /** Creates the client for wallet-service. */
-export function createWalletClient({ baseUrl, secret, caller }: WalletClientOptions): WalletClient {
+export function createWalletClient({ baseUrl, key, caller }: WalletClientOptions): WalletClient {
   const http = createHttpClient({
     name: 'wallet-service',
     baseUrl,
-    token: serviceTokens({ secret, issuer: caller, audience: 'wallet' }),
+    token: serviceTokens({ caller, audience: 'wallet', key }),
   })
   return {
     post: (payment, signal) =>

@@ -6,7 +6,7 @@ import {
   httpUrlVariable,
   integerVariable,
   postgresUrlVariable,
-  secretVariable,
+  serviceKeyVariables,
   type ServiceDefinition,
 } from '@payflow-app/service-kit'
 import { busTelemetry } from '@payflow-app/service-kit/bus'
@@ -32,7 +32,7 @@ const variables = {
   DATABASE_URL: postgresUrlVariable,
   RABBITMQ_URL: amqpUrlVariable,
   WALLET_URL: httpUrlVariable,
-  SERVICE_TOKEN_SECRET: secretVariable,
+  ...serviceKeyVariables('worker'),
   /** Payments executed at the same time, at most. */
   WORKER_CONCURRENCY: integerVariable(1, 100).default(8),
   /**
@@ -88,7 +88,7 @@ export const worker: ServiceDefinition<typeof variables> = {
     shutdown.add('bus', () => bus.drain({ deadlineMs: shutdown.remainingMs(1_000) }))
     const wallet = createWalletClient({
       baseUrl: config.WALLET_URL,
-      secret: config.SERVICE_TOKEN_SECRET,
+      key: config.SERVICE_KEY_WORKER_TO_WALLET,
       caller: 'worker',
     })
     const consumer = bus

@@ -75,7 +75,7 @@ export const composePolicies: Readonly<Record<string, ComposePolicy>> = {
     ...Object.entries(file.secrets)
       .filter(([name]) => !entries(file).some(([, { secrets }]) => secrets?.includes(name)))
       .map(([name]) => `nobody uses the secret ${name}`),
-    ...[...text.matchAll(/^.*(password|secret|token|jwk)\w*['"]?: *['"]?[\w$-]{12,}.*$/gim)]
+    ...[...text.matchAll(/^.*(password|secret|token|jwk|_key)\w*['"]?: *['"]?[\w$-]{12,}.*$/gim)]
       .map(([line]) => line.trim())
       .filter((line) => !/\/run\/secrets\/|\$\{PAYFLOW_SECRETS/.test(line))
       .map((line) => `a secret is written down: ${line}`),

@@ -52,7 +52,9 @@ export const referencePolicies: Readonly<Record<string, Policy>> = {
     ...ofKind(objects, 'ConfigMap').flatMap(({ metadata, data = {} }) =>
       Object.entries(data)
         .filter(
-          ([key, value]) => /(PASSWORD|SECRET|TOKEN|JWK)(_FILE)?$/.test(key) && !isPath(key, value),
+          ([key, value]) =>
+            /(PASSWORD|SECRET|TOKEN|JWK|KEY)(_FILE)?$|SERVICE_KEY_/.test(key) &&
+            !isPath(key, value),
         )
         .map(([key]) => `${metadata.name} has ${key} in the open`),
     ),

@@ -4,5 +4,13 @@
  * @packageDocumentation
  */
 export { startService, type RunningService } from './start-service.ts'
-export { newSecrets, type Secrets } from './secrets.ts'
+export {
+  callerAt,
+  forgedTokenOf,
+  newSecrets,
+  newServiceKeys,
+  serviceTokenOf,
+  type Secrets,
+  type ServiceKeys,
+} from './secrets.ts'
 export { startTraceCollector, type CollectedSpan, type TraceCollector } from './trace-collector.ts'

@@ -20,8 +20,8 @@ export interface ClientInfo {
 export type ReadClient = (req: Request) => ClientInfo
 
 /** Creates the reader. Only the gateway can reach this service, so what it says is believed. */
-export function createReadClient(secret: string, cookie: DeviceCookie): ReadClient {
-  const key = createHmac('sha256', secret).update('payflow/audit/address').digest()
+export function createReadClient(addressHashKey: string, cookie: DeviceCookie): ReadClient {
+  const key = createHmac('sha256', addressHashKey).update('payflow/audit/address').digest()
   return (req) => {
     const address = req.get('x-client-address')
     const deviceToken = cookie.read(req)

@@ -6,6 +6,8 @@ import {
   type ConfigFault,
   postgresUrlVariable,
   secretVariable,
+  serviceKeyFaults,
+  serviceKeyVariables,
 } from '@payflow-app/service-kit'
 import { z } from 'zod'
 import { keyIdOf, privateJwk, publicJwks } from './keys.ts'
@@ -29,7 +31,9 @@ export const authVariables = {
   WALLET_URL: httpUrlVariable,
   /** Where its messages go. While it is away they wait in the database. */
   RABBITMQ_URL: amqpUrlVariable,
-  SERVICE_TOKEN_SECRET: secretVariable,
+  ...serviceKeyVariables('auth'),
+  /** The addresses in the audit log are hashed with it: four billion of them are quickly tried. */
+  ADDRESS_HASH_KEY: secretVariable,
   /** The key that signs access tokens. No other process has it. */
   AUTH_PRIVATE_JWK: keysAsJson(privateJwk, 'must be an Ed25519 private key as a JWK'),
   /**
@@ -87,7 +91,7 @@ export function authFaults(config: {
   readonly AUTH_PUBLIC_JWKS: z.output<typeof publicJwks>
 }): ConfigFault[] {
   const known = new Map([[keyIdOf(config.AUTH_PRIVATE_JWK), config.AUTH_PRIVATE_JWK.x]])
-  const faults: ConfigFault[] = []
+  const faults = serviceKeyFaults(config)
   for (const { kid, x } of config.AUTH_PUBLIC_JWKS.keys) {
     if ((known.get(kid) ?? x) !== x) {
       faults.push({ name: 'AUTH_PUBLIC_JWKS', message: 'gives one kid to two different keys' })

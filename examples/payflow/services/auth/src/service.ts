@@ -5,10 +5,12 @@ import {
   UserLocked,
 } from '@payflow-app/contracts/messages'
 import {
+  callerKeys,
   createDatabase,
   createHttpClient,
+  createServiceVerifier,
   createUserTokens,
-  mintServiceToken,
+  serviceTokens,
   type ServiceContext,
   type ServiceDefinition,
 } from '@payflow-app/service-kit'
@@ -69,14 +71,15 @@ export const authService: ServiceDefinition<typeof authVariables> = {
       secure: config.COOKIE_SECURE === 'on',
       refreshTokenS: config.REFRESH_TOKEN_S,
     })
-    const clientOf = createReadClient(config.SERVICE_TOKEN_SECRET, cookies.device)
+    const clientOf = createReadClient(config.ADDRESS_HASH_KEY, cookies.device)
+    const services = createServiceVerifier({ audience: 'auth', keys: callerKeys('auth', config) })
     const parts = createParts(context, { db, bus, accessTokens })
     return {
       routes(app) {
         authRoutes(app, { ...parts, cookies, clientOf, userTokens })
         accountRoutes(app, { ...parts, cookies, clientOf, userTokens })
         userRoutes(app, { db, userTokens })
-        contactRoutes(app, { db, secret: config.SERVICE_TOKEN_SECRET })
+        contactRoutes(app, { db, services })
         jwksRoutes(app, accessTokens.jwks)
       },
     }
@@ -169,12 +172,15 @@ function createParts(context: Context, { db, bus: messages, accessTokens }: Stor
 }
 
 function startProvisioning({ config, logger, shutdown, probe }: Context, db: Stores['db']) {
-  const secret = config.SERVICE_TOKEN_SECRET
   const wallet = createHttpClient({
     name: 'wallet-service',
     baseUrl: config.WALLET_URL,
     timeoutMs: OPEN_WALLET_TIMEOUT_MS,
-    token: (nowMs) => mintServiceToken({ secret, issuer: 'auth', audience: 'wallet', nowMs }),
+    token: serviceTokens({
+      caller: 'auth',
+      audience: 'wallet',
+      key: config.SERVICE_KEY_AUTH_TO_WALLET,
+    }),
   })
   const intervalMs = config.PROVISIONING_INTERVAL_MS
   const provisioning = createWalletProvisioning({ db, wallet, logger, intervalMs, probe })

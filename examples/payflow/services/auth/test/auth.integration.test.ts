@@ -10,9 +10,9 @@ import {
   type SessionView,
 } from '@payflow-app/contracts'
 import { migrateAuth } from '@payflow-app/migrations'
-import { mintServiceToken, type ServiceName } from '@payflow-app/service-kit'
 import {
   newSecrets,
+  serviceTokenOf,
   startService,
   type RunningService,
   type Secrets,
@@ -366,11 +366,10 @@ describe('GET /users/:id', () => {
 })
 
 describe('GET /internal/contacts', () => {
-  const tokenFor = (audience: ServiceName) =>
-    mintServiceToken({ secret: secrets.SERVICE_TOKEN_SECRET, issuer: 'notification', audience })
+  const call = { caller: 'notification', audience: 'auth' } as const
   const nobody = '00000000-0000-4000-8000-000000000000'
 
-  test('tells a service where mail to some users goes, and leaves out who is not there', async () => {
+  test('tells notification-service where mail to some users goes, and leaves out who is not there', async () => {
     const { session } = await register()
     const bea = { email: `bea.${Date.now()}.mail@example.com`, password, name: 'Bea' }
     const { session: other } = await register(bea)
@@ -380,7 +379,7 @@ describe('GET /internal/contacts', () => {
       name,
     }))
     const ids = [nobody, ...contacts.map(({ userId }) => userId)].join(',')
-    const answer = await get(`/internal/contacts?ids=${ids}`, await tokenFor('auth'))
+    const answer = await get(`/internal/contacts?ids=${ids}`, await serviceTokenOf(secrets, call))
     expect(answer.status).toBe(200)
     const { items } = contactsView.parse(await answer.json())
     const byId = (list: typeof contacts) => list.toSorted((a, b) => (a.userId < b.userId ? -1 : 1))
@@ -391,14 +390,15 @@ describe('GET /internal/contacts', () => {
   test('tells it to no user, and to no token for another service', async () => {
     const { session } = await register()
     const path = `/internal/contacts?ids=${session.user.id}`
-    for (const token of [session.accessToken, await tokenFor('wallet'), 'x']) {
+    const toWallet = await serviceTokenOf(secrets, { caller: 'auth', audience: 'wallet' })
+    for (const token of [session.accessToken, toWallet, 'x']) {
       expect(await codeOf(await get(path, token))).toEqual([401, 'unauthenticated'])
     }
     expect(await codeOf(await fetch(auth.url + path))).toEqual([401, 'unauthenticated'])
   })
 
   test('takes as many ids as it says, and answers 400 for more and for what is no id', async () => {
-    const token = await tokenFor('auth')
+    const token = await serviceTokenOf(secrets, call)
     const ask = (ids: readonly string[]) => get(`/internal/contacts?ids=${ids.join(',')}`, token)
     expect((await ask(Array.from({ length: CONTACTS_MAX }, () => nobody))).status).toBe(200)
     for (const ids of [['x'], [], Array.from({ length: CONTACTS_MAX + 1 }, () => nobody)]) {

@@ -17,7 +17,9 @@ function faultsOf(jwks: unknown): string[] {
     DATABASE_URL: 'postgres://localhost/auth',
     WALLET_URL: 'http://localhost',
     RABBITMQ_URL: 'amqp://localhost',
-    SERVICE_TOKEN_SECRET: 's'.repeat(32),
+    SERVICE_KEY_AUTH_TO_WALLET: 'w'.repeat(32),
+    SERVICE_KEY_NOTIFICATION_TO_AUTH: 'n'.repeat(32),
+    ADDRESS_HASH_KEY: 'a'.repeat(32),
     AUTH_PRIVATE_JWK: JSON.stringify(current),
     AUTH_PUBLIC_JWKS: JSON.stringify(jwks),
   }

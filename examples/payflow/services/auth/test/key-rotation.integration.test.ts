@@ -1,7 +1,8 @@
 /*
- * Goal: the signing key is replaced while people log in and look at their wallets, and nobody notices.
+ * Goal: the keys that sign tokens are replaced while people register, log in and look at their
+ * wallets, and nobody notices.
  * Method: the commands of docs/rotating-keys.md, run as they stand there, with a rolling restart of
- * auth-service after each step; wallet-service is never restarted. Every request counts.
+ * the service that the step names, and of no other. Every request counts.
  */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -10,6 +11,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { sessionView } from '@payflow-app/contracts'
 import { migrateAuth, migrateWallet } from '@payflow-app/migrations'
+import { mintServiceToken } from '@payflow-app/service-kit'
 import { newSecrets, startService, type RunningService } from '@payflow-app/service-kit/testing'
 import { createTestDatabase, freePort, waitFor, type TestDatabase } from '@payflow/testkit'
 import { decodeProtectedHeader } from 'jose'
@@ -25,40 +27,48 @@ const COOLDOWN_MS = 10_000
 let keys: string
 let databases: TestDatabase[]
 let front: Front
+let walletFront: Front
+let serviceKey: string
 let authEnv: Record<string, string>
+let walletEnv: Record<string, string>
 let auth: RunningService
 let wallet: RunningService
 
 beforeAll(async () => {
   keys = mkdtempSync(join(tmpdir(), 'payflow-keys-'))
-  const { AUTH_PRIVATE_JWK, ...secrets } = await newSecrets()
+  const { AUTH_PRIVATE_JWK, SERVICE_KEY_AUTH_TO_WALLET, ...others } = await newSecrets()
+  serviceKey = join(keys, 'service-key-auth-to-wallet')
+  writeFileSync(serviceKey, SERVICE_KEY_AUTH_TO_WALLET, { mode: 0o444 })
+  const secrets = { ...others, SERVICE_KEY_AUTH_TO_WALLET_FILE: serviceKey }
   writeFileSync(join(keys, 'current.jwk'), AUTH_PRIVATE_JWK)
   writeFileSync(join(keys, 'public.jwks'), '{"keys":[]}')
   front = await Front.open()
+  walletFront = await Front.open()
   databases = await Promise.all([
     createTestDatabase({ migrate: migrateAuth, cacheKey: 'app-auth' }),
     createTestDatabase({ migrate: migrateWallet, cacheKey: 'app-wallet' }),
   ])
   const [authDatabase, walletDatabase] = databases as [TestDatabase, TestDatabase]
-  wallet = await startService(new URL('../../wallet/src/main.ts', import.meta.url), {
+  walletEnv = {
     ...secrets,
     DATABASE_URL: walletDatabase.url,
     JWKS_URL: `${front.url}/.well-known/jwks.json`,
     OPENING_CREDIT_MINOR: '100000',
-  })
+  }
   authEnv = {
     ...secrets,
     DATABASE_URL: authDatabase.url,
-    WALLET_URL: wallet.url,
+    WALLET_URL: walletFront.url,
     RABBITMQ_URL: `amqp://127.0.0.1:${await freePort()}`,
     AUTH_PRIVATE_JWK_FILE: join(keys, 'current.jwk'),
     AUTH_PUBLIC_JWKS_FILE: join(keys, 'public.jwks'),
   }
+  await restartWallet()
   await restartAuth()
 })
 afterAll(async () => {
   await Promise.all([auth?.child.kill(), wallet?.child.kill()])
-  await front?.[Symbol.asyncDispose]()
+  await Promise.all([front, walletFront].map((one) => one?.[Symbol.asyncDispose]()))
   await Promise.all(databases.map((database) => database.dispose()))
   rmSync(keys, { recursive: true })
 })
@@ -68,7 +78,14 @@ async function restartAuth(): Promise<void> {
   const old: RunningService | undefined = auth
   auth = await startService(new URL('../src/main.ts', import.meta.url), authEnv)
   front.lead(auth.url)
-  if (old) expect(await old.stop()).toBe(0)
+  expect(old ? await old.stop() : 0).toBe(0)
+}
+
+async function restartWallet(): Promise<void> {
+  const old: RunningService | undefined = wallet
+  wallet = await startService(new URL('../../wallet/src/main.ts', import.meta.url), walletEnv)
+  walletFront.lead(wallet.url)
+  expect(old ? await old.stop() : 0).toBe(0)
 }
 
 /** The commands of the document, one text for each step. */
@@ -77,10 +94,10 @@ function steps(): string[] {
   return [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map((match) => match[1] ?? '')
 }
 
-async function take(step: string | undefined): Promise<void> {
-  const env = { ...process.env, KEYS: keys }
+async function take(step: string | undefined, restart = restartAuth): Promise<void> {
+  const env = { ...process.env, KEYS: keys, KEY: serviceKey }
   await run('bash', ['-euc', step ?? 'exit 1'], { cwd: root, env })
-  await restartAuth()
+  await restart()
 }
 
 const email = 'annie@example.com'
@@ -139,5 +156,55 @@ describe('AUTH-09 a signing key', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600)
     expect(JSON.parse(readFileSync(file, 'utf8')).kid).toBe(stdout.trim())
     await expect(make()).rejects.toThrow('EEXIST')
+  })
+})
+
+describe('a key between two services', () => {
+  const keysNow = () => readFileSync(serviceKey, 'utf8').split(/\s+/).filter(Boolean)
+  /** What wallet-service says to somebody who signs with this key; the body is none. */
+  const opens = async (key: string): Promise<number> => {
+    const token = await mintServiceToken({ caller: 'auth', audience: 'wallet', key: [key] })
+    return (await call(`${wallet.url}/wallets`, { token, json: {} })).status
+  }
+
+  test('is replaced by the commands of the document, and every wallet is opened', async () => {
+    const [, , , add, use, drop] = steps()
+    const [old = ''] = keysNow()
+    const reasons: unknown[] = []
+    const listen = () => reasons.push(...auth.logs().map(({ reason }) => reason))
+    let people = 0
+    const registers = async () => {
+      const person = { email: `${(people += 1)}@example.com`, password: PASSWORD, name: 'New' }
+      const { status, body } = await call(`${front.url}/auth/register`, { json: person })
+      expect(status).toBe(201)
+      const { user, accessToken: token } = sessionView.parse(body)
+      const look = async () => (await call(`${wallet.url}/wallets/${user.id}`, { token })).status
+      await waitFor(async () => (await look()) === 200, { timeoutMs: 30_000 })
+    }
+    await take(add, restartWallet)
+    const [, next = ''] = keysNow()
+    expect([await opens(old), await opens(next)]).toEqual([400, 400])
+    await registers()
+    listen()
+    await take(use)
+    expect(keysNow()).toEqual([next, old])
+    await registers()
+    await take(drop, restartWallet)
+    expect([await opens(old), await opens(next)]).toEqual([401, 400])
+    await registers()
+    listen()
+    expect(reasons.filter((reason) => /^40[13] /.test(String(reason)))).toEqual([])
+  })
+
+  test('is taken one step at a time, and keeps the mode of its file', async () => {
+    const step = (verb: string) =>
+      run('npm', ['run', '--silent', 'service-key', '--', verb, serviceKey], { cwd: root })
+    const before = keysNow()
+    for (const verb of ['use', 'drop']) {
+      await expect(step(verb)).rejects.toThrow(`has 1 key(s), with which ${verb} does nothing`)
+    }
+    await expect(step('steal')).rejects.toMatchObject({ code: 64 })
+    expect(keysNow()).toEqual(before)
+    expect(statSync(serviceKey).mode & 0o777).toBe(0o444)
   })
 })

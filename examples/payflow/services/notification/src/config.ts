@@ -4,7 +4,7 @@ import {
   integerVariable,
   portVariable,
   postgresUrlVariable,
-  secretVariable,
+  serviceKeyVariables,
   type ConfigFault,
   type ProcessConfig,
 } from '@payflow-app/service-kit'
@@ -42,7 +42,7 @@ export const notificationVariables = {
   PUBLIC_URL: httpUrlVariable.optional(),
   /** auth-service, which knows where mail to a user goes. */
   AUTH_URL: httpUrlVariable,
-  SERVICE_TOKEN_SECRET: secretVariable,
+  ...serviceKeyVariables('notification'),
   /** Mails on their way at once, each over a connection of its own. */
   MAIL_CONCURRENCY: integerVariable(1, 100).default(4),
   /** How often mails that are due are looked for. */

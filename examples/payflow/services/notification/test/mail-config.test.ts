@@ -9,7 +9,7 @@ const needed = {
   RABBITMQ_URL: 'amqp://x',
   JWKS_URL: 'http://auth/jwks',
   AUTH_URL: 'http://auth:3004',
-  SERVICE_TOKEN_SECRET: 'x'.repeat(32),
+  SERVICE_KEY_NOTIFICATION_TO_AUTH: 'x'.repeat(32),
 }
 const mail = {
   ...needed,

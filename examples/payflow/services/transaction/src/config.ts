@@ -5,7 +5,7 @@ import {
   integerVariable,
   portVariable,
   postgresUrlVariable,
-  secretVariable,
+  serviceKeyVariables,
 } from '@payflow-app/service-kit'
 
 const HOUR_MS = 3_600_000
@@ -19,7 +19,7 @@ export const transactionVariables = {
   WALLET_URL: httpUrlVariable,
   /** Where auth-service publishes the keys of access tokens. */
   JWKS_URL: httpUrlVariable,
-  SERVICE_TOKEN_SECRET: secretVariable,
+  ...serviceKeyVariables('transaction'),
   /** How long a call to wallet-service may take. */
   WALLET_TIMEOUT_MS: integerVariable(100, 60_000).default(3_000),
   /**

@@ -74,7 +74,7 @@ export const transactionService: ServiceDefinition<typeof transactionVariables> 
           bus,
           wallet: createWalletClient({
             baseUrl: config.WALLET_URL,
-            secret: config.SERVICE_TOKEN_SECRET,
+            key: config.SERVICE_KEY_TRANSACTION_TO_WALLET,
             timeoutMs: config.WALLET_TIMEOUT_MS,
           }),
           holdExpiresMs: config.HOLD_EXPIRES_MS,

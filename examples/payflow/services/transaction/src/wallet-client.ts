@@ -4,6 +4,7 @@ import {
   serviceTokens,
   unavailable,
   type HttpAnswer,
+  type ServiceKey,
 } from '@payflow-app/service-kit'
 import type { Refusal } from './database.ts'
 
@@ -39,21 +40,17 @@ const refusals: ReadonlySet<string> = new Set<ProblemCode>([
 /** Options of {@link createWalletClient}. */
 export interface WalletClientOptions {
   readonly baseUrl: string
-  readonly secret: string
+  readonly key: ServiceKey
   readonly timeoutMs: number
 }
 
 /** Creates the client for wallet-service. */
-export function createWalletClient({
-  baseUrl,
-  secret,
-  timeoutMs,
-}: WalletClientOptions): WalletClient {
+export function createWalletClient({ baseUrl, key, timeoutMs }: WalletClientOptions): WalletClient {
   const client = createHttpClient({
     name: 'wallet-service',
     baseUrl,
     timeoutMs,
-    token: serviceTokens({ secret, issuer: 'transaction', audience: 'wallet' }),
+    token: serviceTokens({ caller: 'transaction', audience: 'wallet', key }),
   })
   return {
     async hold(request) {

@@ -187,14 +187,14 @@ describe('POST /transactions', () => {
     expect((await payments.balance(from)).available).toBe(95_000)
   })
 
-  it('answers 503 while wallet-service knows another secret; the same key pays under the right one', async () => {
+  it('answers 503 while wallet-service knows another service key; the same key pays under the right one', async () => {
     const [from, to] = await pair()
     const key = randomUUID()
     const body = { toUserId: to.id, amount: 5_000, currency: 'USD' }
-    // As between the two restarts by which the secret is changed.
+    // As when it signs with the next key before wallet-service has learnt it.
     await using ahead = await RunningService.start('transaction', {
       JWKS_URL: payments.issuer.jwksUrl,
-      SERVICE_TOKEN_SECRET: 'the secret that wallet-service does not know yet',
+      SERVICE_KEY_TRANSACTION_TO_WALLET: 'the-key-that-wallet-service-does-not-know-yet',
       DATABASE_URL: payments.database.url,
       RABBITMQ_URL: NO_BROKER,
       WALLET_URL: payments.wallet.url,

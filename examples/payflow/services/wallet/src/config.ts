@@ -4,7 +4,7 @@ import {
   integerVariable,
   portVariable,
   postgresUrlVariable,
-  secretVariable,
+  serviceKeyVariables,
 } from '@payflow-app/service-kit'
 
 /** What wallet-service reads from the environment. */
@@ -14,7 +14,7 @@ export const walletVariables = {
   DATABASE_URL: postgresUrlVariable,
   /** Where auth-service publishes the keys of access tokens. */
   JWKS_URL: httpUrlVariable,
-  SERVICE_TOKEN_SECRET: secretVariable,
+  ...serviceKeyVariables('wallet'),
   /** What a new wallet opens with, in minor units; money for nothing is for demos only. */
   OPENING_CREDIT_MINOR: integerVariable(0, AMOUNT_MINOR_MAX).default(0),
 }

@@ -1,4 +1,11 @@
-import { createDatabase, createUserTokens, type ServiceDefinition } from '@payflow-app/service-kit'
+import {
+  callerKeys,
+  createDatabase,
+  createServiceVerifier,
+  createUserTokens,
+  serviceKeyFaults,
+  type ServiceDefinition,
+} from '@payflow-app/service-kit'
 import { createLedger } from '@payflow/ledger'
 import { walletVariables } from './config.ts'
 import { registerConservationGauge } from './conservation-gauge.ts'
@@ -15,6 +22,7 @@ const TABLES = ['public.wallets', 'ledger.account', 'ledger.transfer', 'ledger.h
 export const walletService: ServiceDefinition<typeof walletVariables> = {
   name: 'wallet',
   variables: walletVariables,
+  faults: serviceKeyFaults,
   start({ config, logger, metrics, health, shutdown, probe }) {
     const database = createDatabase<WalletDatabase>({
       url: config.DATABASE_URL,
@@ -33,7 +41,7 @@ export const walletService: ServiceDefinition<typeof walletVariables> = {
       ledger,
       openingCreditMinor: BigInt(config.OPENING_CREDIT_MINOR),
       userTokens: createUserTokens({ jwksUrl: config.JWKS_URL }),
-      services: { secret: config.SERVICE_TOKEN_SECRET, audience: 'wallet' as const },
+      services: createServiceVerifier({ audience: 'wallet', keys: callerKeys('wallet', config) }),
     }
     return {
       routes(app) {

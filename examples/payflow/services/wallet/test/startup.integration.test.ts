@@ -3,7 +3,7 @@
  * becomes so by itself, and what it has once seen it does not ask for again.
  * Method: wallet-service before the migration, after it, and with its tables out of sight.
  */
-import { randomBytes } from 'node:crypto'
+import { newServiceKeys } from '@payflow-app/service-kit/testing'
 import { migrateWallet } from '@payflow-app/migrations'
 import { RunningService } from '@payflow-app/testing'
 import { createTestDatabase } from '@payflow/testkit'
@@ -15,7 +15,7 @@ test('start-up waits for the migration, once', async () => {
   await using service = await RunningService.start('wallet', {
     DATABASE_URL: database.url,
     JWKS_URL: 'http://127.0.0.1:9/jwks.json',
-    SERVICE_TOKEN_SECRET: randomBytes(24).toString('hex'),
+    ...newServiceKeys(),
     LOG_LEVEL: 'warn',
   })
   const probe = async (kind: string) => {

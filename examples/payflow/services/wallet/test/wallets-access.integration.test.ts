@@ -1,7 +1,13 @@
 // Who may ask wallet-service for what, and what it makes of input that nobody should send.
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
+import { INTERNAL_ROUTES, SERVICE_KEY_NAMES } from '@payflow-app/contracts/internal'
 import { badBodiesOf, expectProblem, send } from '@payflow-app/testing'
-import { mintServiceToken } from '@payflow-app/service-kit'
+import {
+  forgedTokenOf,
+  newServiceKeys,
+  serviceTokenOf,
+  type ServiceKeys,
+} from '@payflow-app/service-kit/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { paymentOf, Wallets } from './support/wallets.ts'
 
@@ -16,42 +22,72 @@ afterAll(async () => {
   await wallets[Symbol.asyncDispose]()
 })
 
-const internal = [
-  { method: 'POST', path: '/wallets' },
-  { method: 'POST', path: '/wallets/holds' },
-  { method: 'POST', path: '/wallets/transfer' },
-  { method: 'POST', path: `/wallets/holds/${randomUUID()}/release` },
-  { method: 'GET', path: '/wallets/audit' },
-]
+const CALLERS = ['auth', 'transaction', 'worker', 'reversal'] as const
+const NOTIFICATION = 'SERVICE_KEY_NOTIFICATION_TO_AUTH'
+const internal = Object.values(INTERNAL_ROUTES)
+  .filter(({ audience }) => audience === 'wallet')
+  .map(({ method, path, callers }) => ({ method, path, callers: callers as readonly string[] }))
+const aimed = (path: string) => path.replaceAll(/:\w+/g, randomUUID())
+
+async function ask(method: string, path: string, token: string | undefined) {
+  return await send(wallets.service.url + aimed(path), {
+    method,
+    token,
+    ...(method === 'POST' && { json: {} }),
+  })
+}
 
 describe('the internal routes', () => {
-  it.each(internal)('$method $path admits services only', async ({ method, path }) => {
+  it.each(internal)('$method $path admits $callers only', async ({ method, path, callers }) => {
+    for (const caller of CALLERS) {
+      const token = await serviceTokenOf(wallets.keys, { caller, audience: 'wallet' })
+      const { status, body } = await ask(method, path, token)
+      const refused = status === 403 && body.code === 'forbidden'
+      expect([refused, status === 401]).toEqual([!callers.includes(caller), false])
+    }
+  })
+
+  it.each(internal)('$method $path admits nobody else', async ({ method, path }) => {
     const [user = ''] = users
-    const forged = await mintServiceToken({
-      secret: randomBytes(24).toString('hex'),
-      issuer: 'transaction',
-      audience: 'wallet',
-    })
     const tokens = [
       undefined,
       'not-a-token',
-      forged,
-      await wallets.serviceToken('auth'), // meant for another service
-      await wallets.issuer.accessToken(user),
+      // Of the name that may, by a key that is not its own.
+      ...(await Promise.all(CALLERS.map((caller) => claim(caller, newServiceKeys())))),
+      // Meant for another service.
+      await serviceTokenOf(wallets.keys, { caller: 'notification', audience: 'auth' }),
+      // A user may read a wallet, the own one.
+      ...(method === 'GET' && path === '/wallets/:userId'
+        ? []
+        : [await wallets.issuer.accessToken(user)]),
     ]
     for (const token of tokens) {
-      const answer = await send(wallets.service.url + path, {
-        method,
-        token,
-        ...(method === 'POST' && { json: {} }),
-      })
-      expectProblem(answer, 401, 'unauthenticated')
+      expectProblem(await ask(method, path, token), 401, 'unauthenticated')
     }
   })
+
+  it.each(internal)(
+    '$method $path believes nothing that is signed with the key of notification-service',
+    async ({ method, path }) => {
+      const stolen = wallets.keys[NOTIFICATION]
+      const everywhere = Object.fromEntries(SERVICE_KEY_NAMES.map((name) => [name, stolen]))
+      for (const caller of CALLERS) {
+        const token = await claim(caller, everywhere as typeof wallets.keys)
+        expectProblem(await ask(method, path, token), 401, 'unauthenticated')
+        // Also when it names the key that it does not have.
+        const call = { caller, audience: 'wallet' } as const
+        const forged = await forgedTokenOf(wallets.keys, call, NOTIFICATION)
+        expectProblem(await ask(method, path, forged), 401, 'unauthenticated')
+      }
+    },
+  )
 })
 
+const claim = (caller: (typeof CALLERS)[number], keys: ServiceKeys) =>
+  serviceTokenOf(keys, { caller, audience: 'wallet' })
+
 describe('GET /wallets/:userId', () => {
-  it('shows a wallet to its owner and to services, and to nobody else', async () => {
+  it('shows a wallet to its owner and to transaction-service, and to nobody else', async () => {
     const [owner = '', stranger = ''] = users
     const path = `/wallets/${owner}`
     const ownersToken = await wallets.issuer.accessToken(owner)
@@ -112,7 +148,7 @@ describe('bad input', () => {
   ]
 
   it.each(routes)('POST $path answers each with a problem', async ({ path, good, kinds }) => {
-    const token = await wallets.serviceToken()
+    const token = await wallets.tokenFor('POST', path)
     for (const { what, raw } of badBodiesOf(good, kinds)) {
       const answer = await send(wallets.service.url + path, { token, raw })
       expectProblem(answer, answer.status === 413 ? 413 : 400, undefined, what)
@@ -127,7 +163,7 @@ describe('bad input', () => {
 
   it('answers 404, 405 and 415 as problems', async () => {
     const { url } = wallets.service
-    const token = await wallets.serviceToken()
+    const token = await wallets.tokenFor('POST', '/wallets')
     expectProblem(await send(`${url}/nowhere`, { token }), 404, 'route_not_found')
     const wrongMethod = await send(`${url}/wallets`, { method: 'DELETE', token })
     expectProblem(wrongMethod, 405, 'method_not_allowed')

@@ -60,7 +60,7 @@ export class PaymentWorld implements AsyncDisposable {
   constructor(scene: Scene) {
     this.scene = scene
     const environment = scene.environment(NO_BROKER)
-    const { DATABASE_URL: url, WALLET_URL: baseUrl, SERVICE_TOKEN_SECRET: secret } = environment
+    const { DATABASE_URL: url, WALLET_URL: baseUrl } = environment
     this.#database = createDatabase({ url, applicationName: 'world', logger, poolMax: 16 })
     this.#bus = createBus({
       broker: { url: NO_BROKER },
@@ -69,8 +69,16 @@ export class PaymentWorld implements AsyncDisposable {
       topology: { exchange: EXCHANGE },
       logger,
     })
-    this.#holds = createHoldClient({ baseUrl, secret, timeoutMs: 10_000 })
-    this.#wallet = createWalletClient({ baseUrl, secret, caller: 'worker' })
+    this.#holds = createHoldClient({
+      baseUrl,
+      key: [environment.SERVICE_KEY_TRANSACTION_TO_WALLET],
+      timeoutMs: 10_000,
+    })
+    this.#wallet = createWalletClient({
+      baseUrl,
+      key: [environment.SERVICE_KEY_WORKER_TO_WALLET],
+      caller: 'worker',
+    })
     this.#jobs = [0, 1].map((job) => this.#createJob(job))
   }
 

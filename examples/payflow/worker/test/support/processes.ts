@@ -53,14 +53,14 @@ export function reversalOf(
   probe: Probe = noProbe,
   onEvent?: (event: ReversalEvent) => void,
 ): PaymentReversal {
-  const { DATABASE_URL, RABBITMQ_URL, WALLET_URL, SERVICE_TOKEN_SECRET } =
+  const { DATABASE_URL, RABBITMQ_URL, WALLET_URL, SERVICE_KEY_REVERSAL_TO_WALLET } =
     scene.environment(rabbitmqUrl)
   return createPaymentReversal({
     config: {
       DATABASE_URL,
       RABBITMQ_URL,
       WALLET_URL,
-      SERVICE_TOKEN_SECRET,
+      SERVICE_KEY_REVERSAL_TO_WALLET: [SERVICE_KEY_REVERSAL_TO_WALLET],
       DISPATCH_TIMEOUT_MS: 60_000,
       PROCESSING_TIMEOUT_MS: 900_000,
       REVERSAL_MAX_PER_RUN: 10_000,

@@ -13,7 +13,8 @@ import {
   type WalletView,
 } from '@payflow-app/contracts'
 import { PaymentCompleted, PaymentExecute, PaymentFailed } from '@payflow-app/contracts/messages'
-import { createHttpClient, mintServiceToken, type HttpClient } from '@payflow-app/service-kit'
+import { createHttpClient, type HttpClient } from '@payflow-app/service-kit'
+import { newServiceKeys, serviceTokenOf } from '@payflow-app/service-kit/testing'
 import { migrateTransaction, migrateWallet } from '@payflow-app/migrations'
 import { createBus, type Bus, type Relay } from '@payflow/queue'
 import {
@@ -27,7 +28,7 @@ import {
 import { sql } from 'kysely'
 import { z } from 'zod'
 
-const secret = randomBytes(24).toString('hex')
+const serviceKeys = newServiceKeys()
 const openingCredit = 100_000
 
 /** What a payment looks like when nobody asks for anything special. */
@@ -54,7 +55,10 @@ export class Scene implements AsyncDisposable {
   readonly transactions: TestDatabase
   readonly wallets: TestDatabase
   readonly #walletPort: number
-  readonly #http: HttpClient
+  /** wallet-service, as each of those calls it whom no process plays here. */
+  readonly #asAuth: HttpClient
+  readonly #asTransaction: HttpClient
+  readonly #asWorker: HttpClient
   #wallet: Child
   #bus: Bus | undefined
   #relay: Relay | undefined
@@ -69,11 +73,9 @@ export class Scene implements AsyncDisposable {
     this.wallets = wallets
     this.#walletPort = walletPort
     this.#wallet = wallet
-    this.#http = createHttpClient({
-      name: 'wallet-service',
-      baseUrl: this.walletUrl,
-      token: () => mintServiceToken({ secret, issuer: 'transaction', audience: 'wallet' }),
-    })
+    this.#asAuth = walletClient(this.walletUrl, 'auth')
+    this.#asTransaction = walletClient(this.walletUrl, 'transaction')
+    this.#asWorker = walletClient(this.walletUrl, 'worker')
   }
 
   /** Opens a scene on the shared PostgreSQL, or on a private one that the test may kill. */
@@ -108,7 +110,7 @@ export class Scene implements AsyncDisposable {
       DATABASE_URL: this.transactions.url,
       RABBITMQ_URL: rabbitmqUrl,
       WALLET_URL: this.walletUrl,
-      SERVICE_TOKEN_SECRET: secret,
+      ...serviceKeys,
       ...more,
     }
   }
@@ -125,7 +127,7 @@ export class Scene implements AsyncDisposable {
   /** A new user with a wallet that holds 100000 minor units. */
   async user(): Promise<string> {
     const userId = randomUUID()
-    const answer = await this.#http.request({
+    const answer = await this.#asAuth.request({
       method: 'POST',
       path: '/wallets',
       json: { userId, currency: 'USD' },
@@ -141,7 +143,7 @@ export class Scene implements AsyncDisposable {
 
   async wallet(userId: string): Promise<WalletView> {
     const path = `/wallets/${userId}`
-    const answer = await this.#http.request({ method: 'GET', path, schema: walletView })
+    const answer = await this.#asTransaction.request({ method: 'GET', path, schema: walletView })
     if (answer.outcome !== 'ok') throw new Error(`GET ${path} answered ${answer.status}`)
     return answer.body
   }
@@ -166,7 +168,7 @@ export class Scene implements AsyncDisposable {
     const { fromUserId, toUserId } = input
     const data = { paymentId: randomUUID(), fromUserId, toUserId, amount, currency: 'USD' as const }
     const { paymentId: transferId, ...parties } = data
-    const held = await this.#http.request({
+    const held = await this.#asTransaction.request({
       method: 'POST',
       path: '/wallets/holds',
       json: { kind, transferId, ...parties, expiresInMs: holdMs },
@@ -210,7 +212,7 @@ export class Scene implements AsyncDisposable {
   /** Posts a payment in the ledger, as a worker does that dies before it can write it down. */
   async post(payment: PaymentExecuteData & { readonly kind?: HeldKind }): Promise<void> {
     const { paymentId, kind = 'payment', fromUserId, toUserId, amount, currency } = payment
-    const answer = await this.#http.request({
+    const answer = await this.#asWorker.request({
       method: 'POST',
       path: '/wallets/transfer',
       json: { transferId: paymentId, kind, fromUserId, toUserId, amount, currency },
@@ -320,6 +322,11 @@ export class Scene implements AsyncDisposable {
   }
 }
 
+function walletClient(baseUrl: string, caller: 'auth' | 'transaction' | 'worker'): HttpClient {
+  const token = () => serviceTokenOf(serviceKeys, { caller, audience: 'wallet' })
+  return createHttpClient({ name: 'wallet-service', baseUrl, token })
+}
+
 function startWallet(wallets: TestDatabase, port: number): Promise<Child> {
   return spawnChild(new URL('../../../services/wallet/src/main.ts', import.meta.url), {
     env: {
@@ -328,7 +335,7 @@ function startWallet(wallets: TestDatabase, port: number): Promise<Child> {
       DATABASE_URL: wallets.url,
       // No user calls here, so no key is ever fetched.
       JWKS_URL: 'http://127.0.0.1:1/.well-known/jwks.json',
-      SERVICE_TOKEN_SECRET: secret,
+      ...serviceKeys,
       OPENING_CREDIT_MINOR: `${openingCredit}`,
     },
   })

@@ -1,5 +1,5 @@
 import { CONTACTS_MAX, contactsView } from '@payflow-app/contracts'
-import { createHttpClient, mintServiceToken } from '@payflow-app/service-kit'
+import { createHttpClient, serviceTokens, type ServiceKey } from '@payflow-app/service-kit'
 import { gather } from './gather.ts'
 import type { Contact } from './mail.ts'
 
@@ -21,15 +21,15 @@ const LINGER_MS = 5
 export interface ContactsOptions {
   /** auth-service. */
   readonly baseUrl: string
-  readonly secret: string
+  readonly key: ServiceKey
 }
 
 /** Creates the client for auth-service. */
-export function createContacts({ baseUrl, secret }: ContactsOptions): Contacts {
+export function createContacts({ baseUrl, key }: ContactsOptions): Contacts {
   const client = createHttpClient({
     name: 'auth-service',
     baseUrl,
-    token: (nowMs) => mintServiceToken({ secret, issuer: 'notification', audience: 'auth', nowMs }),
+    token: serviceTokens({ caller: 'notification', audience: 'auth', key }),
   })
   const find = gather<string, Contact | undefined>({
     max: CONTACTS_MAX,

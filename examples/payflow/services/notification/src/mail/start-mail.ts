@@ -21,7 +21,7 @@ export interface StartMailOptions {
 /** Starts sending e-mail, or says that it is off and returns undefined. */
 export function startMail(options: StartMailOptions): MailSender | undefined {
   const { config, db, logger, metrics, probe } = options
-  const { SMTP_URL, MAIL_FROM, PUBLIC_URL, AUTH_URL, SERVICE_TOKEN_SECRET } = config
+  const { SMTP_URL, MAIL_FROM, PUBLIC_URL, AUTH_URL } = config
   if (!SMTP_URL || !MAIL_FROM || !PUBLIC_URL) {
     logger.warn('e-mail is off, for there is no SMTP_URL: nothing is sent, nothing kept for later')
     return undefined
@@ -33,7 +33,10 @@ export function startMail(options: StartMailOptions): MailSender | undefined {
     counters: registerMailMetrics(metrics.registry, () => readMailBacklog(db)),
     from: MAIL_FROM,
     publicUrl: PUBLIC_URL,
-    contacts: createContacts({ baseUrl: AUTH_URL, secret: SERVICE_TOKEN_SECRET }),
+    contacts: createContacts({
+      baseUrl: AUTH_URL,
+      key: config.SERVICE_KEY_NOTIFICATION_TO_AUTH,
+    }),
     smtp: createSmtp({
       url: SMTP_URL,
       tls: config.SMTP_TLS,

@@ -96,7 +96,7 @@ export class Inbox implements AsyncDisposable {
       AUTH_URL: `http://${nowhere}`,
       MAIL_FROM: 'no-reply@payflow.test',
       PUBLIC_URL: 'http://127.0.0.1:3000',
-      SERVICE_TOKEN_SECRET: 'not asked for: nobody is there to ask',
+      SERVICE_KEY_NOTIFICATION_TO_AUTH: 'not-asked-for:-nobody-is-there-to-ask',
       DATABASE_URL: database.url,
       RABBITMQ_URL: rabbitmq.url,
       JWKS_URL: issuer.jwksUrl,

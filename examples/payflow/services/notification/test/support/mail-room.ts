@@ -71,7 +71,7 @@ export class MailRoom implements AsyncDisposable {
       RABBITMQ_URL: `amqp://${nowhere}`,
       JWKS_URL: `${auth.url}/.well-known/jwks.json`,
       AUTH_URL: auth.url,
-      SERVICE_TOKEN_SECRET: secrets.SERVICE_TOKEN_SECRET,
+      SERVICE_KEY_NOTIFICATION_TO_AUTH: secrets.SERVICE_KEY_NOTIFICATION_TO_AUTH,
       SMTP_URL: server.url,
       SMTP_TLS: 'offered',
       MAIL_FROM: 'PayFlow <no-reply@payflow.test>',

@@ -1,8 +1,9 @@
 // transaction-service and wallet-service as processes of their own, each with its own database.
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { CreateTransactionRequest } from '@payflow-app/contracts'
 import { migrateTransaction, migrateWallet } from '@payflow-app/migrations'
-import { mintServiceToken } from '@payflow-app/service-kit'
+import type { ServiceCall } from '@payflow-app/contracts/internal'
+import { newServiceKeys, serviceTokenOf, type ServiceKeys } from '@payflow-app/service-kit/testing'
 import {
   RunningService,
   send,
@@ -29,7 +30,7 @@ export class Payments implements AsyncDisposable {
   readonly wallet: RunningService
   readonly transaction: RunningService
   readonly #walletDatabase: TestDatabase
-  readonly #secret: string
+  readonly #keys: ServiceKeys
 
   private constructor(parts: {
     issuer: TokenIssuer
@@ -37,14 +38,14 @@ export class Payments implements AsyncDisposable {
     walletDatabase: TestDatabase
     wallet: RunningService
     transaction: RunningService
-    secret: string
+    keys: ServiceKeys
   }) {
     this.issuer = parts.issuer
     this.database = parts.database
     this.#walletDatabase = parts.walletDatabase
     this.wallet = parts.wallet
     this.transaction = parts.transaction
-    this.#secret = parts.secret
+    this.#keys = parts.keys
   }
 
   static async start(
@@ -57,7 +58,7 @@ export class Payments implements AsyncDisposable {
   ): Promise<Payments> {
     const { rabbitmqUrl = NO_BROKER, postgresUrl, env } = servers
     const place = postgresUrl === undefined ? {} : { serverUrl: postgresUrl }
-    const secret = randomBytes(24).toString('hex')
+    const keys = newServiceKeys()
     const issuer = await startTokenIssuer()
     const database = await createTestDatabase({
       ...place,
@@ -71,7 +72,7 @@ export class Payments implements AsyncDisposable {
     })
     const shared = {
       JWKS_URL: issuer.jwksUrl,
-      SERVICE_TOKEN_SECRET: secret,
+      ...keys,
       LOG_LEVEL: 'warn',
       FLOW_INTERVAL_MS: '100',
     }
@@ -87,7 +88,7 @@ export class Payments implements AsyncDisposable {
       WALLET_URL: wallet.url,
       ...env,
     })
-    return new Payments({ issuer, database, walletDatabase, wallet, transaction, secret })
+    return new Payments({ issuer, database, walletDatabase, wallet, transaction, keys })
   }
 
   /** New users, each with an open wallet. */
@@ -95,7 +96,7 @@ export class Payments implements AsyncDisposable {
     return await Promise.all(
       Array.from({ length: count }, async () => {
         const id = randomUUID()
-        const token = await this.#serviceToken()
+        const token = await this.#serviceToken('auth')
         const json = { userId: id, currency: 'USD' }
         const opened = await send(`${this.wallet.url}/wallets`, { token, json })
         if (opened.status !== 201) throw new Error(`POST /wallets answered ${opened.status}`)
@@ -176,7 +177,7 @@ export class Payments implements AsyncDisposable {
     const { id: transferId, kind, fromUserId, toUserId, amount, currency } = payment.body
     const { refundOf: paymentId } = payment.body
     return await send(`${this.wallet.url}/wallets/${kind === 'refund' ? 'refunds' : 'transfer'}`, {
-      token: await this.#serviceToken(),
+      token: await this.#serviceToken('worker'),
       json: { transferId, kind, fromUserId, toUserId, amount, currency, paymentId },
     })
   }
@@ -185,7 +186,7 @@ export class Payments implements AsyncDisposable {
   async release(paymentId: string): Promise<Incoming> {
     return await send(`${this.wallet.url}/wallets/holds/${paymentId}/release`, {
       method: 'POST',
-      token: await this.#serviceToken(),
+      token: await this.#serviceToken('reversal'),
     })
   }
 
@@ -232,7 +233,7 @@ export class Payments implements AsyncDisposable {
 
   /** Asserts that the books balance and returns what all wallets hold together. */
   async audit(): Promise<number> {
-    const token = await this.#serviceToken()
+    const token = await this.#serviceToken('transaction')
     const { body } = await send(`${this.wallet.url}/wallets/audit`, { token })
     if (!body.sound) throw new Error(`the books do not balance: ${JSON.stringify(body)}`)
     return body.currencies[0]?.inWallets ?? 0
@@ -246,7 +247,7 @@ export class Payments implements AsyncDisposable {
     await this.#walletDatabase.dispose()
   }
 
-  #serviceToken(): Promise<string> {
-    return mintServiceToken({ secret: this.#secret, issuer: 'worker', audience: 'wallet' })
+  #serviceToken(caller: Exclude<ServiceCall['caller'], 'notification'>): Promise<string> {
+    return serviceTokenOf(this.#keys, { caller, audience: 'wallet' })
   }
 }

@@ -7,7 +7,7 @@ import type { HoldRouteOptions } from './holds.ts'
 export function auditRoutes(app: Express, { db, ledger, services }: HoldRouteOptions): void {
   route(app, '/wallets/audit', {
     get: [
-      requireService(services),
+      requireService(services, 'auditLedger'),
       async (_req, res) => {
         res.json(await auditLedger(db, ledger))
       },

@@ -4,7 +4,7 @@ import {
   postRefundRequest,
   postTransferRequest,
 } from '@payflow-app/contracts'
-import { parse, requireService, route, type ServiceAudience } from '@payflow-app/service-kit'
+import { parse, requireService, route, type ServiceVerifier } from '@payflow-app/service-kit'
 import type { Executor, Ledger } from '@payflow/ledger'
 import type { Express } from 'express'
 import { z } from 'zod'
@@ -15,17 +15,16 @@ import { postRefund } from '../refunds.ts'
 export interface HoldRouteOptions {
   readonly db: Executor
   readonly ledger: Ledger
-  readonly services: ServiceAudience
+  readonly services: ServiceVerifier
 }
 
 const holdParams = z.object({ id: idField })
 
 /** The life of a payment in the ledger: reserve, then post or release; refund. For services only. */
 export function holdRoutes(app: Express, { db, ledger, services }: HoldRouteOptions): void {
-  const service = requireService(services)
   route(app, '/wallets/holds', {
     post: [
-      service,
+      requireService(services, 'placeHold'),
       async (req, res) => {
         res.status(201).json(await placeHold(db, ledger, parse(holdRequest, req.body)))
       },
@@ -33,7 +32,7 @@ export function holdRoutes(app: Express, { db, ledger, services }: HoldRouteOpti
   })
   route(app, '/wallets/transfer', {
     post: [
-      service,
+      requireService(services, 'postHold'),
       async (req, res) => {
         res.json(await postHold(db, ledger, parse(postTransferRequest, req.body)))
       },
@@ -41,7 +40,7 @@ export function holdRoutes(app: Express, { db, ledger, services }: HoldRouteOpti
   })
   route(app, '/wallets/refunds', {
     post: [
-      service,
+      requireService(services, 'postRefund'),
       async (req, res) => {
         res.json(await postRefund(db, ledger, parse(postRefundRequest, req.body)))
       },
@@ -49,7 +48,7 @@ export function holdRoutes(app: Express, { db, ledger, services }: HoldRouteOpti
   })
   route(app, '/wallets/holds/:id/release', {
     post: [
-      service,
+      requireService(services, 'releaseHold'),
       async (req, res) => {
         const { id } = parse(holdParams, req.params, 'path')
         res.json(await releaseHold(db, ledger, id))

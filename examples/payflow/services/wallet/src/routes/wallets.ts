@@ -6,7 +6,7 @@ import {
   requireService,
   requireUserOrService,
   route,
-  type ServiceAudience,
+  type ServiceVerifier,
   type UserTokens,
 } from '@payflow-app/service-kit'
 import type { Express } from 'express'
@@ -17,7 +17,7 @@ import { readWallet } from '../wallet-view.ts'
 /** What the routes need. */
 export interface WalletRouteOptions extends OpenWalletOptions {
   readonly userTokens: UserTokens
-  readonly services: ServiceAudience
+  readonly services: ServiceVerifier
 }
 
 const walletParams = z.object({ userId: idField })
@@ -26,7 +26,7 @@ const walletParams = z.object({ userId: idField })
 export function walletRoutes(app: Express, options: WalletRouteOptions): void {
   route(app, '/wallets', {
     post: [
-      requireService(options.services),
+      requireService(options.services, 'openWallet'),
       async (req, res) => {
         const wallet = parse(openWalletRequest, req.body)
         await openWallet(options, wallet)
@@ -38,7 +38,7 @@ export function walletRoutes(app: Express, options: WalletRouteOptions): void {
   })
   route(app, '/wallets/:userId', {
     get: [
-      requireUserOrService(options.userTokens, options.services),
+      requireUserOrService(options.userTokens, options.services, 'readWallet'),
       async (req, res) => {
         const { userId } = parse(walletParams, req.params, 'path')
         const caller = callerOf(req)

@@ -1,7 +1,13 @@
 // wallet-service as its own process, with a ledger of its own behind it.
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { migrateWallet } from '@payflow-app/migrations'
-import { mintServiceToken } from '@payflow-app/service-kit'
+import type { ServiceCall } from '@payflow-app/contracts/internal'
+import {
+  callerAt,
+  newServiceKeys,
+  serviceTokenOf,
+  type ServiceKeys,
+} from '@payflow-app/service-kit/testing'
 import {
   RunningService,
   send,
@@ -18,22 +24,22 @@ export class Wallets implements AsyncDisposable {
   readonly database: TestDatabase
   readonly issuer: TokenIssuer
   readonly service: RunningService
-  readonly secret: string
+  readonly keys: ServiceKeys
 
   private constructor(
     database: TestDatabase,
     issuer: TokenIssuer,
     service: RunningService,
-    secret: string,
+    keys: ServiceKeys,
   ) {
     this.database = database
     this.issuer = issuer
     this.service = service
-    this.secret = secret
+    this.keys = keys
   }
 
   static async start(): Promise<Wallets> {
-    const secret = randomBytes(24).toString('hex')
+    const keys = newServiceKeys()
     const issuer = await startTokenIssuer()
     const database = await createTestDatabase({
       migrate: migrateWallet,
@@ -42,25 +48,29 @@ export class Wallets implements AsyncDisposable {
     const service = await RunningService.start('wallet', {
       DATABASE_URL: database.url,
       JWKS_URL: issuer.jwksUrl,
-      SERVICE_TOKEN_SECRET: secret,
+      ...keys,
       OPENING_CREDIT_MINOR: String(OPENING_CREDIT),
       LOG_LEVEL: 'warn',
     })
-    return new Wallets(database, issuer, service, secret)
+    return new Wallets(database, issuer, service, keys)
   }
 
-  /** POST as another service. */
+  /** POST as a service that may. */
   async post(path: string, json?: unknown): Promise<Incoming> {
-    const token = await this.serviceToken()
+    const token = await this.tokenFor('POST', path)
     return await send(this.service.url + path, { method: 'POST', token, json })
   }
 
   async get(path: string, token?: string): Promise<Incoming> {
-    return await send(this.service.url + path, { token: token ?? (await this.serviceToken()) })
+    return await send(this.service.url + path, {
+      token: token ?? (await this.tokenFor('GET', path)),
+    })
   }
 
-  serviceToken(audience: 'wallet' | 'auth' = 'wallet'): Promise<string> {
-    return mintServiceToken({ secret: this.secret, issuer: 'transaction', audience })
+  /** The token of a service that may call this route; of transaction-service where there is none. */
+  tokenFor(method: string, path: string): Promise<string> {
+    const caller = callerAt('wallet', method, path) ?? 'transaction'
+    return serviceTokenOf(this.keys, { caller, audience: 'wallet' } as ServiceCall)
   }
 
   /** New users, each with an open wallet. */
