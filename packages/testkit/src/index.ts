@@ -24,7 +24,14 @@ export { ensureServers, lookForServer } from './servers/find.ts'
 export { pingPostgres } from './servers/postgres.ts'
 export { pingRabbitmq } from './servers/rabbitmq.ts'
 export { pingRedis } from './servers/redis.ts'
-export { findChromium, findDockerCompose, findSpin, type Spin } from './servers/programs.ts'
+export {
+  findChromium,
+  findDockerCompose,
+  findPrometheus,
+  findSpin,
+  type PrometheusPrograms,
+  type Spin,
+} from './servers/programs.ts'
 export {
   startRabbitCluster,
   type RabbitCluster,

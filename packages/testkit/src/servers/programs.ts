@@ -70,6 +70,39 @@ export function findDockerCompose(
   )
 }
 
+/** Prometheus, and the tool that checks what it is told. */
+export interface PrometheusPrograms {
+  readonly prometheus: string
+  readonly promtool: string
+  readonly version: string
+}
+
+/**
+ * Prometheus and promtool: PATH, or Debian's package, which is built without the discovery of
+ * Kubernetes.
+ *
+ * @throws {@link TestkitError} `TESTKIT_SERVER_MISSING` when one is missing and may not be installed.
+ */
+export async function findPrometheus(
+  announce: (line: string) => void = toStandardError,
+): Promise<PrometheusPrograms> {
+  const found = await findOrInstall(
+    {
+      what: 'Prometheus with promtool',
+      look: () => {
+        const [prometheus, promtool] = [onPath('prometheus'), onPath('promtool')]
+        return prometheus === undefined || promtool === undefined
+          ? undefined
+          : { prometheus, promtool }
+      },
+      packages: ['prometheus'],
+      advice: 'Install it (https://prometheus.io; on Debian: apt-get install prometheus).',
+    },
+    announce,
+  )
+  return { ...found, version: versionOf(found.promtool, '--version') }
+}
+
 /** The model checker, and the compiler for what it generates. */
 export interface Spin {
   readonly spin: string
