@@ -99,7 +99,7 @@ export const paymentCases: readonly AlertCase[] = [
   reversed.fires('one, half an hour ago', { [reversals]: '0x30 1x30' }, '59m', {
     shown: '1',
   }),
-  reversed.quiet('one, yesterday', { [reversals]: '1x90' }, '90m'),
+  reversed.quiet('one, yesterday', { [reversals]: '1x65' }, '65m'),
   reversed.quiet(
     'one was found completed',
     { [reversals]: '0x60', [repaired]: '0x30 1x30' },

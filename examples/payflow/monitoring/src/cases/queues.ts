@@ -45,7 +45,7 @@ export const queueCases: readonly AlertCase[] = [
   growing.quiet('a burst', { [depth(execute)]: '100x6 300 100' }, '7m'),
   growing.quiet('long, and it does not grow', { [depth(execute)]: '300x20' }, '15m'),
   growing.quiet('long, and gets shorter', { [depth(execute)]: '900-10x20' }, '15m'),
-  growing.quiet('grows, and is not long', { [depth(execute)]: '0+10x20' }, '15m'),
+  growing.quiet('grows, and is not long', { [depth(execute)]: '0+10x20' }, '20m'),
 
   nearLeash.fires(
     'many wait, the oldest for eight minutes',
