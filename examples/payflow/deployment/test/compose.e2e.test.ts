@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path'
 import { settle, User } from '@payflow-app/e2e'
 import { findDockerCompose, temporaryFolder, waitFor } from '@payflow/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { readComposeFile } from '../src/compose/compose-file.ts'
+import { readComposeFile, withoutProfiles } from '../src/compose/compose-file.ts'
 import { loadSecretFiles } from '../src/index.ts'
 import { ComposeLite, type Ended } from './support/compose-lite.ts'
 
@@ -23,7 +23,9 @@ beforeAll(async () => {
   secrets = join(temporaryFolder('compose-secrets'), 'made')
   loadSecretFiles(secrets)
   const text = readFileSync(path, 'utf8')
-  compose = new ComposeLite(readComposeFile(text, { PAYFLOW_SECRETS: secrets }))
+  const file = readComposeFile(text, { PAYFLOW_SECRETS: secrets })
+  // What a profile adds are images that are not ours.
+  compose = new ComposeLite(withoutProfiles(file))
   await compose.up()
 })
 afterAll(async () => {

@@ -192,6 +192,26 @@ const mutations: readonly Mutation[] = [
     ({ services }) => (services.wallet.stop_grace_period = '15s'),
   ],
   [
+    'starts monitoring only for whoever asks for it, and nothing waits for it',
+    'always',
+    ({ services }) => delete services.loki.profiles,
+  ],
+  [
+    'starts monitoring only for whoever asks for it, and nothing waits for it',
+    'a gateway that waits for Grafana',
+    ({ services }) => (services.gateway.depends_on.grafana = { condition: 'service_healthy' }),
+  ],
+  [
+    'starts monitoring only for whoever asks for it, and nothing waits for it',
+    'a reader of logs that could start containers',
+    ({ services }) => services.alloy.volumes.push('/var/run/docker.sock:/var/run/docker.sock:ro'),
+  ],
+  [
+    'opens ports on loopback only, and only those for people',
+    'of Loki, which asks nobody who they are',
+    ({ services }) => (services.loki.ports = ['127.0.0.1:3100:3100']),
+  ],
+  [
     'keeps what the servers have written',
     'a database in the container',
     ({ services }) => (services.postgres.volumes = []),

@@ -54,6 +54,12 @@ export function readComposeFile(
   return filledIn(parse(text, { merge: true }), environment) as ComposeFile
 }
 
+/** What is started without naming a profile: services that have none. */
+export function withoutProfiles(file: ComposeFile): ComposeFile {
+  const services = Object.entries(file.services).filter(([, { profiles = [] }]) => profiles.length === 0)
+  return { ...file, services: Object.fromEntries(services) }
+}
+
 function filledIn(value: unknown, environment: Readonly<Record<string, string | undefined>>): any {
   if (typeof value === 'string') return interpolate(value, environment)
   if (Array.isArray(value)) return value.map((one) => filledIn(one, environment))

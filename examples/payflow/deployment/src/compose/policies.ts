@@ -18,8 +18,15 @@ function each(
   })
 }
 
-/** What people open in a browser: the page, and the mails of the sink. */
-const FOR_PEOPLE: Readonly<Record<string, number>> = { gateway: PROCESS_PORTS.gateway, mail: 3007 }
+/** What people open in a browser: the page, the mails of the sink, figures and logs. */
+const FOR_PEOPLE: Readonly<Record<string, number>> = {
+  gateway: PROCESS_PORTS.gateway,
+  mail: 3007,
+  prometheus: 9090,
+  grafana: 3009,
+}
+
+const MONITORING: readonly string[] = ['prometheus', 'loki', 'alloy', 'grafana']
 
 /** A tag that says which version, and not one that moves. */
 export function isPinned(image: string): boolean {
@@ -97,6 +104,19 @@ export const composePolicies: Readonly<Record<string, ComposePolicy>> = {
     each(ours(file), ({ stop_grace_period: grace = '10s', environment, restart }) => {
       const deadlineMs = Number(environment?.['SHUTDOWN_DEADLINE_MS'] ?? 20_000)
       return restart === 'no' || durationMs(grace) > deadlineMs ? undefined : `has only ${grace}`
+    }),
+
+  'starts monitoring only for whoever asks for it, and nothing waits for it': (file) =>
+    entries(file).flatMap(([name, { profiles = [], depends_on: needs = {}, volumes = [] }]) => {
+      const isMonitoring = MONITORING.includes(name)
+      const expected = isMonitoring ? 'monitoring' : ''
+      const waitsFor = Object.keys(needs).filter((other) => MONITORING.includes(other))
+      return [
+        ...(profiles.join() === expected ? [] : [`${name} is started with ${profiles.join()}`]),
+        ...(isMonitoring ? [] : waitsFor.map((other) => `${name} waits for ${other}`)),
+        // Whoever has the socket of Docker is root of this machine.
+        ...(volumes.some((one) => one.includes('docker.sock')) ? [`${name} has the socket`] : []),
+      ]
     }),
 
   'keeps what the servers have written': (file) => [
