@@ -108,7 +108,7 @@ export function readAlloy(text: string): AlloyBlock[] {
   }
   const { blocks } = body(false)
   if (at < tokens.length) throw new Error('a brace too many')
-  return blocks
+  return [...blocks]
 }
 
 /** Says what is wrong with a file, one sentence each. */

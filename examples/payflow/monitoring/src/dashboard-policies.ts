@@ -1,4 +1,4 @@
-import { grafanaDashboard, type GridPos } from './dashboards/index.ts'
+import type { grafanaDashboard, GridPos } from './dashboards/index.ts'
 import { logqlFaults, promqlFaults } from './faults.ts'
 
 /** A dashboard as it is written for Grafana. */
@@ -50,7 +50,9 @@ export const dashboardPolicies: Readonly<Record<string, DashboardPolicy>> = {
   'asks each question once, under a name': ({ panels }) =>
     panels.flatMap(({ title, targets }) => [
       ...(targets.length === 0 ? [`${title} asks nothing`] : []),
-      ...duplicates(targets.map(({ refId }) => refId)).map((id) => `${title} has two ${String(id)}`),
+      ...duplicates(targets.map(({ refId }) => refId)).map(
+        (id) => `${title} has two ${String(id)}`,
+      ),
     ]),
 
   'names only variables that it has': ({ panels, templating }) => {

@@ -13,7 +13,11 @@ export function alertsTable(): string {
     ]
     return `| ${cells.join(' | ')} |`
   })
-  return ['| alert | severity | when | for | provoked by |', '| --- | --- | --- | --- | --- |', ...rows].join('\n')
+  return [
+    '| alert | severity | when | for | provoked by |',
+    '| --- | --- | --- | --- | --- |',
+    ...rows,
+  ].join('\n')
 }
 
 const [BEGIN, END] = ['<!-- alerts: a test compares them -->', '<!-- end: alerts -->'] as const

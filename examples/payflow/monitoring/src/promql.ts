@@ -4,7 +4,11 @@ import type { SyntaxNode } from '@lezer/common'
 /** A metric that an expression selects, with the labels it compares. */
 export interface Selector {
   readonly metric: string
-  readonly matchers: readonly { readonly label: string; readonly op: string; readonly value: string }[]
+  readonly matchers: readonly {
+    readonly label: string
+    readonly op: string
+    readonly value: string
+  }[]
 }
 
 /** What an expression of PromQL asks for. */

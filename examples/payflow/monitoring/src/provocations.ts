@@ -28,7 +28,7 @@ export const PROVOCATIONS: Readonly<Record<string, string>> = {
   PayflowMailGivenUp: 'a mail marked as given up',
   PayflowTargetDown: 'no worker',
   PayflowProcessMissing: 'no worker',
-  PayflowProcessRestarts: 'notification-service killed, five times',
+  PayflowProcessRestarts: 'notification-service killed, again and again',
   PayflowEventLoopStalls: 'notification-service frozen for most of each second',
   PayflowDatabasePoolExhausted: 'a lock on the wallets; thirty people look at theirs',
   PayflowRequestsFail: 'no wallet-service; people look at their wallets',

@@ -85,7 +85,7 @@ describe('Prometheus', () => {
 })
 
 describe('Loki', () => {
-  test('is told nothing it does not know', () => {
+  test('knows every key it is given, and refuses another', () => {
     expect(lokiConfig.safeParse(parse(read('loki/loki.yml'))).error).toBeUndefined()
     const broken = { ...(parse(read('loki/loki.yml')) as object), auth_enable: true }
     expect(lokiConfig.safeParse(broken).success).toBe(false)
@@ -97,18 +97,33 @@ describe('Alloy', () => {
     expect(alloyFaults(read(`alloy/${name}`))).toEqual([])
   })
 
-  test.each(['compose.alloy', 'kubernetes.alloy'])('%s gives lines the labels that are asked for', (name) => {
-    const [, labels = ''] = /stage\.labels \{\s*values = \{([^}]*)\}/.exec(read(`alloy/${name}`)) ?? []
-    expect([...labels.matchAll(/"(\w+)" =/g)].map(([, label]) => label)).toEqual([...STREAM_LABELS])
-  })
+  test.each(['compose.alloy', 'kubernetes.alloy'])(
+    '%s gives lines the labels that are asked for',
+    (name) => {
+      const [, labels = ''] =
+        /stage\.labels \{\s*values = \{([^}]*)\}/.exec(read(`alloy/${name}`)) ?? []
+      expect([...labels.matchAll(/"(\w+)" =/g)].map(([, label]) => label)).toEqual([
+        ...STREAM_LABELS,
+      ])
+    },
+  )
 
   test.each([
-    ['a component that is not there', (text: string) => text.replace('loki.write "here"', 'loki.write "there"')],
-    ['a component nobody has', (text: string) => text.replace('loki.write "here"', 'loki.wirte "here"')],
+    [
+      'a component that is not there',
+      (text: string) => text.replace('loki.write "here"', 'loki.write "there"'),
+    ],
+    [
+      'a component nobody has',
+      (text: string) => text.replace('loki.write "here"', 'loki.wirte "here"'),
+    ],
     ['a misspelt argument', (text: string) => text.replace('forward_to', 'forward_two')],
     ['an argument too few', (text: string) => text.replace(/targets +=.*\n/, '\n')],
     ['a brace too few', (text: string) => text.slice(0, text.lastIndexOf('}'))],
-    ['an export that the component does not have', (text: string) => text.replace('containers.targets', 'containers.output')],
+    [
+      'an export that the component does not have',
+      (text: string) => text.replace('containers.targets', 'containers.output'),
+    ],
   ])('%s is noticed', (_, breakIt) => {
     const text = read('alloy/compose.alloy')
     expect(breakIt(text)).not.toBe(text)

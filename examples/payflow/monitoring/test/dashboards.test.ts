@@ -25,14 +25,23 @@ const mutations: readonly (readonly [rule: string, breakIt: (dashboard: any) => 
   ['says of each panel what it is', ({ panels }) => (panels[0].description = '')],
   ['has every panel in 24 columns, none above another', ({ panels }) => (panels[1].gridPos.x = 5)],
   ['has every panel in 24 columns, none above another', ({ panels }) => (panels[3].gridPos.w = 7)],
-  ['asks for data where the reader says they are', ({ panels }) => (panels[0].datasource.uid = 'P1')],
+  [
+    'asks for data where the reader says they are',
+    ({ panels }) => (panels[0].datasource.uid = 'P1'),
+  ],
   [
     'asks each question once, under a name',
     ({ panels }) => panels[4].targets.push(panels[4].targets[0]),
   ],
-  ['names only variables that it has', ({ panels }) => (panels[0].targets[0].expr = 'up{x="$env"}')],
+  [
+    'names only variables that it has',
+    ({ panels }) => (panels[0].targets[0].expr = 'up{x="$env"}'),
+  ],
   ['asks for what is exported and logged', ({ panels }) => (panels[0].targets[0].expr = 'a_b > 0')],
-  ['asks for what is exported and logged', ({ panels }) => (panels.at(-1).targets[0].expr = '{a="b"}')],
+  [
+    'asks for what is exported and logged',
+    ({ panels }) => (panels.at(-1).targets[0].expr = '{a="b"}'),
+  ],
   [
     'calls each line by a label that it has',
     ({ panels }) => (panels[4].targets[0].legendFormat = '{{queue}}'),
@@ -48,6 +57,8 @@ describe('a rule notices', () => {
   })
 
   test('everything that there is a rule for', () => {
-    expect(new Set(mutations.map(([rule]) => rule))).toEqual(new Set(Object.keys(dashboardPolicies)))
+    expect(new Set(mutations.map(([rule]) => rule))).toEqual(
+      new Set(Object.keys(dashboardPolicies)),
+    )
   })
 })

@@ -29,14 +29,18 @@ describe('docs/monitoring.md', () => {
   })
 
   test('asks the log for what is in it', () => {
-    const queries = [...monitoring.matchAll(/^```logql\n([\s\S]*?)^```/gm)].map(([, one = '']) => one)
+    const queries = [...monitoring.matchAll(/^```logql\n([\s\S]*?)^```/gm)].map(
+      ([, one = '']) => one,
+    )
     expect(queries.length).toBeGreaterThan(4)
     expect(queries.flatMap((query) => logqlFaults(query.trim()))).toEqual([])
   })
 
   test('names the images and ports of the Compose file', () => {
     const compose = read('docker-compose.yml')
-    const images = [...monitoring.matchAll(/\b(?:grafana|prom)\/[a-z]+:v?[\d.]+\d/g)].map(([one]) => one)
+    const images = [...monitoring.matchAll(/\b(?:grafana|prom)\/[a-z]+:v?[\d.]+\d/g)].map(
+      ([one]) => one,
+    )
     expect(images.length).toBeGreaterThan(1)
     expect(images.filter((image) => !compose.includes(`image: ${image}\n`))).toEqual([])
     for (const [, port = ''] of monitoring.matchAll(/http:\/\/localhost:(\d+)/g)) {
@@ -48,13 +52,17 @@ describe('docs/monitoring.md', () => {
 describe('docs/operating.md', () => {
   test('has a runbook for each alert, in their order, and for no other', () => {
     expect([...parts.keys()]).toEqual(ALERTS.map(({ name }) => name))
-    for (const alert of ALERTS) expect(runbookOf(alert)).toBe(`docs/operating.md#${alert.name.toLowerCase()}`)
+    for (const alert of ALERTS)
+      expect(runbookOf(alert)).toBe(`docs/operating.md#${alert.name.toLowerCase()}`)
   })
 
-  test.each(ALERTS.map(({ name }) => name))('says of %s what it means for money, where to look, what to do', (name) => {
-    const { money = '', look = '', action = '' } = parts.get(name) ?? {}
-    for (const text of [money, look, action]) expect(text.length).toBeGreaterThan(15)
-  })
+  test.each(ALERTS.map(({ name }) => name))(
+    'says of %s what it means for money, where to look, what to do',
+    (name) => {
+      const { money = '', look = '', action = '' } = parts.get(name) ?? {}
+      for (const text of [money, look, action]) expect(text.length).toBeGreaterThan(15)
+    },
+  )
 
   test('names commands that there are', () => {
     const text = [...parts.values()].flatMap((part) => Object.values(part)).join('\n')

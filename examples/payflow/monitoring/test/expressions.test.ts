@@ -17,7 +17,8 @@ const metrics = readFileSync(join(docs, 'metrics.md'), 'utf8')
 
 describe('the catalogue', () => {
   test('has every metric that docs/metrics.md lists, and no other', () => {
-    const [, table = ''] = /<!-- generated: metrics -->([\s\S]*)<!-- end: metrics -->/.exec(metrics) ?? []
+    const [, table = ''] =
+      /<!-- generated: metrics -->([\s\S]*)<!-- end: metrics -->/.exec(metrics) ?? []
     const listed = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name)
     expect(Object.keys(CATALOGUE)).toEqual(listed)
   })
@@ -42,7 +43,11 @@ test.each(ALERTS.map(({ name, expr }) => [name, expr] as const))(
 )
 
 test('what the documents tell to alert on is exported', () => {
-  const found = [...readFileSync(join(docs, 'system-flow.md'), 'utf8').matchAll(/^\| `([^`]*payflow_[^`]*)` \|/gm)]
+  const found = [
+    ...readFileSync(join(docs, 'system-flow.md'), 'utf8').matchAll(
+      /^\| `([^`]*payflow_[^`]*)` \|/gm,
+    ),
+  ]
   expect(found.length).toBeGreaterThan(5)
   expect(found.flatMap(([, expr = '']) => promqlFaults(expr))).toEqual([])
 })

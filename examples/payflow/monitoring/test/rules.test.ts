@@ -148,6 +148,9 @@ describe('thresholds', () => {
   })
 })
 
-test.each(Object.entries(generatedFiles()))('%s is what `npm run monitoring` makes', (path, text) => {
-  expect(readFileSync(join(root, path), 'utf8')).toBe(text)
-})
+test.each(Object.entries(generatedFiles()))(
+  '%s is what `npm run monitoring` makes',
+  (path, text) => {
+    expect(readFileSync(join(root, path), 'utf8')).toBe(text)
+  },
+)

@@ -56,7 +56,9 @@ export function readComposeFile(
 
 /** What is started without naming a profile: services that have none. */
 export function withoutProfiles(file: ComposeFile): ComposeFile {
-  const services = Object.entries(file.services).filter(([, { profiles = [] }]) => profiles.length === 0)
+  const services = Object.entries(file.services).filter(
+    ([, { profiles = [] }]) => profiles.length === 0,
+  )
   return { ...file, services: Object.fromEntries(services) }
 }
 

@@ -132,8 +132,7 @@ export const platformAlerts: AlertGroup = {
     {
       name: 'PayflowCertificateEnds',
       severity: 'warning',
-      expr:
-        'min by (name) (certmanager_certificate_expiration_timestamp_seconds) - time() < 14 * 86400',
+      expr: 'min by (name) (certmanager_certificate_expiration_timestamp_seconds) - time() < 14 * 86400',
       for: '1h',
       summary: 'A certificate ends within two weeks',
       description:

@@ -72,23 +72,41 @@ const mailCases: readonly AlertCase[] = [
 
   mailAway.fires('for six minutes', { [mail('server_reachable')]: '1 0x6' }, '7m', {}),
   mailAway.quiet('for four', { [mail('server_reachable')]: '1 0x4 1' }, '5m'),
-  mailAway.quiet('one of two processes gets through', {
-    [mail('server_reachable').replace('{', '{instance="a",')]: '0x10',
-    [mail('server_reachable').replace('{', '{instance="b",')]: '1x10',
-  }, '10m'),
+  mailAway.quiet(
+    'one of two processes gets through',
+    {
+      [mail('server_reachable').replace('{', '{instance="a",')]: '0x10',
+      [mail('server_reachable').replace('{', '{instance="b",')]: '1x10',
+    },
+    '10m',
+  ),
 
-  givenUp.fires('one that nobody has', { [mail('failed')]: '1x2', [mail('unknown')]: '0x2' }, '1m', {
-    shown: '1',
-  }),
-  givenUp.fires('two that somebody may have', {
-    [mail('failed')]: '0x2',
-    [mail('unknown')]: '2x2',
-  }, '1m', { shown: '2' }),
-  givenUp.quiet('many wait', {
-    [mail('failed')]: '0x2',
-    [mail('unknown')]: '0x2',
-    [mail('waiting')]: '90x2',
-  }, '1m'),
+  givenUp.fires(
+    'one that nobody has',
+    { [mail('failed')]: '1x2', [mail('unknown')]: '0x2' },
+    '1m',
+    {
+      shown: '1',
+    },
+  ),
+  givenUp.fires(
+    'two that somebody may have',
+    {
+      [mail('failed')]: '0x2',
+      [mail('unknown')]: '2x2',
+    },
+    '1m',
+    { shown: '2' },
+  ),
+  givenUp.quiet(
+    'many wait',
+    {
+      [mail('failed')]: '0x2',
+      [mail('unknown')]: '0x2',
+      [mail('waiting')]: '90x2',
+    },
+    '1m',
+  ),
 ]
 
 const healthCases: readonly AlertCase[] = [
@@ -110,15 +128,23 @@ const healthCases: readonly AlertCase[] = [
   missing.fires('there is no worker at all', allUpBut('worker'), '3m', {
     labels: { process: 'worker' },
   }),
-  missing.quiet('one of two does', {
-    ...allUpBut('worker'),
-    [up('worker', 'a')]: '0x10',
-    [up('worker', 'b')]: '1x10',
-  }, '5m'),
-  missing.quiet('it is being replaced', {
-    ...allUpBut('worker'),
-    [up('worker')]: '1 0 1 1',
-  }, '1m'),
+  missing.quiet(
+    'one of two does',
+    {
+      ...allUpBut('worker'),
+      [up('worker', 'a')]: '0x10',
+      [up('worker', 'b')]: '1x10',
+    },
+    '5m',
+  ),
+  missing.quiet(
+    'it is being replaced',
+    {
+      ...allUpBut('worker'),
+      [up('worker')]: '1 0 1 1',
+    },
+    '1m',
+  ),
   missing.quiet('no reversal, which is a job', allUpBut('nobody'), '5m'),
 
   restarts.fires('every other minute', { [started]: '0 0 2 2 4 4 6 6 8 8' }, '9m', {
@@ -142,34 +168,59 @@ const healthCases: readonly AlertCase[] = [
 ]
 
 const requestCases: readonly AlertCase[] = [
-  fail.fires('one in ten', { [http('gateway', '200')]: '0+90x10', [http('gateway', '503')]: '0+10x10' }, '8m', {
-    shown: '10%',
-  }),
-  fail.quiet('for a moment', {
-    [http('gateway', '200')]: '0+90x10',
-    [http('gateway', '503')]: '0x7 50',
-  }, '8m'),
-  fail.quiet('one in twenty', {
-    [http('gateway', '200')]: '0+95x10',
-    [http('gateway', '503')]: '0+5x10',
-  }, '8m'),
-  fail.quiet('refusals, which are answers', {
-    [http('gateway', '200')]: '0+50x10',
-    [http('gateway', '422')]: '0+50x10',
-  }, '8m'),
-  fail.quiet('of another process, which the gateway tried again', {
-    [http('gateway', '200')]: '0+90x10',
-    [http('wallet', '503')]: '0+90x10',
-  }, '8m'),
+  fail.fires(
+    'one in ten',
+    { [http('gateway', '200')]: '0+90x10', [http('gateway', '503')]: '0+10x10' },
+    '8m',
+    {
+      shown: '10%',
+    },
+  ),
+  fail.quiet(
+    'for a moment',
+    {
+      [http('gateway', '200')]: '0+90x10',
+      [http('gateway', '503')]: '0x7 50',
+    },
+    '8m',
+  ),
+  fail.quiet(
+    'one in twenty',
+    {
+      [http('gateway', '200')]: '0+95x10',
+      [http('gateway', '503')]: '0+5x10',
+    },
+    '8m',
+  ),
+  fail.quiet(
+    'refusals, which are answers',
+    {
+      [http('gateway', '200')]: '0+50x10',
+      [http('gateway', '422')]: '0+50x10',
+    },
+    '8m',
+  ),
+  fail.quiet(
+    'of another process, which the gateway tried again',
+    {
+      [http('gateway', '200')]: '0+90x10',
+      [http('wallet', '503')]: '0+90x10',
+    },
+    '8m',
+  ),
 
   slowly.fires('three in two hundred take more than a second', threeSlow, '12m', { shown: '1.5s' }),
   slowly.quiet('for a moment', threeSlow, '3m'),
-  slowly.quiet('one in a hundred takes more', {
-    [slow('0.5')]: '0x15',
-    [slow('1')]: '0+99x15',
-    [slow('2.5')]: '0+100x15',
-    [slow('+Inf')]: '0+100x15',
-  }, '12m'),
+  slowly.quiet(
+    'one in a hundred takes more',
+    {
+      [slow('0.5')]: '0x15',
+      [slow('1')]: '0+99x15',
+      [slow('2.5')]: '0+100x15',
+      [slow('+Inf')]: '0+100x15',
+    },
+    '12m',
+  ),
 
   refused.fires('of the worker, by wallet-service', { [http('wallet', '401')]: '0+10x10' }, '8m', {
     labels: { service: 'wallet' },
@@ -185,7 +236,11 @@ const requestCases: readonly AlertCase[] = [
 
   withoutRedis.fires('each payment', { [keys('store_failed')]: '0+2x10' }, '8m', { shown: '10' }),
   withoutRedis.quiet('for a moment', { [keys('store_failed')]: '0+2x10' }, '1m'),
-  withoutRedis.quiet('replays', { [keys('store_failed')]: '0x10', [keys('replayed')]: '0+9x10' }, '8m'),
+  withoutRedis.quiet(
+    'replays',
+    { [keys('store_failed')]: '0x10', [keys('replayed')]: '0+9x10' },
+    '8m',
+  ),
 
   tooMany.fires('ten a minute', { [passwords]: '0+10x10' }, '8m', { shown: '50' }),
   tooMany.quiet('for a moment', { [passwords]: '0+10x10' }, '1m'),
@@ -196,7 +251,11 @@ const requestCases: readonly AlertCase[] = [
     shown: '12d 22h 59m 0s',
   }),
   certificate.quiet('in fifteen days', { [ends]: `${inDays(15)}x90` }, '61m'),
-  certificate.quiet('it is renewed within the hour', { [ends]: `${inDays(13)}x30 ${inDays(90)}x60` }, '30m'),
+  certificate.quiet(
+    'it is renewed within the hour',
+    { [ends]: `${inDays(13)}x30 ${inDays(90)}x60` },
+    '30m',
+  ),
 ]
 
 export const otherCases: readonly AlertCase[] = [

@@ -93,7 +93,9 @@ export const paymentCases: readonly AlertCase[] = [
   waits.quiet('for a minute', { [oldest]: '60x10' }, '10m'),
   waits.quiet('for long, but not any more', { [oldest]: '90 100 0 90 100' }, '4m'),
 
-  overdue.fires('past both leashes and two runs', { [oldest]: '1081x2' }, '1m', { shown: '18m 1s' }),
+  overdue.fires('past both leashes and two runs', { [oldest]: '1081x2' }, '1m', {
+    shown: '18m 1s',
+  }),
   overdue.quiet('the job may still come', { [oldest]: '1080x2' }, '1m'),
 
   reversed.fires('one, half an hour ago', { [reversals]: '0x30 1x30' }, '59m', {

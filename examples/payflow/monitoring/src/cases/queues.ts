@@ -5,7 +5,8 @@ const queueSeries = (name: string) => (queue: string) =>
 const depth = queueSeries('payflow_queue_depth')
 const consumers = queueSeries('payflow_queue_consumers')
 const parkedIn = queueSeries('payflow_queue_parked')
-const outbox = (name: string, service = 'transaction') => `payflow_outbox_${name}{service="${service}"}`
+const outbox = (name: string, service = 'transaction') =>
+  `payflow_outbox_${name}{service="${service}"}`
 const oldest = 'payflow_oldest_pending_seconds{service="transaction"}'
 const pending = 'payflow_payments_pending{service="transaction"}'
 const [execute, events] = ['payments.execute', 'notifications.events'] as const
@@ -100,8 +101,12 @@ export const queueCases: readonly AlertCase[] = [
     labels: { service: 'transaction' },
     shown: '2',
   }),
-  outboxParked.quiet('many wait, none was refused', {
-    [outbox('parked')]: '0x5',
-    [outbox('pending')]: '400x5',
-  }, '5m'),
+  outboxParked.quiet(
+    'many wait, none was refused',
+    {
+      [outbox('parked')]: '0x5',
+      [outbox('pending')]: '400x5',
+    },
+    '5m',
+  ),
 ]

@@ -39,6 +39,12 @@ export const ledgerDashboard: Dashboard = {
         waiting: 'sum(payflow_database_waiting_statements{service="wallet"})',
       }),
     ],
-    [log('Errors of wallet-service', 'And its warnings.', '{service="wallet",level=~"warn|error|fatal"}')],
+    [
+      log(
+        'Errors of wallet-service',
+        'And its warnings.',
+        '{service="wallet",level=~"warn|error|fatal"}',
+      ),
+    ],
   ],
 }

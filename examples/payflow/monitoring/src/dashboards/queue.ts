@@ -72,7 +72,8 @@ export const queueDashboard: Dashboard = {
       }),
       graph('Notifications and mails', 'Who was told.', 'ops', {
         notifications: 'sum(rate(payflow_notifications_written_total[$__rate_interval]))',
-        'mails {{outcome}}': 'sum by (outcome) (rate(payflow_mail_settled_total[$__rate_interval]))',
+        'mails {{outcome}}':
+          'sum by (outcome) (rate(payflow_mail_settled_total[$__rate_interval]))',
       }),
     ],
     [

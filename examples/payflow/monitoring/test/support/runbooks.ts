@@ -8,10 +8,15 @@ export interface Runbook {
 /** The runbooks of docs/operating.md, by the name of their alert. */
 export function runbooks(text: string): Map<string, Runbook> {
   const found = [
-    ...text.matchAll(/^### (Payflow\w+)\n\n- \*\*Money\.\*\* (.+)\n- \*\*Look\.\*\* (.+)\n- \*\*Do\.\*\* (.+)$/gm),
+    ...text.matchAll(
+      /^### (Payflow\w+)\n\n- \*\*Money\.\*\* (.+)\n- \*\*Look\.\*\* (.+)\n- \*\*Do\.\*\* (.+)$/gm,
+    ),
   ]
   return new Map(
-    found.map(([, name = '', money = '', look = '', action = '']) => [name, { money, look, action }]),
+    found.map(([, name = '', money = '', look = '', action = '']) => [
+      name,
+      { money, look, action },
+    ]),
   )
 }
 
