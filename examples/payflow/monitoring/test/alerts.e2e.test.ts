@@ -86,8 +86,12 @@ describe('it fires', () => {
     await stack.stopService('worker')
     waiting = await payMany(PAYMENTS)
     await expectFiring([
-      ...['PayflowTargetDown', 'PayflowProcessMissing', 'PayflowNothingCompletes'],
-      ...['PayflowQueueWithoutConsumer', 'PayflowQueueBusy', 'PayflowQueueDelayed'],
+      'PayflowTargetDown',
+      'PayflowProcessMissing',
+      'PayflowNothingCompletes',
+      'PayflowQueueWithoutConsumer',
+      'PayflowQueueBusy',
+      'PayflowQueueDelayed',
       'PayflowQueueGrowing',
     ])
   })

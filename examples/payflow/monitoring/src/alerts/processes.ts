@@ -7,8 +7,9 @@ const missing = [
   `max by (process) (up{process=~"${always.join('|')}"}) == 0`,
   ...always.map((name) => `absent(up{process="${name}"})`),
 ].join(' or ')
-const requests = (more = '') =>
-  `sum(rate(http_request_duration_seconds_count{service="gateway"${more}}[5m]))`
+const ofGateway = (function_: string, more = '') =>
+  `sum(${function_}(http_request_duration_seconds_count{service="gateway"${more}}[5m]))`
+const failed = ',status_code=~"5.."'
 
 const health: readonly Alert[] = [
   {
@@ -63,7 +64,10 @@ const requestAlerts: readonly Alert[] = [
   {
     name: 'PayflowRequestsFail',
     severity: 'critical',
-    expr: `${requests(',status_code=~"5.."')} / ${requests()} > 0.05`,
+    // Of three requests in a quiet night one may fail.
+    expr:
+      `${ofGateway('rate', failed)} / ${ofGateway('rate')} > 0.05 ` +
+      `and ${ofGateway('increase', failed)} > 10`,
     for: '2m',
     summary: 'Requests fail',
     description:

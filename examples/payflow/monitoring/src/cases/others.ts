@@ -193,6 +193,11 @@ const requestCases: readonly AlertCase[] = [
     '8m',
   ),
   fail.quiet(
+    'one of three, in a quiet night',
+    { [http('gateway', '200')]: '0+2x10', [http('gateway', '503')]: '0+1x10' },
+    '8m',
+  ),
+  fail.quiet(
     'refusals, which are answers',
     {
       [http('gateway', '200')]: '0+50x10',
