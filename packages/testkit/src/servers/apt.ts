@@ -6,6 +6,8 @@ import { spawnOwned, type ExitInfo } from '../processes/owned-process.ts'
 import { isExecutable } from './binaries.ts'
 
 const POLICY = '/usr/sbin/policy-rc.d'
+/** Test files are processes of their own, and apt waits for only one of its four locks. */
+const LOCK = '/run/lock/payflow-apt'
 
 /** Why {@link aptInstall} can't be used here, or undefined when it can. */
 export function aptRefusal(): string | undefined {
@@ -18,8 +20,8 @@ export function aptRefusal(): string | undefined {
 let lastRun: Promise<void> = Promise.resolve()
 
 /**
- * Installs distribution packages, one run of apt at a time, announced first. No service is started, and
- * none is left enabled for the next boot.
+ * Installs distribution packages, one run of apt at a time on the whole machine, announced first. No
+ * service is started, and none is left enabled for the next boot.
  */
 export function aptInstall(
   packages: readonly string[],
@@ -50,11 +52,12 @@ async function install(
   try {
     progress.phase = 'reading the package lists'
     // One unreachable third-party source fails an update; what we need may be known all the same.
-    await run(apt('update'), progress).catch((error: Error) => announce(error.message))
+    await run(alone(apt('update')), progress).catch((error: Error) => announce(error.message))
     progress.phase = 'downloading'
-    await run(apt('install', '--download-only', ...choice), progress)
+    await run(alone(apt('install', '--download-only', ...choice)), progress)
     progress.phase = 'unpacking'
-    const unpacked = run(withoutServices(apt('install', ...choice)), progress, 'to the end')
+    const command = alone(withoutServices(apt('install', ...choice)))
+    const unpacked = run(command, progress, 'to the end')
     unpacking = unpacked.catch(() => undefined)
     await unpacked
     if (existsSync('/run/systemd/system')) {
@@ -70,11 +73,16 @@ function apt(verb: string, ...args: readonly string[]): string[] {
   return ['apt-get', '--quiet', '--option', 'DPkg::Lock::Timeout=120', verb, ...args]
 }
 
+// Not a process in between: a signal for the command reaches the command.
+function alone(command: readonly string[]): string[] {
+  return ['flock', '--no-fork', LOCK, ...command]
+}
+
 // Debian's maintainer scripts ask this file whether they may start a service; 101 means no. A shell
 // puts it there and takes it away, because it must be taken away even when we are killed meanwhile.
 function withoutServices(command: readonly string[]): string[] {
-  if (existsSync(POLICY)) return [...command]
   const script = `trap '' INT TERM HUP
+if [ -e ${POLICY} ]; then exec "$@"; fi
 printf '#!/bin/sh\\nexit 101\\n' >${POLICY} && chmod 755 ${POLICY}
 "$@"
 status=$?
