@@ -28,6 +28,7 @@ describe('the schemas', { timeout: 60_000 }, () => {
       changed('Cluster', (spec) => (spec.postgresql.synchronous.durability = 'required')),
       changed('RabbitmqCluster', (spec) => (spec.replica = 3)),
       changed('PodMonitor', (spec) => (spec.endpoints = [])),
+      changed('PrometheusRule', (spec) => (spec.groups[0].rules[0].fore = '1m')),
       changed('HTTPRoute', (spec) => (spec.rules[0].backends = [])),
     ]
     const complaints = typeCheck([...all, ...broken])
