@@ -5,7 +5,7 @@ import { queueDashboard } from './queue.ts'
 import { serviceDashboard } from './service.ts'
 
 export { grafanaDashboard, type GridPos } from './grafana.ts'
-export type { Dashboard, Panel } from './panel.ts'
+export type { Dashboard } from './panel.ts'
 
 /** Every dashboard. */
 export const DASHBOARDS: readonly Dashboard[] = [
