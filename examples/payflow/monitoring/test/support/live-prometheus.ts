@@ -1,5 +1,5 @@
 /*
- * A real Prometheus that scrapes a running PayFlow every two seconds, with the alerts as they are but
+ * A real Prometheus that scrapes a running PayFlow every two seconds (wallet-service: every five), with the alerts as they are but
  * for their patience: what has to be so for minutes has to be so for seconds.
  */
 import { mkdirSync, openSync, writeFileSync } from 'node:fs'
@@ -59,7 +59,6 @@ export class LivePrometheus {
     const certManager = await startCertManager()
     const { port: standIn } = certManager.address() as AddressInfo
     const port = await freePort()
-    const address = (url: string) => new URL(url).host
     writeFileSync(join(folder, 'rules.yml'), yaml({ groups: hurried() }))
     writeFileSync(
       join(folder, 'prometheus.yml'),
@@ -69,10 +68,14 @@ export class LivePrometheus {
         scrape_configs: [
           {
             job_name: 'payflow',
-            static_configs: (Object.keys(PROCESS_PORTS) as PayflowProcess[]).map((name) => ({
-              targets: [address(stack.serviceUrl(name))],
-              labels: { process: name },
-            })),
+            static_configs: targets(stack, (name) => name !== 'wallet'),
+          },
+          {
+            // What reads the ledger waits up to three seconds for a connection when all are taken.
+            job_name: 'wallet',
+            scrape_interval: '5s',
+            scrape_timeout: '5s',
+            static_configs: targets(stack, (name) => name === 'wallet'),
           },
           { job_name: 'cert-manager', static_configs: [{ targets: [`127.0.0.1:${standIn}`] }] },
         ],
@@ -148,6 +151,13 @@ export class LivePrometheus {
     if (status !== 'success') throw new Error(`Prometheus answered ${answer.status} to ${path}`)
     return data
   }
+}
+
+function targets(stack: Stack, which: (name: PayflowProcess) => boolean) {
+  return (Object.keys(PROCESS_PORTS) as PayflowProcess[]).filter(which).map((name) => ({
+    targets: [new URL(stack.serviceUrl(name)).host],
+    labels: { process: name },
+  }))
 }
 
 function hurried() {
