@@ -219,6 +219,23 @@ describe('service tokens', () => {
     expect(await refusalOf(after.verify(old))).toBe(invalid)
   })
 
+  test.each([
+    ['meant for another service', { aud: 'auth' }, invalid],
+    ['of a minute ago', { exp: -10 }, '401 The access token has expired'],
+    ['without an end', { exp: undefined }, invalid],
+    ['of another type', { typ: 'JWT' }, invalid],
+  ])('are refused when they are %s, by the right key too', async (_, change, refusal) => {
+    const { aud, exp, typ } = { aud: 'wallet', exp: 60, typ: 'service+jwt', ...change }
+    const { kid = '' } = decodeProtectedHeader(await claim('worker', keyOf('worker')))
+    const token = new SignJWT()
+      .setProtectedHeader({ alg: 'HS256', typ, kid })
+      .setIssuer('worker')
+      .setAudience(aud)
+    if (exp !== undefined) token.setExpirationTime(Math.floor(Date.now() / 1_000) + exp)
+    const signed = await token.sign(Buffer.from(keyOf('worker')))
+    expect(await refusalOf(wallet.verify(signed))).toBe(refusal)
+  })
+
   test('are no user tokens', async () => {
     const token = await claim('worker', keyOf('worker'))
     expect(await refusalOf(createUserTokens({ jwks: { keys: jwks } }).verify(token))).toBe(invalid)
