@@ -11,7 +11,7 @@ import { waitFor } from '@payflow/testkit'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CALLERS, callerTokens, secretsOf, type Caller, type CallerTokens } from './src/callers.ts'
-import { auditAll, settle, User } from './src/index.ts'
+import { auditAll, PASSWORD, settle, User } from './src/index.ts'
 import { INTERNAL_CALLERS, internalToken, type InternalCaller } from './src/internal-callers.ts'
 
 /** What each caller is answered: status, code of a problem, and ▪ where the owner is in the answer. */
@@ -118,8 +118,6 @@ const internal: Readonly<Record<InternalOperation, Readonly<Record<InternalCalle
   },
 }
 
-const password = 'correct horse battery'
-
 let stack: Stack
 let owner: User
 let other: User
@@ -160,9 +158,9 @@ interface Request {
 const requests: Readonly<Record<ApiOperation, (caller: Caller) => Request | Promise<Request>>> = {
   register: () => ({
     path: '/api/auth/register',
-    json: { email: `${randomUUID()}@payflow.test`, password, name: 'New' },
+    json: { email: `${randomUUID()}@payflow.test`, password: PASSWORD, name: 'New' },
   }),
-  login: () => ({ path: '/api/auth/login', json: { email: third.email, password } }),
+  login: () => ({ path: '/api/auth/login', json: { email: third.email, password: PASSWORD } }),
   refresh: async (caller) => ({
     path: '/api/auth/refresh',
     headers: caller === 'owner' ? { cookie: await freshCookie() } : {},
@@ -174,7 +172,7 @@ const requests: Readonly<Record<ApiOperation, (caller: Caller) => Request | Prom
   listActivity: () => ({ path: '/api/auth/activity' }),
   changePassword: () => ({
     path: '/api/auth/change-password',
-    json: { currentPassword: password, newPassword: password },
+    json: { currentPassword: PASSWORD, newPassword: PASSWORD },
   }),
   forgotPassword: () => ({
     path: '/api/auth/forgot-password',
@@ -182,7 +180,7 @@ const requests: Readonly<Record<ApiOperation, (caller: Caller) => Request | Prom
   }),
   resetPassword: () => ({
     path: '/api/auth/reset-password',
-    json: { token: 'x'.repeat(43), newPassword: password },
+    json: { token: 'x'.repeat(43), newPassword: PASSWORD },
   }),
   logoutAll: () => ({ path: '/api/auth/logout-all' }),
   searchUsers: () => ({ path: `/api/users?query=${encodeURIComponent(owner.email)}` }),
@@ -224,7 +222,7 @@ const funds = (what: string, amount: number): Request => ({
 })
 
 async function logInOwner(): Promise<Response> {
-  const json = { email: owner.email, password }
+  const json = { email: owner.email, password: PASSWORD }
   return await call('POST', 'anonymous', { path: '/api/auth/login', json })
 }
 

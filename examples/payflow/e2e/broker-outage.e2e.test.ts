@@ -6,7 +6,16 @@
 import { waitFor } from '@payflow/testkit'
 import { startStack, type Stack } from '@payflow-app/stack'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { auditAll, auditEnds, auditPayment, call, settle, SOUND, User } from './src/index.ts'
+import {
+  auditAll,
+  auditEnds,
+  auditPayment,
+  call,
+  PASSWORD,
+  settle,
+  SOUND,
+  User,
+} from './src/index.ts'
 
 let stack: Stack
 let ada: User
@@ -29,7 +38,7 @@ describe('while RabbitMQ is away', () => {
     const newcomer = await User.register(stack.url)
     expect(await newcomer.wallet()).toMatchObject({ balance: 100_000 })
     const login = await call(stack.url, 'POST', '/api/auth/login', {
-      body: { email: ada.email, password: 'correct horse battery' },
+      body: { email: ada.email, password: PASSWORD },
     })
     expect(login.status).toBe(200)
     expect((await ada.get('/api/transactions')).status).toBe(200)

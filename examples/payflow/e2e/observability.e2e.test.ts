@@ -14,7 +14,7 @@ import { startStack, type Stack } from '@payflow-app/stack'
 import { waitFor } from '@payflow/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readExposition, type Family } from './src/exposition.ts'
-import { settle, User } from './src/index.ts'
+import { PASSWORD, settle, User } from './src/index.ts'
 
 const document = join(import.meta.dirname, '../../../docs/metrics.md')
 const PROCESSES = Object.keys(PROCESS_PORTS) as PayflowProcess[]
@@ -225,7 +225,7 @@ describe('of all that was written', () => {
     for (const [what, secret] of secretsIn(file)) remember(what, secret)
     remember('the access token of Ada', ada.accessToken)
     remember('the address of Ada', ada.email)
-    remember('the password of Ada', 'correct horse battery')
+    remember('the password of Ada', PASSWORD)
     for (const name of [...PROCESSES, 'mail'] as const) {
       const log = readFileSync(stack.log(name), 'utf8')
       expect(log.length).toBeGreaterThan(100)

@@ -11,10 +11,10 @@ import {
   type TraceCollector,
 } from '@payflow-app/service-kit/testing'
 import { SERVICE_NAMES, startStack, type ServiceName, type Stack } from '@payflow-app/stack'
-import { findChromium, waitFor } from '@payflow/testkit'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import { waitFor } from '@payflow/testkit'
+import { launchChromium, type Browser } from '@payflow-app/testing/browser'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { age, settle, User } from './src/index.ts'
+import { age, logIn, newPage, settle, User } from './src/index.ts'
 
 const HOUR_MS = 3_600_000
 /** For what takes as long as the machine is busy. */
@@ -38,11 +38,7 @@ beforeAll(async () => {
     User.register(stack.url, 'Ada Lovelace'),
     User.register(stack.url, 'Grace Hopper'),
   ])
-  const { path } = await findChromium()
-  browser = await chromium.launch({
-    executablePath: path,
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run'],
-  })
+  browser = await launchChromium()
 })
 afterAll(async () => {
   await browser?.close()
@@ -180,10 +176,8 @@ describe('a trace that comes from outside', () => {
 
 /** Sends $50.00 by clicking, and waits until the page says that it arrived. */
 async function payInPage(from: User, to: User): Promise<string> {
-  const context = await browser.newContext({ baseURL: stack.url, reducedMotion: 'reduce' })
+  const page = await newPage(browser, stack.url)
   try {
-    context.setDefaultTimeout(60_000)
-    const page = await context.newPage()
     await logIn(page, from)
     await page.getByRole('link', { name: 'Send', exact: true }).click()
     await page.getByLabel('To', { exact: true }).fill(to.email)
@@ -199,16 +193,8 @@ async function payInPage(from: User, to: User): Promise<string> {
     await page.getByText('The money moved, exactly once.').waitFor()
     return id
   } finally {
-    await context.close()
+    await page.context().close()
   }
-}
-
-async function logIn(page: Page, user: User): Promise<void> {
-  await page.goto('/')
-  await page.getByLabel('E-mail address').fill(user.email)
-  await page.getByLabel('Password').fill('correct horse battery')
-  await page.getByRole('button', { name: 'Log in' }).click()
-  await page.getByTestId('balance').waitFor()
 }
 
 /** All spans of the trace in which a payment was made, once the last of these hops has come in. */

@@ -3,29 +3,22 @@
  * elsewhere, and what happened lately; by keyboard, on a phone, in the dark, with a screen reader.
  * Method: Chromium on the built page, every process of PayFlow behind it; the link comes from the mail.
  */
-import { join } from 'node:path'
-import axe from 'axe-core'
-import { findChromium, waitFor } from '@payflow/testkit'
+import { waitFor } from '@payflow/testkit'
 import { startStack, type Stack } from '@payflow-app/stack'
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import { launchChromium, type Browser, type Page } from '@payflow-app/testing/browser'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { User } from './src/index.ts'
-
-const password = 'correct horse battery'
-/** Set to a folder, every screen is kept there for people to look at. */
-const shotsDir = process.env['PAYFLOW_SHOTS_DIR']
+import { look, newPage, PASSWORD, signIn, User } from './src/index.ts'
 
 let stack: Stack
 let browser: Browser
-const contexts: BrowserContext[] = []
+const pages: Page[] = []
 
 beforeAll(async () => {
   stack = await startStack()
-  const { path } = await findChromium()
-  browser = await chromium.launch({ executablePath: path, args: ['--no-sandbox', '--disable-gpu'] })
+  browser = await launchChromium()
 })
 afterEach(async () => {
-  await Promise.all(contexts.splice(0).map((context) => context.close()))
+  await Promise.all(pages.splice(0).map((page) => page.context().close()))
 })
 afterAll(async () => {
   await browser?.close()
@@ -33,47 +26,10 @@ afterAll(async () => {
 })
 
 async function open(path: string): Promise<Page> {
-  const context = await browser.newContext({ baseURL: stack.url, reducedMotion: 'reduce' })
-  contexts.push(context)
-  context.setDefaultTimeout(30_000)
-  const page = await context.newPage()
+  const page = await newPage(browser, stack.url)
+  pages.push(page)
   await page.goto(path)
   return page
-}
-
-async function logIn(page: Page, email: string, secret = password): Promise<void> {
-  await page.getByLabel('E-mail address').fill(email)
-  await page.getByLabel('Password').fill(secret)
-  await page.getByRole('button', { name: 'Log in' }).click()
-}
-
-/** Nothing is wrong for those who cannot see it, in either light, on a phone and on a desk. */
-async function look(page: Page, name: string): Promise<void> {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    for (const width of [390, 1280]) {
-      await page.emulateMedia({ colorScheme })
-      await page.setViewportSize({ width, height: 844 })
-      if (shotsDir !== undefined) {
-        const file = `${name}-${colorScheme}-${width}.png`
-        await page.screenshot({ path: join(shotsDir, file), fullPage: true })
-      }
-      const overflow = await page.evaluate<number>(
-        'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-      )
-      expect(overflow, `${name} at ${width} px`).toBeLessThanOrEqual(0)
-      expect(await faultsOf(page), `${name}, ${colorScheme}, ${width} px`).toEqual([])
-    }
-  }
-}
-
-async function faultsOf(page: Page): Promise<string[]> {
-  // The page's policy is for the page; what is evaluated here comes from the test.
-  await page.evaluate(axe.source)
-  const { violations } = await page.evaluate(async () => {
-    const { axe: checker } = globalThis as unknown as { axe: typeof axe }
-    return await checker.run()
-  })
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
 }
 
 /** The link in the newest mail to somebody. */
@@ -95,11 +51,11 @@ describe('the pages about an account', () => {
   it('set a forgotten password with the link from the mail, once', async () => {
     const user = await User.register(stack.url, 'Ada Lovelace')
     const elsewhere = await open('/login')
-    await logIn(elsewhere, user.email)
+    await signIn(elsewhere, user.email)
     await elsewhere.getByTestId('balance').waitFor()
 
     const page = await open('/login')
-    await logIn(page, user.email, 'a wrong password')
+    await signIn(page, user.email, 'a wrong password')
     await page.getByText('The e-mail address or the password is wrong.').waitFor()
     await page.getByRole('link', { name: 'Forgot your password?' }).click()
     await look(page, 'forgot-password')
@@ -118,7 +74,7 @@ describe('the pages about an account', () => {
     await page.getByLabel('New password').fill('a much better password')
     await page.keyboard.press('Enter')
     await page.getByRole('button', { name: 'Log in' }).waitFor()
-    await logIn(page, user.email, 'a much better password')
+    await signIn(page, user.email, 'a much better password')
     await page.getByTestId('balance').waitFor()
 
     await page.goto(link)
@@ -132,10 +88,10 @@ describe('the pages about an account', () => {
   it('change a password, end a session elsewhere, and say what happened', async () => {
     const user = await User.register(stack.url, 'Grace Hopper')
     const [page, elsewhere] = [await open('/login'), await open('/login')]
-    await logIn(elsewhere, user.email, 'a wrong password')
+    await signIn(elsewhere, user.email, 'a wrong password')
     await elsewhere.getByText('The e-mail address or the password is wrong.').waitFor()
     for (const one of [page, elsewhere]) {
-      await logIn(one, user.email)
+      await signIn(one, user.email)
       await one.getByTestId('balance').waitFor()
     }
     // By keyboard alone: the menu of the account, then its entry.
@@ -158,7 +114,7 @@ describe('the pages about an account', () => {
     await page.getByLabel('New password').fill('a much better password')
     await page.getByRole('button', { name: 'Change the password' }).click()
     await page.getByText('This is not your current password.').waitFor()
-    await page.getByLabel('Current password').fill(password)
+    await page.getByLabel('Current password').fill(PASSWORD)
     await page.getByRole('button', { name: 'Change the password' }).click()
     await page.getByText('Your password is changed.').waitFor()
     await page.getByText('The password was changed.').waitFor()
@@ -179,10 +135,10 @@ describe('the pages about an account', () => {
   it('log out everywhere', async () => {
     const user = await User.register(stack.url)
     const [page, elsewhere] = [await open('/security'), await open('/login')]
-    await logIn(elsewhere, user.email)
+    await signIn(elsewhere, user.email)
     await elsewhere.getByTestId('balance').waitFor()
     // Logging in leads to the page that was asked for.
-    await logIn(page, user.email)
+    await signIn(page, user.email)
     await page.getByRole('button', { name: 'Log out everywhere' }).click()
     await page.getByRole('button', { name: 'Log in' }).waitFor()
     await elsewhere.reload()

@@ -1,50 +1,26 @@
 /*
  * Goal: what a mail says leads to where it says, and whoever wants none about payments gets none.
  * Method: Chromium on the wallet and on the page of the mail sink, every process of PayFlow behind
- * both. Each width and each colour scheme is looked at; PAYFLOW_SHOTS names a folder for pictures.
+ * both. Each width and each colour scheme is looked at.
  */
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { findChromium, waitFor } from '@payflow/testkit'
+import { waitFor } from '@payflow/testkit'
 import { startStack, type Stack } from '@payflow-app/stack'
 import pg from 'pg'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import { launchChromium, type Browser } from '@payflow-app/testing/browser'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { settle, User } from './src/index.ts'
-
-const password = 'correct horse battery'
-const shots = process.env['PAYFLOW_SHOTS']
+import { logIn, look, newPage, settle, User } from './src/index.ts'
 
 let stack: Stack
 let browser: Browser
 
 beforeAll(async () => {
   stack = await startStack()
-  const { path } = await findChromium()
-  const args = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking']
-  browser = await chromium.launch({ executablePath: path, args })
-  if (shots !== undefined) mkdirSync(shots, { recursive: true })
+  browser = await launchChromium()
 })
 afterAll(async () => {
   await browser?.close()
   await stack?.stop()
 })
-
-async function logIn(page: Page, user: User): Promise<void> {
-  await page.goto(`${stack.url}/login`)
-  await page.getByLabel('E-mail address').fill(user.email)
-  await page.getByLabel('Password').fill(password)
-  await page.getByRole('button', { name: 'Log in' }).click()
-  await page.getByTestId('balance').waitFor()
-}
-
-async function picture(page: Page, name: string): Promise<void> {
-  if (shots !== undefined) await page.screenshot({ path: join(shots, `${name}.png`) })
-}
-
-/** How much wider than its window a page is. */
-const overflow = (page: Page) =>
-  page.locator('html').evaluate((html) => html.scrollWidth - html.clientWidth)
 
 async function subjectsOf({ email }: User): Promise<string[]> {
   const answer = await fetch(`${stack.serviceUrl('mail')}/api/mails?to=${email}`)
@@ -73,24 +49,16 @@ describe('mails', () => {
     const [payer, payee] = [await User.register(stack.url, 'Ada'), await User.register(stack.url)]
     await pay(payer, payee)
     await waitFor(async () => (await subjectsOf(payer)).length === 1, { timeoutMs: 30_000 })
-    const context = await browser.newContext({ reducedMotion: 'reduce' })
-    context.setDefaultTimeout(30_000)
-    const wallet = await context.newPage()
+    const wallet = await newPage(browser, stack.url)
+    const context = wallet.context()
     await logIn(wallet, payer)
 
     const sink = await context.newPage()
-    for (const colorScheme of ['light', 'dark'] as const) {
-      for (const width of [390, 1200]) {
-        await sink.emulateMedia({ colorScheme })
-        await sink.setViewportSize({ width, height: 900 })
-        await sink.goto(`${stack.serviceUrl('mail')}/?to=${payer.email}`)
-        expect(await overflow(sink)).toBeLessThanOrEqual(0)
-        await picture(sink, `sink-${colorScheme}-${width}`)
-        await sink.getByText('Your payment has arrived').click()
-        expect(await overflow(sink)).toBeLessThanOrEqual(0)
-        await picture(sink, `sink-mail-${colorScheme}-${width}`)
-      }
-    }
+    await sink.goto(`${stack.serviceUrl('mail')}/?to=${payer.email}`)
+    await look(sink, 'mail-sink')
+    await sink.getByText('Your payment has arrived').click()
+    await sink.frameLocator('iframe').getByRole('link', { name: 'Look at the payment' }).waitFor()
+    await look(sink, 'mail-sink-mail')
     const opened = context.waitForEvent('page')
     await sink.frameLocator('iframe').getByRole('link', { name: 'Look at the payment' }).click()
     const payment = await opened
@@ -101,21 +69,12 @@ describe('mails', () => {
 
   it('about payments are switched off with the keyboard, and stay off', async () => {
     const [payer, payee] = [await User.register(stack.url), await User.register(stack.url, 'Grace')]
-    const context = await browser.newContext({ reducedMotion: 'reduce' })
-    context.setDefaultTimeout(30_000)
-    const page = await context.newPage()
+    const page = await newPage(browser, stack.url)
     await logIn(page, payee)
-    await page.goto(`${stack.url}/notifications`)
+    await page.goto('/notifications')
     const toggle = page.getByRole('switch', { name: /Tell me about payments by e-mail too/ })
     await toggle.waitFor()
-    for (const colorScheme of ['light', 'dark'] as const) {
-      for (const width of [390, 1200]) {
-        await page.emulateMedia({ colorScheme })
-        await page.setViewportSize({ width, height: 900 })
-        expect(await overflow(page)).toBeLessThanOrEqual(0)
-        await picture(page, `switch-${colorScheme}-${width}`)
-      }
-    }
+    await look(page, 'notifications')
     expect(await toggle.isChecked()).toBe(true)
     const saved = page.waitForResponse((answer) => answer.url().endsWith('/preferences'))
     await toggle.focus()
@@ -131,6 +90,6 @@ describe('mails', () => {
     // The row says that the mail was thought of, and that it is not to be sent.
     expect(await statesOf(payee)).toEqual(['skipped'])
     expect(await subjectsOf(payee)).toEqual([])
-    await context.close()
+    await page.context().close()
   })
 })

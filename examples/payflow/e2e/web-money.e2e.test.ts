@@ -4,26 +4,21 @@
  * Method: Chromium on the built page, every process of PayFlow behind it, nothing faked.
  */
 import { readFile } from 'node:fs/promises'
-import { findChromium } from '@payflow/testkit'
 import { startStack, type Stack } from '@payflow-app/stack'
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import { launchChromium, type Browser, type Page } from '@payflow-app/testing/browser'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { auditAll, settle, SOUND, User } from './src/index.ts'
+import { auditAll, faultsOf, logIn, newPage, settle, SOUND, User } from './src/index.ts'
 
 let stack: Stack
 let browser: Browser
-let context: BrowserContext
 let page: Page
-/** What the page should never do: throw, or break the content security policy. */
 let faults: string[]
 /** Every POST with a key that left the page, as path, key and body. */
 let posts: string[]
 
 beforeAll(async () => {
   stack = await startStack()
-  const { path } = await findChromium()
-  const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run']
-  browser = await chromium.launch({ executablePath: path, args: flags })
+  browser = await launchChromium()
 })
 afterAll(async () => {
   await browser?.close()
@@ -31,15 +26,9 @@ afterAll(async () => {
 })
 
 beforeEach(async () => {
-  context = await browser.newContext({ baseURL: stack.url, reducedMotion: 'reduce' })
-  context.setDefaultTimeout(30_000)
-  page = await context.newPage()
-  faults = []
+  page = await newPage(browser, stack.url)
+  faults = faultsOf(page)
   posts = []
-  page.on('pageerror', (error) => faults.push(String(error.stack)))
-  page.on('console', (message) => {
-    if (/content security policy/i.test(message.text())) faults.push(message.text())
-  })
   page.on('request', (request) => {
     const key = request.headers()['idempotency-key']
     if (key === undefined) return
@@ -47,26 +36,18 @@ beforeEach(async () => {
   })
 })
 afterEach(async () => {
-  await context.close()
+  await page.context().close()
   if (faults.length > 0) throw new Error(`the page did wrong:\n${faults.join('\n')}`)
 })
 
 const moved = () => page.getByText('The money moved, exactly once.').waitFor()
-
-async function logIn(user: User): Promise<void> {
-  await page.goto('/')
-  await page.getByLabel('E-mail address').fill(user.email)
-  await page.getByLabel('Password').fill('correct horse battery')
-  await page.getByRole('button', { name: 'Log in' }).click()
-  await page.getByTestId('balance').waitFor()
-}
 
 async function pair(): Promise<{ ada: User; grace: User }> {
   const [ada, grace] = await Promise.all([
     User.register(stack.url, 'Ada Lovelace'),
     User.register(stack.url, 'Grace Hopper'),
   ])
-  await logIn(ada)
+  await logIn(page, ada)
   return { ada, grace }
 }
 

@@ -4,43 +4,39 @@
  * Method: Chromium on the built page, every process of PayFlow behind it, nothing faked. Answers get
  * lost because transaction-service stands still while the request is under way.
  */
-import { findChromium, waitFor } from '@payflow/testkit'
+import { waitFor } from '@payflow/testkit'
 import { startStack, type Stack } from '@payflow-app/stack'
 import {
-  chromium,
+  launchChromium,
   type Browser,
   type BrowserContext,
   type Page,
   type Request,
-} from 'playwright-core'
+} from '@payflow-app/testing/browser'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { age, settle, User, type PaymentInput } from './src/index.ts'
-
-const password = 'correct horse battery'
-const chromiumFlags = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
+import {
+  age,
+  faultsOf,
+  logIn,
+  newPage,
+  PASSWORD,
+  settle,
+  signIn,
+  User,
+  type PaymentInput,
+} from './src/index.ts'
 
 let stack: Stack
 let browser: Browser
 let context: BrowserContext
 let page: Page
-/** What the page should never do: throw, or break the content security policy. */
 let faults: string[]
 /** Every POST of a payment that left the page, as key and body. */
 let posts: string[]
 
 beforeAll(async () => {
   stack = await startStack({ env: { reversal: { REVERSAL_INTERVAL_MS: '500' } } })
-  const { path } = await findChromium()
-  browser = await chromium.launch({ executablePath: path, args: chromiumFlags })
+  browser = await launchChromium()
 })
 afterAll(async () => {
   await browser?.close()
@@ -48,15 +44,10 @@ afterAll(async () => {
 })
 
 beforeEach(async () => {
-  context = await browser.newContext({ baseURL: stack.url, reducedMotion: 'reduce' })
-  context.setDefaultTimeout(30_000)
-  page = await context.newPage()
-  faults = []
+  page = await newPage(browser, stack.url)
+  context = page.context()
+  faults = faultsOf(page)
   posts = []
-  page.on('pageerror', (error) => faults.push(String(error.stack)))
-  page.on('console', (message) => {
-    if (/content security policy/i.test(message.text())) faults.push(message.text())
-  })
   page.on('request', (request) => notePost(request))
 })
 afterEach(async () => {
@@ -67,8 +58,7 @@ afterEach(async () => {
 describe('the wallet page', () => {
   it('opens a wallet, sends money and shows it arrive, once for a double click', async () => {
     const grace = await User.register(stack.url, 'Grace Hopper')
-    const other = await browser.newContext({ baseURL: stack.url })
-    const graceSees = await other.newPage()
+    const graceSees = await newPage(browser, stack.url)
     await logIn(graceSees, grace)
 
     await page.goto('/register')
@@ -79,7 +69,7 @@ describe('the wallet page', () => {
     await page.getByText('Must be an e-mail address').waitFor()
     await page.getByText('Must have at least 10 characters').waitFor()
     await page.getByLabel('E-mail address').fill(`ada-${Date.now()}@payflow.test`)
-    await page.getByLabel('Password').fill(password)
+    await page.getByLabel('Password').fill(PASSWORD)
     await page.getByRole('button', { name: 'Open my wallet' }).click()
     await shows(page, 'balance', '$1,000.00')
 
@@ -92,7 +82,7 @@ describe('the wallet page', () => {
     await shows(page, 'balance', '$950.00')
     await shows(graceSees, 'balance', '$1,050.00')
     await graceSees.getByText('Ada Lovelace sent you $50.00.').first().waitFor()
-    await other.close()
+    await graceSees.context().close()
   })
 
   it.each([
@@ -289,7 +279,7 @@ describe('the wallet page', () => {
     await second.getByText('No payments yet').waitFor()
     await logOut()
     await second.getByRole('heading', { name: 'Log in' }).waitFor()
-    await signIn(second, payer)
+    await signIn(second, payer.email)
     await second.getByRole('heading', { name: 'History' }).waitFor()
     expect(new URL(second.url()).pathname).toBe('/history')
     await shows(page, 'balance', '$1,000.00')
@@ -321,18 +311,6 @@ async function reversedPayment(payer: User, input: PaymentInput): Promise<string
   } finally {
     await stack.startService('worker')
   }
-}
-
-async function logIn(on: Page, user: User): Promise<void> {
-  await on.goto('/')
-  await signIn(on, user)
-  await on.getByTestId('balance').waitFor()
-}
-
-async function signIn(on: Page, user: User): Promise<void> {
-  await on.getByLabel('E-mail address').fill(user.email)
-  await on.getByLabel('Password').fill(password)
-  await on.getByRole('button', { name: 'Log in' }).click()
 }
 
 async function logOut(): Promise<void> {

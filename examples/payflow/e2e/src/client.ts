@@ -28,6 +28,9 @@ export interface PaymentInput {
   readonly note?: string
 }
 
+/** What every user of the tests logs in with. */
+export const PASSWORD = 'correct horse battery'
+
 /** One registered user of a running PayFlow. */
 export class User {
   readonly #base: string
@@ -47,7 +50,7 @@ export class User {
   /** Registers a new user; the e-mail is unique so that runs do not meet each other. */
   static async register(base: string, name = 'Test User'): Promise<User> {
     const email = `user-${randomUUID()}@payflow.test`
-    const body = { email, password: 'correct horse battery', name }
+    const body = { email, password: PASSWORD, name }
     const { data, error, response } = await clientOf(base).POST('/api/auth/register', { body })
     if (data) return new User(base, data)
     throw new Error(`register answered ${response.status}: ${JSON.stringify(error)}`)

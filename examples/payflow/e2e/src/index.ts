@@ -13,9 +13,11 @@ export {
   type PaymentEnd,
   type PaymentFacts,
 } from './audit.ts'
+export { faultsOf, logIn, look, newPage, signIn } from './browser.ts'
 export {
   call,
   isRetryable,
+  PASSWORD,
   settle,
   User,
   type Answer,

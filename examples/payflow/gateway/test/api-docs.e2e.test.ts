@@ -4,8 +4,8 @@
  */
 import { openApiDocument, API_OPERATIONS } from '@payflow-app/contracts/api'
 import { startService, type RunningService } from '@payflow-app/service-kit/testing'
-import { findChromium, freePort, sharedServers } from '@payflow/testkit'
-import { chromium, type Browser } from 'playwright-core'
+import { freePort, sharedServers } from '@payflow/testkit'
+import { launchChromium, type Browser } from '@payflow-app/testing/browser'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 let gateway: RunningService
@@ -21,11 +21,7 @@ beforeAll(async () => {
     TRANSACTION_URL: nowhere,
     NOTIFICATION_URL: nowhere,
   })
-  const { path } = await findChromium()
-  browser = await chromium.launch({
-    executablePath: path,
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-  })
+  browser = await launchChromium()
 })
 
 afterAll(async () => {

@@ -8,7 +8,10 @@ export interface ShownMail {
   readonly hasHtml: boolean
 }
 
-/** The list of mails. It loads itself again, so that a mail that comes is seen. */
+/**
+ * The list of mails as it is now. It does not load itself again: that would take whoever reads it by
+ * ear, or by keyboard, back to its top every few seconds.
+ */
 export function listPage(mails: readonly MailSummary[], to: string | undefined): string {
   const rows = mails.map(
     ({ id, to: recipients, subject, receivedAt }) =>
@@ -22,8 +25,8 @@ export function listPage(mails: readonly MailSummary[], to: string | undefined):
     'Mails',
     `<h1>Mails${whose}</h1>` +
       '<p>Every mail that this PayFlow has sent ends here. None leaves the machine.</p>' +
+      '<p><a href="">Look for new mails</a></p>' +
       (rows.length === 0 ? empty : `<ol class="mails">${rows.join('')}</ol>`),
-    '<meta http-equiv="refresh" content="5">',
   )
 }
 
@@ -61,11 +64,11 @@ function time(instant: string): string {
   return `<time datetime="${instant}">${instant.slice(0, 19).replace('T', ' ')} UTC</time>`
 }
 
-function page(title: string, body: string, head = ''): string {
+function page(title: string, body: string): string {
   return (
     '<!doctype html><html lang="en"><head><meta charset="utf-8">' +
     '<meta name="viewport" content="width=device-width, initial-scale=1">' +
-    `<title>${escapeHtml(title)} · PayFlow mails</title>${head}` +
+    `<title>${escapeHtml(title)} · PayFlow mails</title>` +
     `<link rel="stylesheet" href="/style.css"></head><body><main>${body}</main></body></html>`
   )
 }
@@ -73,7 +76,8 @@ function page(title: string, body: string, head = ''): string {
 /** Light and dark, narrow and wide. */
 export const STYLE = `
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 20%, transparent) }
-body { margin: 0; font: 16px/1.5 system-ui, sans-serif }
+body { margin: 0; font: 16px/1.5 system-ui, sans-serif;
+  background: light-dark(#fff, #121212); color: light-dark(#111, #eee) }
 main { max-width: 720px; margin: 0 auto; padding: 24px 16px }
 h1 { font-size: 1.5rem; overflow-wrap: anywhere }
 h2 { font-size: 1rem; margin: 24px 0 8px }

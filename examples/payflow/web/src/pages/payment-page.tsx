@@ -178,10 +178,12 @@ function Fact(props: {
   return (
     <div className='flex min-h-12 items-center gap-3 px-6 py-2'>
       <dt className='w-20 shrink-0 text-soft'>{props.label}</dt>
-      <dd className='min-w-0 flex-1 break-words'>{props.children}</dd>
-      {props.copy !== undefined && (
-        <CopyButton text={props.copy} label={`Copy ${props.label.toLowerCase()}`} />
-      )}
+      <dd className='flex min-w-0 flex-1 items-center gap-3'>
+        <span className='min-w-0 flex-1 break-words'>{props.children}</span>
+        {props.copy !== undefined && (
+          <CopyButton text={props.copy} label={`Copy ${props.label.toLowerCase()}`} />
+        )}
+      </dd>
     </div>
   )
 }
