@@ -12,6 +12,7 @@ import {
 } from '@payflow-app/service-kit/testing'
 import { SERVICE_NAMES, startStack, type ServiceName, type Stack } from '@payflow-app/stack'
 import { waitFor } from '@payflow/testkit'
+import { follow } from '@payflow-app/testing'
 import { launchChromium, type Browser } from '@payflow-app/testing/browser'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { age, logIn, newPage, settle, User } from './src/index.ts'
@@ -107,11 +108,15 @@ describe('one payment', () => {
     const paymentId = await payInPage(ada, grace)
     const tree = await treeOf(paymentId, HOPS)
     const touched: ServiceName[] = ['gateway', 'transaction', 'wallet', 'worker', 'notification']
+    // The line of a stream comes when it ends: at once, for a payment that has ended.
+    const path = `/api/transactions/${paymentId}/events`
+    const stream = await follow(stack.url + path, { token: ada.accessToken })
+    expect(await stream.ended).toBe('whole')
     const lines = await waitFor(
       () => {
         const found = linesWith(paymentId)
         const all = touched.every((service) => found.some((line) => line.service === service))
-        return all ? found : undefined
+        return all && found.some((line) => line.path === path) ? found : undefined
       },
       { ...PATIENT, message: 'a line in each log' },
     )

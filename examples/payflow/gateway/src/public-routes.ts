@@ -136,6 +136,7 @@ function streamFrom(
 ): RequestHandler {
   return async function forwardEvents(req, res) {
     const { userId } = userOf(req)
+    namePayment(described, req)
     await forwardStream(req, res, {
       ...streams,
       client,
