@@ -146,6 +146,16 @@ const breakages: readonly Breakage[] = [
   ],
   [
     'what runs for ever is asked three different questions',
+    'a start that does not wait for others',
+    ({ main }) => (main('wallet').startupProbe.failureThreshold = 30),
+  ],
+  [
+    'what runs for ever is asked three different questions',
+    'a start that asks what liveness asks',
+    ({ main }) => (main('wallet').startupProbe.httpGet.path = '/health/live'),
+  ],
+  [
+    'what runs for ever is asked three different questions',
     'an impatient probe',
     ({ main }) => delete main('wallet').readinessProbe.timeoutSeconds,
   ],

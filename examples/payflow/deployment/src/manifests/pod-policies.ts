@@ -93,6 +93,10 @@ function probeFault(workload: Workload): string | undefined {
     if (startupProbe.periodSeconds * startupProbe.failureThreshold < 60)
       return 'has no time to start'
     if (!isOurs(workload)) continue
+    if (startupProbe.httpGet?.path !== '/health/startup') return 'is not asked whether it has begun'
+    // What it begins with comes from others, which may still be starting or migrating.
+    if (startupProbe.periodSeconds * startupProbe.failureThreshold < 300)
+      return 'has no time to wait for others'
     if (livenessProbe.httpGet?.path !== '/health/live') return 'is not asked whether it lives'
     if (readinessProbe.httpGet?.path !== '/health/ready') return 'is not asked whether it is ready'
     // A check gives up after 0.8 s; a probe that gives up sooner never hears the reason.
