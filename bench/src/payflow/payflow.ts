@@ -129,7 +129,7 @@ function findings(measured: ReadonlyMap<number, readonly Round[]>, faults: reado
   ])
   const costs: Section = {
     title: 'processor time of a payment',
-    note: 'Milliseconds of processor time a payment, until both parties have been told of its end; the load is this process, which asks. 8 clients.',
+    note: 'Milliseconds of processor time a payment, until both parties have been told of its end by a notification and by a mail; the load is this process, which asks. 8 clients.',
     rows: costRows(measured.get(TARGET_CLIENTS) ?? []),
   }
   return { sections: [...sections, costs], claims: claimsOf(measured), faults }

@@ -140,14 +140,22 @@ export class Town implements AsyncDisposable {
     )
   }
 
-  /** Resolves when both parties of each payment have been told. */
+  /** Resolves when both parties of each payment have been told, by notification and by mail. */
   async told(): Promise<void> {
-    const text = 'select count(*)::int as n from notifications'
-    await waitFor(
-      async () =>
-        (await this.#notifications.query<{ n: number }>(text)).rows[0]?.n === 2 * this.accepted,
-      { timeoutMs: 120_000, intervalMs: 50, message: 'all notifications to be written' },
-    )
+    const written = 'select count(*)::int as n from notifications'
+    // Those of a notification are written with it; this much an index knows.
+    const unsent = `select count(*)::int as n from mail_deliveries
+      where state in ('pending', 'sending')`
+    const becomes = async (text: string, n: number, message: string) => {
+      const ask = async () => (await this.#notifications.query<{ n: number }>(text)).rows[0]?.n
+      await waitFor(async () => (await ask()) === n, {
+        timeoutMs: 120_000,
+        intervalMs: 50,
+        message,
+      })
+    }
+    await becomes(written, 2 * this.accepted, 'all notifications to be written')
+    await becomes(unsent, 0, 'all mails to be sent')
   }
 
   async timesOf(ids: readonly string[]): Promise<readonly Times[]> {

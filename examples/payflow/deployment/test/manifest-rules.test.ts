@@ -400,7 +400,7 @@ const breakages: readonly Breakage[] = [
   [
     'PostgreSQL has a connection for every pool at its largest',
     'larger pools',
-    ({ map }) => (map('worker').WORKER_CONCURRENCY = '100'),
+    ({ map }) => Object.assign(map('worker'), { WORKER_CONCURRENCY: '100', WORKER_BATCH: '1' }),
   ],
   [
     'the reversal runs every minute, one at a time, and never hangs',

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { simpleParser } from 'mailparser'
 
@@ -41,13 +41,24 @@ const END_OF_OURS = 'X-PayFlow-Sink: what is above is not part of the mail\r\n'
 /** Where a summary is read; a mail may be larger than anybody wants to hold in memory. */
 const HEADER_BYTES_MAX = 64 * 1024
 
+/** A mail of the folder. */
+interface Kept {
+  readonly file: string
+  /** Lower-case. */
+  readonly to: readonly string[]
+  readonly receivedAt: Date
+  /** Until somebody asks for the summary: most mails are forgotten unread. */
+  head: Buffer | undefined
+  summary: Promise<MailSummary> | undefined
+}
+
 /**
  * The mails of a folder, one file each, with what a list shows of them in memory. A mail is on disk
  * before {@link Mailbox.add} resolves, so that what the sender was told stays true.
  */
 export class Mailbox {
   readonly #options: MailboxOptions
-  readonly #files = new Map<string, { readonly file: string; readonly summary: MailSummary }>()
+  readonly #files = new Map<string, Kept>()
   #added = 0
 
   private constructor(options: MailboxOptions) {
@@ -67,7 +78,7 @@ export class Mailbox {
     )
     for (const part of parts) await rm(join(options.dir, part), { force: true })
     const files = found.filter((file) => FILE.test(file)).toSorted()
-    for (const file of files) await mailbox.#remember(file)
+    for (const file of files) mailbox.#remember(file, await readFile(join(options.dir, file)))
     await mailbox.#forgetOldest()
     return mailbox
   }
@@ -84,24 +95,32 @@ export class Mailbox {
     const file = `${stamp}-${String(this.#added).padStart(9, '0')}-${id}.eml`
     // As a mail server does it: who it was for is not in the mail itself.
     const lines = to.map((address) => `Delivered-To: ${address}\r\n`).join('')
-    await this.#write(file, Buffer.concat([Buffer.from(lines + END_OF_OURS), raw]))
-    await this.#remember(file)
+    const bytes = Buffer.concat([Buffer.from(lines + END_OF_OURS), raw])
+    await this.#write(file, bytes)
+    this.#remember(file, bytes)
     await this.#forgetOldest()
     return id
   }
 
   /** The newest first; those to one address only, when one is given. */
-  list({ to, limit }: { readonly to?: string | undefined; readonly limit: number }): MailSummary[] {
+  async list({
+    to,
+    limit,
+  }: {
+    readonly to?: string | undefined
+    readonly limit: number
+  }): Promise<MailSummary[]> {
     const address = to?.toLowerCase()
-    return [...this.#files.values()]
+    const shown = [...this.#files]
       .toReversed()
-      .map(({ summary }) => summary)
-      .filter((one) => address === undefined || one.to.includes(address))
+      .filter(([, one]) => address === undefined || one.to.includes(address))
       .slice(0, limit)
+    return await Promise.all(shown.map(([id, kept]) => summaryOf(id, kept)))
   }
 
-  summary(id: string): MailSummary | undefined {
-    return this.#files.get(id)?.summary
+  async summary(id: string): Promise<MailSummary | undefined> {
+    const kept = this.#files.get(id)
+    return kept && (await summaryOf(id, kept))
   }
 
   /**
@@ -111,12 +130,7 @@ export class Mailbox {
   async raw(id: string): Promise<Buffer | undefined> {
     const known = this.#files.get(id)
     if (known === undefined) return undefined
-    try {
-      return await readFile(join(this.#options.dir, known.file))
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-      throw error
-    }
+    return await readFile(join(this.#options.dir, known.file)).catch(unlessGone)
   }
 
   async #write(file: string, bytes: Buffer): Promise<void> {
@@ -132,34 +146,48 @@ export class Mailbox {
     await rename(part, join(dir, file))
   }
 
-  async #remember(file: string): Promise<void> {
+  #remember(file: string, bytes: Buffer): void {
     const [, stamp = '', , id = ''] = FILE.exec(file) ?? []
-    const raw = await readFile(join(this.#options.dir, file))
-    const summary = await summarize(id, new Date(Number(stamp)), raw)
-    this.#files.set(id, { file, summary })
+    const end = bytes.indexOf('\r\n\r\n')
+    const length = Math.min(end === -1 ? bytes.length : end + 4, HEADER_BYTES_MAX)
+    // Copied, or the whole mail would stay in memory with its head.
+    const head = Buffer.from(bytes.subarray(0, length))
+    const ours = head.subarray(0, Math.max(0, head.indexOf(END_OF_OURS))).toString()
+    const to = [...ours.matchAll(/^Delivered-To: (\S+)\r$/gm)].map(([, address = '']) =>
+      address.toLowerCase(),
+    )
+    const receivedAt = new Date(Number(stamp))
+    this.#files.set(id, { file, to, receivedAt, head, summary: undefined })
   }
 
   async #forgetOldest(): Promise<void> {
     for (const [id, { file }] of this.#files) {
       if (this.#files.size <= this.#options.mailsMax) return
       this.#files.delete(id)
-      await rm(join(this.#options.dir, file), { force: true })
+      await unlink(join(this.#options.dir, file)).catch(unlessGone)
     }
   }
 }
 
-async function summarize(id: string, receivedAt: Date, raw: Buffer): Promise<MailSummary> {
-  const end = raw.indexOf('\r\n\r\n')
-  const head = raw.subarray(0, Math.min(end === -1 ? raw.length : end + 4, HEADER_BYTES_MAX))
-  const parsed = await simpleParser(head)
-  const ours = head.subarray(0, Math.max(0, head.indexOf(END_OF_OURS))).toString()
-  const delivered = ours.matchAll(/^Delivered-To: (\S+)\r$/gm)
+function summaryOf(id: string, kept: Kept): Promise<MailSummary> {
+  kept.summary ??= summarize(id, kept)
+  kept.head = undefined
+  return kept.summary
+}
+
+async function summarize(id: string, { to, receivedAt, head }: Kept): Promise<MailSummary> {
+  const parsed = await simpleParser(head ?? '')
   return {
     id,
-    to: [...delivered].map(([, address = '']) => address.toLowerCase()),
+    to,
     from: parsed.from?.text ?? '',
     subject: parsed.subject ?? '',
     messageId: parsed.messageId ?? '',
     receivedAt: receivedAt.toISOString(),
   }
+}
+
+function unlessGone(error: unknown): undefined {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+  return undefined
 }

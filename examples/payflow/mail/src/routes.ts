@@ -50,9 +50,9 @@ export function mailRoutes(app: Express, mailbox: Mailbox): void {
   route(app, '/style.css', { get: [(_req, res) => void res.type('css').send(STYLE)] })
   route(app, '/', {
     get: [
-      (req, res) => {
+      async (req, res) => {
         const query = parse(listQuery, req.query, 'query')
-        res.type('html').send(listPage(mailbox.list(query), query.to))
+        res.type('html').send(listPage(await mailbox.list(query), query.to))
       },
     ],
   })
@@ -78,7 +78,9 @@ export function mailRoutes(app: Express, mailbox: Mailbox): void {
   })
   route(app, '/api/mails', {
     get: [
-      (req, res) => void res.json({ items: mailbox.list(parse(listQuery, req.query, 'query')) }),
+      async (req, res) => {
+        res.json({ items: await mailbox.list(parse(listQuery, req.query, 'query')) })
+      },
     ],
   })
   route(app, '/api/mails/:id', {
@@ -106,7 +108,7 @@ interface FoundMail {
 
 async function find(mailbox: Mailbox, params: unknown): Promise<FoundMail> {
   const { id } = parse(mailParams, params, 'path')
-  const [summary, raw] = [mailbox.summary(id), await mailbox.raw(id)]
+  const [summary, raw] = await Promise.all([mailbox.summary(id), mailbox.raw(id)])
   if (!summary || !raw) throw problem('not-found', { detail: 'There is no such mail' })
   return { summary, raw, parsed: await simpleParser(raw, { skipTextToHtml: true }) }
 }

@@ -12,6 +12,10 @@ const NAMES_MAX = 200
  */
 const PLANNED_EACH_TIME = /\b(order by|limit|any|over)\b/i
 
+/** One that inserts what it was given, and looks for no rows, has no plan that could be a bad one. */
+const insertsWhatItWasGiven = (text: string): boolean =>
+  /^\s*insert into\b/i.test(text) && !/\b(from\b(?!\s+unnest\s*\()|join\b)/i.test(text)
+
 /** What `pg` can do besides what Kysely asks of it. */
 interface NamingClient extends PostgresPoolClient {
   query(statement: {
@@ -79,7 +83,8 @@ class PreparingClient implements PostgresPoolClient {
     const name = this.#names.get(text)
     if (name !== undefined) return name === '' ? undefined : name
     if (this.#names.size >= NAMES_MAX) return undefined
-    const made = PLANNED_EACH_TIME.test(text) ? '' : `p${this.#names.size}`
+    const isPlannedEachTime = PLANNED_EACH_TIME.test(text) && !insertsWhatItWasGiven(text)
+    const made = isPlannedEachTime ? '' : `p${this.#names.size}`
     this.#names.set(text, made)
     return made === '' ? undefined : made
   }

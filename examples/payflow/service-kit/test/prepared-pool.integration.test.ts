@@ -45,6 +45,28 @@ describe('a statement', () => {
     expect(await prepared()).toEqual(['select * from thing where id = $1'])
   })
 
+  test('that inserts the rows it was given is prepared, unless it looks for others', async () => {
+    const [ids, names] = [
+      [10, 11],
+      ['ten', 'eleven'],
+    ]
+    const given = sql`from unnest(${ids}::int[], ${names}::text[]) as given (id, name)`
+    await sql`insert into thing (id, name) select id, name ${given} order by id`.execute(
+      database.db,
+    )
+    await sql`insert into thing (id, name) select given.id + 10, given.name ${given}
+      join thing on thing.id = given.id order by given.id`.execute(database.db)
+    await sql`insert into thing (id) select id + ${1000} from thing order by id`.execute(
+      database.db,
+    )
+    const inserts = (await prepared()).filter((text) =>
+      text.startsWith('insert into thing (id, name)'),
+    )
+    expect(inserts).toEqual([expect.stringMatching(/order by id$/)])
+    expect(await prepared()).not.toContainEqual(expect.stringContaining('from thing order by'))
+    await sql`delete from thing where id >= ${10}`.execute(database.db)
+  })
+
   test.each([
     ['the server has lost', 'lost', sql`deallocate all`],
     ['has another shape since a migration', 'reshaped', sql`alter table thing add more int`],

@@ -1,7 +1,7 @@
 import { QUEUE_BANDS, QUEUES } from '@payflow-app/contracts'
 import { DATABASE_POOL_MAX } from '@payflow-app/service-kit'
 import { REVERSAL_POOL_MAX } from '@payflow-app/worker/reversal'
-import { worker, workerPoolMax } from '@payflow-app/worker/worker'
+import { batchesOf, worker, workerPoolMax } from '@payflow-app/worker/worker'
 import { matches, ofKind, workloadsOf, type Manifest } from './objects.ts'
 import { environmentOf, replicasOf, type Policy } from './policy.ts'
 import { needsOf, quantity } from './resources.ts'
@@ -105,9 +105,13 @@ export function connectionsNeeded(objects: readonly Manifest[]): number {
   for (const workload of workloadsOf(objects)) {
     const environment = environmentOf(objects, workload)
     if (environment['DATABASE_URL_FILE'] === undefined) continue
-    const concurrency = worker.variables.WORKER_CONCURRENCY.parse(environment['WORKER_CONCURRENCY'])
+    const { WORKER_CONCURRENCY, WORKER_BATCH } = worker.variables
+    const { atOnce } = batchesOf(
+      WORKER_CONCURRENCY.parse(environment['WORKER_CONCURRENCY']),
+      WORKER_BATCH.parse(environment['WORKER_BATCH']),
+    )
     const pools: Readonly<Record<string, number>> = {
-      worker: workerPoolMax(concurrency),
+      worker: workerPoolMax(atOnce),
       reversal: REVERSAL_POOL_MAX,
     }
     const pool = pools[workload.name] ?? DATABASE_POOL_MAX

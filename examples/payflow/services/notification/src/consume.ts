@@ -43,15 +43,23 @@ export function createNotificationConsumer(
   const mail = async (trx: Transaction<NotificationDatabase>, mails: readonly NewMail[]) => {
     if (mailIsOn) await insertMails(trx, mails)
   }
-  const notify = async (
+  const notify = async <D extends { readonly occurredAt: string }>(
     trx: Transaction<NotificationDatabase>,
-    notifications: readonly NewNotification[],
-    { occurredAt }: { readonly occurredAt: string },
+    events: readonly { readonly id: string; readonly data: D }[],
+    notificationsOf: (eventId: string, data: D) => readonly NewNotification[],
   ) => {
-    onWritten(await insertNotifications(trx, notifications))
+    const told = events.flatMap(({ id, data }) =>
+      notificationsOf(id, data).map((one) => ({ one, occurredAt: data.occurredAt })),
+    )
+    onWritten(
+      await insertNotifications(
+        trx,
+        told.map(({ one }) => one),
+      ),
+    )
     await mail(
       trx,
-      notifications.map((one) => mailOfNotification(one, occurredAt)),
+      told.map(({ one, occurredAt }) => mailOfNotification(one, occurredAt)),
     )
   }
   return bus
@@ -65,15 +73,16 @@ export function createNotificationConsumer(
         PasswordChanged,
         UserLocked,
       ],
-      // Nobody waits for these: many in one transaction leave the servers to the payments.
+      // Nobody waits for these: many in one transaction, and those about payments with two statements,
+      // leave the servers to the payments.
       batch: { size: 50, waitMs: 20 },
       concurrency: 2, // Below the pool of 10, so that reading notifications always finds a connection.
     })
-    .handle(PaymentCompleted, async ({ id, data }, { trx }) => {
-      await notify(trx, notificationsOfCompleted(id, data), data)
+    .handleBatch(PaymentCompleted, async (events, { trx }) => {
+      await notify(trx, events, notificationsOfCompleted)
     })
-    .handle(PaymentFailed, async ({ id, data }, { trx }) => {
-      await notify(trx, notificationsOfFailed(id, data), data)
+    .handleBatch(PaymentFailed, async (events, { trx }) => {
+      await notify(trx, events, notificationsOfFailed)
     })
     .handle(PasswordResetRequested, async ({ id, data }, { trx }) => {
       await mail(trx, [mailOfPasswordReset(id, data)])
