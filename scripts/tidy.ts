@@ -121,6 +121,20 @@ function checkMarkdown(file: string, lines: readonly string[]): void {
   }
 }
 
+// A document that no index leads to is read by nobody.
+const indexes: Readonly<Record<string, string>> = {
+  docs: 'README.md',
+  'docs/decisions': 'docs/decisions/README.md',
+}
+function checkIndexed(file: string): void {
+  const index = indexes[dirname(file)]
+  if (index === undefined || file === index) return
+  const leads = [...readFileSync(index, 'utf8').matchAll(/\]\(([^)#\s]+)/g)].some(
+    ([, target = '']) => normalize(join(dirname(index), target)) === file,
+  )
+  if (!leads) fault(file, 1, `is not linked from ${index}`)
+}
+
 // Titles are what people search for and what the hazard register counts.
 const titles = new Map<string, string>()
 function checkTitles(file: string, text: string): void {
@@ -139,6 +153,7 @@ for (const file of files) {
   const lines = text.split('\n')
   checkBans(file, lines)
   if (file.endsWith('.md') && !file.startsWith('.changeset/')) checkMarkdown(file, lines)
+  if (file.endsWith('.md')) checkIndexed(file)
   if (isTest(file) && isCode(file)) checkTitles(file, text)
 }
 
