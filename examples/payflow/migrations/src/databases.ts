@@ -5,9 +5,11 @@ import { migrateReversal } from '@payflow/reversal'
 import { applyScripts } from './app-migrator.ts'
 import { users } from './auth/0001-users.ts'
 import { accountSecurity } from './auth/0002-account-security.ts'
+import { retention } from './auth/0003-retention.ts'
 import { notifications } from './notification/0001-notifications.ts'
 import { notificationKinds } from './notification/0002-payment-kinds.ts'
 import { mail } from './notification/0003-mail.ts'
+import { notificationRetention } from './notification/0004-retention.ts'
 import { payments } from './transaction/0001-payments.ts'
 import { paymentTally } from './transaction/0002-payment-tally.ts'
 import { paymentEvents } from './transaction/0003-payment-events.ts'
@@ -24,7 +26,11 @@ export type DatabaseName = (typeof DATABASES)[number]
 /** Brings the queue's tables and those of auth-service to the newest version. */
 export async function migrateAuth(db: Kysely<any>): Promise<void> {
   await migrateQueue(db)
-  await applyScripts(db, { '0001-users': users, '0002-account-security': accountSecurity })
+  await applyScripts(db, {
+    '0001-users': users,
+    '0002-account-security': accountSecurity,
+    '0003-retention': retention,
+  })
 }
 
 /**
@@ -62,6 +68,7 @@ export async function migrateNotification(db: Kysely<any>): Promise<void> {
     '0001-notifications': notifications,
     '0002-payment-kinds': notificationKinds,
     '0003-mail': mail,
+    '0004-retention': notificationRetention,
   })
 }
 
@@ -94,10 +101,12 @@ const grants: Readonly<Record<DatabaseName, readonly string[]>> = {
     'grant select, insert, update, delete on public.login_guards to $role',
     // FOR UPDATE takes the right to update as well.
     'grant select, insert, update, delete on public.reset_requests to $role',
-    'grant select, insert, update on public.reset_tokens to $role',
+    'grant select, insert, update, delete on public.reset_tokens to $role',
     'grant select, insert on public.audit_events to $role',
-    'grant select, insert, update on public.refresh_families to $role',
-    'grant select, insert, update on public.refresh_tokens to $role',
+    // Only what is older than 90 days, which a trigger sees to.
+    'grant execute on function public.purge_audit_events(interval, integer) to $role',
+    'grant select, insert, update, delete on public.refresh_families to $role',
+    'grant select, insert, update, delete on public.refresh_tokens to $role',
     'grant select, insert, update on public.wallet_provisioning to $role',
   ],
   // And what the ledger's own migration grants to the role of its application.
@@ -115,7 +124,7 @@ const grants: Readonly<Record<DatabaseName, readonly string[]>> = {
   notification: [
     ...queueGrants,
     'grant select, insert, update, delete on public.notifications to $role',
-    'grant select, insert, update on public.mail_deliveries to $role',
+    'grant select, insert, update, delete on public.mail_deliveries to $role',
     'grant select, insert, update on public.mail_preferences to $role',
   ],
 }

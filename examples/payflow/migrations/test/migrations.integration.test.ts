@@ -86,6 +86,7 @@ describe('migrations', () => {
 
   test.each([
     ['auth', 'delete from public.users'],
+    ['auth', 'delete from public.audit_events'],
     ['auth', 'create table public.mine (id int)'],
     ['wallet', 'select * from ledger.account'],
     ['wallet', 'update ledger.account set posted_credits_minor = 1'],
@@ -105,6 +106,7 @@ describe('migrations', () => {
 
   test.each([
     ['auth', 'select * from public.users'],
+    ['auth', "select public.purge_audit_events(interval '90 days', 1000)"],
     ['wallet', 'select * from ledger.trial_balance()'],
     ['transaction', 'select * from queue.outbox'],
     ['transaction', 'delete from public.payment_tally where false'],

@@ -62,6 +62,12 @@ export { createMetrics, type Metrics } from './metrics.ts'
 export { noProbe, processProbe, type Probe } from './probes.ts'
 export { problem, ProblemError, unavailable, type ProblemOptions } from './problem-error.ts'
 export { currentRequestId } from './request-id.ts'
+export {
+  startRetention,
+  type Retention,
+  type RetentionOptions,
+  type RetentionRule,
+} from './retention.ts'
 export { route, routeOf, type MethodHandlers } from './routes.ts'
 export {
   runService,

@@ -81,6 +81,18 @@ export const authVariables = {
   PASSWORD_HASHES_WAITING_MAX: integerVariable(0, 10_000).default(100),
   /** How often wishes for a new password are looked for; the one that comes in is seen to at once. */
   RESET_INTERVAL_MS: integerVariable(50, 60_000).default(1_000),
+  /**
+   * How long it is kept what happened to an account. Not under 90 days, which the database enforces;
+   * a year and a month, so that whoever looks back once a year still finds all of it.
+   */
+  AUDIT_RETENTION_DAYS: integerVariable(90, 3_650).default(400),
+  /**
+   * How long sessions, their tokens and mailed links are kept after they have run out: for whoever
+   * has to find out later which session did what. They open nothing any more.
+   */
+  SESSION_RETENTION_DAYS: integerVariable(1, 3_650).default(30),
+  /** How often it is looked for what is to be forgotten. */
+  PURGE_INTERVAL_MS: integerVariable(50, 86_400_000).default(3_600_000),
   /** How often wallets that are still owed are looked for. */
   PROVISIONING_INTERVAL_MS: integerVariable(50, 60_000).default(1_000),
 }

@@ -11,6 +11,7 @@ import {
   createServiceVerifier,
   createUserTokens,
   serviceTokens,
+  startRetention,
   type ServiceContext,
   type ServiceDefinition,
 } from '@payflow-app/service-kit'
@@ -30,6 +31,7 @@ import { registerAuthMetrics } from './metrics.ts'
 import { createOneAtATime } from './one-at-a-time.ts'
 import { createPasswordResets } from './password-resets.ts'
 import { createPasswords } from './passwords.ts'
+import { retentionOf } from './retention.ts'
 import { accountRoutes } from './routes/account.ts'
 import { authRoutes } from './routes/auth.ts'
 import { contactRoutes } from './routes/contact.ts'
@@ -74,6 +76,7 @@ export const authService: ServiceDefinition<typeof authVariables> = {
     const clientOf = createReadClient(config.ADDRESS_HASH_KEY, cookies.device)
     const services = createServiceVerifier({ audience: 'auth', keys: callerKeys('auth', config) })
     const parts = createParts(context, { db, bus, accessTokens })
+    forgetInTime(context, db)
     return {
       routes(app) {
         authRoutes(app, { ...parts, cookies, clientOf, userTokens })
@@ -169,6 +172,20 @@ function createParts(context: Context, { db, bus: messages, accessTokens }: Stor
   })
   const accounts = createAccounts({ db, messages, passwords, oneAtATime, policy, probe })
   return { sessions, accounts, resets }
+}
+
+function forgetInTime({ config, logger, metrics, shutdown }: Context, db: Stores['db']): void {
+  const retention = startRetention({
+    db,
+    logger,
+    registry: metrics.registry,
+    intervalMs: config.PURGE_INTERVAL_MS,
+    rules: retentionOf({
+      auditDays: config.AUDIT_RETENTION_DAYS,
+      sessionDays: config.SESSION_RETENTION_DAYS,
+    }),
+  })
+  shutdown.add('retention', () => retention.stop())
 }
 
 function startProvisioning({ config, logger, shutdown, probe }: Context, db: Stores['db']) {

@@ -57,6 +57,15 @@ export const notificationVariables = {
   MAIL_ATTEMPTS_MAX: integerVariable(1, 1_000).default(20),
   /** Wait after the first attempt; it doubles with each, up to a quarter of an hour. */
   MAIL_RETRY_FIRST_MS: integerVariable(10, 900_000).default(10_000),
+  /**
+   * How long it is kept what became of a mail, once it was sent, skipped or given up: who was told of
+   * which payment. Long enough for a complaint about a statement.
+   */
+  MAIL_RETENTION_DAYS: integerVariable(30, 3_650).default(90),
+  /** How long notifications are shown, read or not. What they tell of stays in the history. */
+  NOTIFICATION_RETENTION_DAYS: integerVariable(30, 3_650).default(400),
+  /** How often it is looked for what is to be forgotten. */
+  PURGE_INTERVAL_MS: integerVariable(50, 86_400_000).default(3_600_000),
 }
 
 type NotificationConfig = ProcessConfig & z.output<z.ZodObject<typeof notificationVariables>>

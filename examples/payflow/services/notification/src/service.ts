@@ -1,5 +1,10 @@
 import { EXCHANGE } from '@payflow-app/contracts'
-import { createDatabase, createUserTokens, type ServiceDefinition } from '@payflow-app/service-kit'
+import {
+  createDatabase,
+  createUserTokens,
+  startRetention,
+  type ServiceDefinition,
+} from '@payflow-app/service-kit'
 import { busTelemetry, logCommitted } from '@payflow-app/service-kit/bus'
 import { createBus } from '@payflow/queue'
 import { Counter } from 'prom-client'
@@ -7,6 +12,7 @@ import { notificationFaults, notificationVariables } from './config.ts'
 import { createNotificationConsumer } from './consume.ts'
 import type { NotificationDatabase } from './database.ts'
 import { startMail } from './mail/start-mail.ts'
+import { retentionOf } from './retention.ts'
 import { notificationRoutes } from './routes.ts'
 
 /** Without these the database is not migrated, and the process has not started. */
@@ -52,6 +58,17 @@ export const notificationService: ServiceDefinition<typeof notificationVariables
       // Without it mails wait, and nothing else does.
       health.observe('smtp', () => requireReachable(mail.isReachable))
     }
+    const retention = startRetention({
+      db,
+      logger,
+      registry: metrics.registry,
+      intervalMs: config.PURGE_INTERVAL_MS,
+      rules: retentionOf({
+        mailDays: config.MAIL_RETENTION_DAYS,
+        notificationDays: config.NOTIFICATION_RETENTION_DAYS,
+      }),
+    })
+    shutdown.add('retention', () => retention.stop())
     const onWritten = (count: number) => written.inc(count)
     await createNotificationConsumer(bus, { mailIsOn: mail !== undefined, onWritten }).start()
     const userTokens = createUserTokens({ jwksUrl: config.JWKS_URL })

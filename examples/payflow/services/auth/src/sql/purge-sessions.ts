@@ -1,0 +1,36 @@
+import { sql, type Transaction } from 'kysely'
+import type { AuthDatabase } from '../database.ts'
+
+/** How long it is kept after it ran out, and how much is deleted at a time. */
+export interface PurgeOptions {
+  readonly keptDays: number
+  readonly rowsMax: number
+}
+
+/**
+ * Deletes refresh tokens that ran out long ago, and the sessions of which that was the last one.
+ * Nothing is answered differently: a token that has run out is refused like one nobody knows, and
+ * its session is not listed.
+ *
+ * Of two purges at once neither would see that the other takes the rest of a session's tokens, and
+ * the session would stay: the caller sees to it that there is one. Locks tokens and then sessions;
+ * whoever rotates a token locks the session first, but never one without a token that is good.
+ */
+export async function purgeSessions(
+  trx: Transaction<AuthDatabase>,
+  { keptDays, rowsMax }: PurgeOptions,
+): Promise<number> {
+  const { rows } = await sql<{ familyId: string }>`
+    delete from public.refresh_tokens where token_hash in (
+      select token_hash from public.refresh_tokens
+      where expires_at < now() - make_interval(days => ${keptDays})
+      order by expires_at limit ${rowsMax}
+      for update skip locked
+    ) returning family_id as "familyId"`.execute(trx)
+  const families = [...new Set(rows.map(({ familyId }) => familyId))]
+  await sql`
+    delete from public.refresh_families as family
+    where id = any(${families}::uuid[])
+      and not exists (select from public.refresh_tokens where family_id = family.id)`.execute(trx)
+  return rows.length
+}
