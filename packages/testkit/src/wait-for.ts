@@ -7,13 +7,19 @@ export interface WaitForOptions {
   readonly timeoutMs?: number
   /** Pause between two looks, in milliseconds. @defaultValue 20 */
   readonly intervalMs?: number
+  /**
+   * What an error of the condition is: "not yet", or the end of the wait, thrown as it is. The end
+   * for a condition inside a transaction: its first failed statement is why, and after it none can
+   * succeed. @defaultValue 'not yet'
+   */
+  readonly errors?: 'not yet' | 'end'
   /** What was waited for, for the error; a function is called only when it failed. */
   readonly message?: string | (() => string)
 }
 
 /**
- * Resolves with the first truthy value the condition gives. A condition that throws counts as "not yet".
- * Does not interrupt a condition that never settles, but still rejects at the deadline.
+ * Resolves with the first truthy value the condition gives. A condition that throws counts as "not yet",
+ * unless `errors` says otherwise. Does not interrupt a condition that never settles, but still rejects at the deadline.
  *
  * @throws {@link TestkitError} `TESTKIT_WAIT_TIMED_OUT`, naming the last value or error seen.
  */
@@ -27,6 +33,7 @@ export async function waitFor<T>(
   for (;;) {
     last = await look(condition, Math.max(deadline - performance.now(), 1), last)
     if (last.kind === 'value' && last.value) return last.value as NonNullable<T>
+    if (last.kind === 'error' && options.errors === 'end') throw last.error
     if (performance.now() >= deadline) throw timedOut(options, timeoutMs, last)
     await pause(Math.min(intervalMs, Math.max(deadline - performance.now(), 0)))
   }

@@ -19,6 +19,18 @@ describe('waitFor', () => {
     expect(await waitFor(look, { intervalMs: 1 })).toBe('open')
   })
 
+  test('takes an error for the end, when told so, and throws it as it is', async () => {
+    const collided = new Error('could not serialize access')
+    let calls = 0
+    const look = async () => {
+      calls += 1
+      if (calls === 2) throw collided
+      return false
+    }
+    await expect(waitFor(look, { intervalMs: 1, errors: 'end' })).rejects.toBe(collided)
+    expect(calls).toBe(2)
+  })
+
   test('names what it waited for and the last value', async () => {
     const wait = waitFor(() => 0, { timeoutMs: 20, intervalMs: 1, message: 'a row to appear' })
     await expect(wait).rejects.toThrow('waited 20 ms for a row to appear; last value: 0')

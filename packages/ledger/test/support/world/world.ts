@@ -85,7 +85,11 @@ export class World {
     return new Disagreement(`${found}\n  request: ${short(request)}`)
   }
 
-  /** A hold for a millisecond is over before anything else happens: time is PostgreSQL's. */
+  /**
+   * A hold for a millisecond is over before anything else happens: time is PostgreSQL's. In a
+   * serializable transaction a look may be what collides with a neighbour: `run` begins anew then,
+   * if it is told.
+   */
   async waitForExpiry(request: WriteRequest, db: Executor): Promise<void> {
     if (request.verb !== 'hold' || request.expires !== 'soon') return
     if (this.model.state.holds.get(request.id)?.state !== 'over') return
@@ -95,7 +99,11 @@ export class World {
         const found = await this.stage.ledger.lookup(db, id)
         return found?.kind === 'hold' && found.hold.state !== 'open'
       },
-      { intervalMs: 1, message: 'the expiry of a hold' },
+      {
+        intervalMs: 1,
+        errors: db.isTransaction ? 'end' : 'not yet',
+        message: 'the expiry of a hold',
+      },
     )
   }
 
