@@ -84,7 +84,7 @@ describe('any sequence of verbs', () => {
     ])
     expect(balanced).toBe(true)
     expect((await fx.ledger.verify(fx.db)).findings).toEqual([])
-  }, 240_000)
+  }, 600_000)
 })
 
 describe('campaign', () => {
@@ -119,6 +119,6 @@ describe('campaign', () => {
       // It was the wrong model, or the wrong client: the ledger is as the right one says.
       expectNone(await replay(await open(), failure.replay, short))
     },
-    240_000,
+    600_000,
   )
 })

@@ -88,20 +88,23 @@ async function check(
   onFailure: () => boolean = () => true,
 ): Promise<Failure | null> {
   let isMine: boolean | null = null
+  let shrinkUntil = Infinity
   const operations = sequence(operation(FAULT_ONE_IN), options.lengthMax ?? LENGTH_MAX)
   const property = fc.asyncProperty(operations, async (all) => {
-    if (isMine === false) return
+    if (isMine === false || performance.now() > shrinkUntil) return
     try {
       await playWorld(stage, lane, all)
     } catch (error) {
       isMine ??= onFailure()
+      // Counted from the failure, by us: fast-check would count from the beginning, and let go of a
+      // world that is slow and fails after that.
+      shrinkUntil = Math.min(shrinkUntil, performance.now() + (options.shrinkMs ?? 60_000))
       throw error
     }
   })
   const found = await fc.check(property, {
     ...where,
     numRuns: 1,
-    interruptAfterTimeLimit: options.shrinkMs ?? 60_000,
     endOnFailure: where.path !== undefined,
   })
   if (!found.failed || isMine !== true) return null

@@ -114,7 +114,7 @@ async function playStrike(
   const said = await world.ask(request)
   if (fault.strike === 'kill' && outcomeOf(said) === 'unknown') {
     world.stage.tally.fault('backend killed under the statement')
-    await waitFor(() => lane.pool.totalCount === 0, { intervalMs: 1 })
+    await waitFor(() => lane.pool.totalCount === 0, { intervalMs: 1, timeoutMs: 60_000 })
     await expectResolved(world, request)
     return world.askAndCompare(request)
   }
@@ -167,7 +167,7 @@ async function playLocked(
       : withTimeout(wired.db, fault.ends, asked)
   })
   if (fault.ends === 'kill' && outcomeOf(said) === 'unknown') {
-    await waitFor(() => wired.pool.totalCount === 0, { intervalMs: 1 })
+    await waitFor(() => wired.pool.totalCount === 0, { intervalMs: 1, timeoutMs: 60_000 })
   } else if (fault.ends !== 'kill' && outcomeOf(said) === 'busy') {
     expectCause(world, request, said, CAUSE[fault.ends] as string)
   } else {
@@ -188,7 +188,7 @@ async function withTimeout<T>(
   await set('15ms')
   const result = await act()
   // On a busy machine this statement can run into the time-out that it takes back.
-  await waitFor(() => set('0'), { intervalMs: 1 })
+  await waitFor(() => set('0'), { intervalMs: 1, timeoutMs: 60_000 })
   return result
 }
 
@@ -205,7 +205,7 @@ async function killedWaiting({ lane, stage }: World, asked: Promise<unknown>): P
           and wait_event_type = 'Lock'`.execute(stage.side)
       return rows.length > 0 || isAnswered
     },
-    { intervalMs: 2, message: 'the wait for a lock' },
+    { intervalMs: 2, timeoutMs: 60_000, message: 'the wait for a lock' },
   )
   return answered
 }
@@ -235,7 +235,7 @@ async function playDrop(
   const expected = world.model.apply(request)
   world.expectSame(expected, said, request)
   // A request refused for its shape never met the connection.
-  await waitFor(() => sql`select 1`.execute(wired.db), { intervalMs: 1 })
+  await waitFor(() => sql`select 1`.execute(wired.db), { intervalMs: 1, timeoutMs: 60_000 })
   await world.waitForExpiry(request, world.lane.db)
 }
 

@@ -65,18 +65,24 @@ async function isRunOver(
   const mayBeBusy = (fault !== null && !isAtCommit) || unit.isolation !== null || !unit.lock
   if (end.outcome === 'busy' && mayBeBusy) {
     // A connection that was lost may be lost again to the next call, before the driver notices.
-    await waitFor(() => sql`select 1`.execute(world.lane.db), { intervalMs: 1 })
-    await waitFor(() => sql`select 1`.execute(world.lane.wired.db), { intervalMs: 1 })
+    await waitFor(() => sql`select 1`.execute(world.lane.db), { intervalMs: 1, timeoutMs: 60_000 })
+    await waitFor(() => sql`select 1`.execute(world.lane.wired.db), {
+      intervalMs: 1,
+      timeoutMs: 60_000,
+    })
     return false
   }
   if (end.outcome !== 'unknown') {
     throw new Disagreement(`run: ${short(end)} for ${short(requests)} with ${short(fault)}`)
   }
   const { xid } = end
-  const { state } = await waitFor(async () => {
-    const found = await world.stage.ledger.resolve(world.stage.side, { xid })
-    return found.state === 'in_progress' ? undefined : found
-  })
+  const { state } = await waitFor(
+    async () => {
+      const found = await world.stage.ledger.resolve(world.stage.side, { xid })
+      return found.state === 'in_progress' ? undefined : found
+    },
+    { timeoutMs: 60_000 },
+  )
   if (state === 'committed') world.model = after
   return state === 'committed'
 }

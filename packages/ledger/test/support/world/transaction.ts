@@ -160,7 +160,7 @@ async function isCommittedAfter(
 async function connectionRead(world: World, { fault }: UnitFault): Promise<void> {
   const isLost = fault.kind !== 'strike' || fault.strike === 'kill'
   const { pool } = connectionFor(world, { fault, step: 0 })
-  if (isLost) await waitFor(() => pool.totalCount === 0, { intervalMs: 1 })
+  if (isLost) await waitFor(() => pool.totalCount === 0, { intervalMs: 1, timeoutMs: 60_000 })
 }
 
 export const connectionFor = ({ lane }: World, fault: UnitFault | null): Connection =>

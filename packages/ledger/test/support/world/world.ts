@@ -101,6 +101,7 @@ export class World {
       },
       {
         intervalMs: 1,
+        timeoutMs: 60_000,
         errors: db.isTransaction ? 'end' : 'not yet',
         message: 'the expiry of a hold',
       },
