@@ -9,6 +9,7 @@ import { applyScripts } from '../src/app-migrator.ts'
 import { migrateTransaction } from '../src/index.ts'
 import { payments } from '../src/transaction/0001-payments.ts'
 import { paymentTally } from '../src/transaction/0002-payment-tally.ts'
+import { insertPending } from './support/index.ts'
 
 let database: TestDatabase
 
@@ -22,15 +23,7 @@ afterAll(() => database.dispose())
 
 type Db = TestDatabase['db']
 
-async function pending(db: Db = database.db): Promise<string> {
-  const { rows } = await sql<{ id: string }>`
-    insert into payments (id, from_user_id, to_user_id, amount_minor, currency, idempotency_key,
-      fingerprint, message_id)
-    values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'USD', 'k', '',
-      gen_random_uuid())
-    returning id`.execute(db)
-  return rows[0]?.id ?? 'nothing was inserted'
-}
+const pending = (db: Db = database.db) => insertPending(db)
 
 const dispatch = (db: Db, id: string) =>
   sql`update payments set dispatched_at = now() where id = ${id}`.execute(db)

@@ -4,6 +4,7 @@
  * Method: the feed over a real database, with transactions that are held open where it hurts.
  */
 import { migrateTransaction } from '@payflow-app/migrations'
+import { insertPending } from '@payflow-app/migrations/testing'
 import { createLogger } from '@payflow-app/service-kit'
 import { createTestDatabase, pause, waitFor, type TestDatabase } from '@payflow/testkit'
 import { sql } from 'kysely'
@@ -41,15 +42,7 @@ beforeEach(() => {
 
 type Db = TestDatabase['db']
 
-async function pay(db: Db = database.db): Promise<string> {
-  const { rows } = await sql<{ id: string }>`
-    insert into payments (id, from_user_id, to_user_id, amount_minor, currency, idempotency_key,
-      fingerprint, message_id)
-    values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'USD', 'k', '',
-      gen_random_uuid())
-    returning id`.execute(db)
-  return rows[0]?.id ?? 'nothing was inserted'
-}
+const pay = (db: Db = database.db) => insertPending(db)
 
 const dispatch = (id: string, db: Db = database.db) =>
   sql`update payments set dispatched_at = now() where id = ${id}`.execute(db)

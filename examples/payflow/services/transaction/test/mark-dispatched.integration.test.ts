@@ -1,5 +1,6 @@
 // The relay notes what the broker has while a worker records many ends in one transaction.
 import { migrateTransaction } from '@payflow-app/migrations'
+import { insertPending } from '@payflow-app/migrations/testing'
 import { createTestDatabase, waitFor, type TestDatabase } from '@payflow/testkit'
 import { sql, type Transaction } from 'kysely'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -19,12 +20,7 @@ const ids = ['1', '2'].map((digit) => `00000000-0000-4000-8000-00000000000${digi
 
 /** Written into the table in the opposite of the ids' order. */
 async function twoPayments(): Promise<void> {
-  await sql`insert into payments (id, from_user_id, to_user_id, amount_minor, currency,
-      idempotency_key, fingerprint, message_id)
-    select id::uuid, gen_random_uuid(), gen_random_uuid(), 1, 'USD', id, '', gen_random_uuid()
-    from unnest(${ids}::text[]) with ordinality as made (id, place) order by place desc`.execute(
-    database.db,
-  )
+  for (const id of ids.toReversed()) await insertPending(database.db, id)
 }
 
 const end = (trx: Transaction<unknown>, id: string | undefined) =>
