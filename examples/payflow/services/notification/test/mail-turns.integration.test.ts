@@ -3,20 +3,31 @@
  * Method: a process with one mail on its way at a time, which the mail server holds until there is
  * no time left for those behind it.
  */
+import { randomUUID } from 'node:crypto'
 import { waitFor } from '@payflow/testkit'
 import { expect, it } from 'vitest'
-import { MailRoom, paymentMail } from './support/mail-room.ts'
+import { mailOfPasswordChange } from '../src/mail/mails-of.ts'
+import { MailRoom } from './support/mail-room.ts'
 
 it('a mail whose turn comes too late for its lease goes back, untried and uncounted', async () => {
   await using room = await MailRoom.start({
     MAIL_CONCURRENCY: '1',
-    MAIL_ATTEMPT_TIMEOUT_MS: '2000',
-    MAIL_LEASE_MS: '4000',
+    MAIL_ATTEMPT_TIMEOUT_MS: '6000',
+    MAIL_LEASE_MS: '12000',
     // What goes back stays there for as long as it is looked at.
     MAIL_RETRY_FIRST_MS: '120000',
   })
   const [ada, grace] = [await room.person(), await room.person()]
-  const mails = [paymentMail(ada), paymentMail(grace)]
+  // These bring their address along: nothing but the mail server is waited for.
+  const mails = [ada, grace].map(({ id: userId, email, name }) =>
+    mailOfPasswordChange(randomUUID(), {
+      userId,
+      email,
+      name,
+      occurredAt: '2026-11-23T07:12:00.000Z',
+      by: 'reset',
+    }),
+  )
   // Without an answer until the attempt ends by itself; which of them is first is not said.
   room.server.onData = () => 'hold'
   await room.write(...mails)
