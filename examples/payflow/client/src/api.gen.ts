@@ -1268,7 +1268,7 @@ export interface components {
                 };
             };
         };
-        /** @description `idempotency_key_expired`: The key is too old to be used. */
+        /** @description `idempotency_key_expired`: Idempotency key expired. */
         IdempotencyKeyExpired: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1283,7 +1283,7 @@ export interface components {
                 };
             };
         };
-        /** @description `idempotency_in_progress`: The same request is still in progress. */
+        /** @description `idempotency_in_progress`: Request in progress. */
         IdempotencyInProgress: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2287,8 +2287,8 @@ export interface operations {
              * @description - `malformed_request`: The request is malformed.
              *     - `malformed_json`: The body is not valid JSON.
              *     - `validation_failed`: The request has invalid fields.
-             *     - `idempotency_key_missing`: An Idempotency-Key header is required.
-             *     - `idempotency_key_invalid`: The Idempotency-Key header is invalid.
+             *     - `idempotency_key_missing`: Idempotency key missing.
+             *     - `idempotency_key_invalid`: Idempotency key invalid.
              */
             400: {
                 headers: {
@@ -2312,7 +2312,7 @@ export interface operations {
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /**
-             * @description - `idempotency_key_reused`: The key was used with another request.
+             * @description - `idempotency_key_reused`: Idempotency key reused.
              *     - `amount_limit_exceeded`: The amount is above the limit.
              *     - `recipient_unavailable`: The recipient cannot receive money.
              *     - `hold_released`: The reserved money was released.
@@ -2372,8 +2372,8 @@ export interface operations {
              * @description - `malformed_request`: The request is malformed.
              *     - `malformed_json`: The body is not valid JSON.
              *     - `validation_failed`: The request has invalid fields.
-             *     - `idempotency_key_missing`: An Idempotency-Key header is required.
-             *     - `idempotency_key_invalid`: The Idempotency-Key header is invalid.
+             *     - `idempotency_key_missing`: Idempotency key missing.
+             *     - `idempotency_key_invalid`: Idempotency key invalid.
              */
             400: {
                 headers: {
@@ -2397,7 +2397,7 @@ export interface operations {
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /**
-             * @description - `idempotency_key_reused`: The key was used with another request.
+             * @description - `idempotency_key_reused`: Idempotency key reused.
              *     - `amount_limit_exceeded`: The amount is above the limit.
              *     - `insufficient_funds`: The available balance is too small.
              *     - `sender_unavailable`: The sender cannot send money.
@@ -2528,8 +2528,8 @@ export interface operations {
              * @description - `malformed_request`: The request is malformed.
              *     - `malformed_json`: The body is not valid JSON.
              *     - `validation_failed`: The request has invalid fields.
-             *     - `idempotency_key_missing`: An Idempotency-Key header is required.
-             *     - `idempotency_key_invalid`: The Idempotency-Key header is invalid.
+             *     - `idempotency_key_missing`: Idempotency key missing.
+             *     - `idempotency_key_invalid`: Idempotency key invalid.
              */
             400: {
                 headers: {
@@ -2553,7 +2553,7 @@ export interface operations {
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /**
-             * @description - `idempotency_key_reused`: The key was used with another request.
+             * @description - `idempotency_key_reused`: Idempotency key reused.
              *     - `insufficient_funds`: The available balance is too small.
              *     - `self_transfer`: Sender and recipient are the same.
              *     - `sender_unavailable`: The sender cannot send money.
@@ -2618,8 +2618,8 @@ export interface operations {
              * @description - `malformed_request`: The request is malformed.
              *     - `malformed_json`: The body is not valid JSON.
              *     - `validation_failed`: The request has invalid fields.
-             *     - `idempotency_key_missing`: An Idempotency-Key header is required.
-             *     - `idempotency_key_invalid`: The Idempotency-Key header is invalid.
+             *     - `idempotency_key_missing`: Idempotency key missing.
+             *     - `idempotency_key_invalid`: Idempotency key invalid.
              */
             400: {
                 headers: {
@@ -2644,7 +2644,7 @@ export interface operations {
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /**
-             * @description - `idempotency_key_reused`: The key was used with another request.
+             * @description - `idempotency_key_reused`: Idempotency key reused.
              *     - `not_refundable`: This cannot be refunded.
              *     - `refund_exceeds_payment`: Less than that is left to refund.
              *     - `refund_limit_reached`: The payment has too many refunds.

@@ -5,6 +5,9 @@
  * For a request that carries an Idempotency-Key, 408, 409, 425, 429 and 5xx mean "try again with
  * the same key", and 401 means "authenticate, then try again with the same key": none of them says
  * what became of an earlier attempt. Every other status is final, when the body is one of these.
+ *
+ * Those of keys are `@payflow/idempotency`'s own, which answers most of them: a kind of problem has
+ * one title, whoever answers (RFC 9457 §3.1.3).
  */
 export const PROBLEMS = {
   'malformed-json': { status: 400, title: 'The body is not valid JSON' },
@@ -37,15 +40,15 @@ export const PROBLEMS = {
   'hold-expired': { status: 422, title: 'The reservation of the money has expired' },
   'hold-unknown': { status: 422, title: 'No money was reserved under this id' },
   'transfer-conflict': { status: 409, title: 'The transfer id was used with other contents' },
-  'idempotency-key-missing': { status: 400, title: 'An Idempotency-Key header is required' },
-  'idempotency-key-invalid': { status: 400, title: 'The Idempotency-Key header is invalid' },
-  'idempotency-key-expired': { status: 410, title: 'The key is too old to be used' },
-  'idempotency-in-progress': { status: 409, title: 'The same request is still in progress' },
-  'idempotency-indeterminate': { status: 409, title: 'The outcome of the request is unknown' },
-  'idempotency-key-reused': { status: 422, title: 'The key was used with another request' },
-  'idempotency-request-too-large': { status: 413, title: 'The body is too large' },
-  'idempotency-body-unreadable': { status: 415, title: 'The body cannot be compared' },
-  'idempotency-store-unavailable': { status: 503, title: 'Duplicates cannot be ruled out now' },
+  'idempotency-key-missing': { status: 400, title: 'Idempotency key missing' },
+  'idempotency-key-invalid': { status: 400, title: 'Idempotency key invalid' },
+  'idempotency-key-expired': { status: 410, title: 'Idempotency key expired' },
+  'idempotency-in-progress': { status: 409, title: 'Request in progress' },
+  'idempotency-indeterminate': { status: 409, title: 'Outcome unknown' },
+  'idempotency-key-reused': { status: 422, title: 'Idempotency key reused' },
+  'idempotency-request-too-large': { status: 413, title: 'Request too large' },
+  'idempotency-body-unreadable': { status: 415, title: 'Body not readable' },
+  'idempotency-store-unavailable': { status: 503, title: 'Try again shortly' },
   'rate-limited': { status: 429, title: 'Too many requests' },
   'internal-error': { status: 500, title: 'Something went wrong on our side' },
   'service-unavailable': { status: 503, title: 'Temporarily unavailable' },

@@ -1,4 +1,4 @@
-import { problemSchema } from '@payflow-app/contracts'
+import { isProblemCode, PROBLEMS, problemSchema } from '@payflow-app/contracts'
 import { expect } from 'vitest'
 
 /** One request. */
@@ -63,6 +63,9 @@ export function expectProblem(
   })
   const problem = problemSchema.parse(body)
   expect(problem.type).toMatch(/^https:\/\/payflow\.dev\/problems\/[a-z-]+$/)
+  const kind = problem.type.split('/').at(-1) ?? ''
+  // One kind of problem has one title, whichever of our parts answers.
+  if (isProblemCode(kind)) expect(problem.title).toBe(PROBLEMS[kind].title)
   expect(problem.detail).toBeTruthy()
   if (problem.code === 'validation_failed') expect(problem.errors?.length).toBeGreaterThan(0)
 }

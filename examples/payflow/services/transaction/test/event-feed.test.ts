@@ -1,5 +1,5 @@
 /*
- * Goal: a watch that begins while a look is running misses nothing.
+ * Goal: a watch that begins while a look is running misses nothing, and one that has ended is over.
  * Method: the feed over looks that end when the test says so.
  */
 import { createLogger } from '@payflow-app/service-kit'
@@ -20,7 +20,7 @@ function eventOf(id: string): PaymentEventRow {
   return { id, paymentId: PAYMENT_ID, type: 'dispatched', at: new Date(0), data: {} }
 }
 
-function controlledFeed() {
+function controlledFeed(intervals = { intervalMinMs: 1, intervalMaxMs: 5 }) {
   const looks: Look[] = []
   const feed = createEventFeed({
     read: (after) => {
@@ -30,8 +30,7 @@ function controlledFeed() {
       return promise
     },
     logger: createLogger({ service: 'event-feed', level: 'silent' }),
-    intervalMinMs: 1,
-    intervalMaxMs: 5,
+    ...intervals,
   })
   /** The look with this number, once it has begun. */
   const look = async (number: number): Promise<Look> =>
@@ -60,5 +59,39 @@ describe('a watch that begins while a look from a later place is running', () =>
     endAhead()
     endBehind()
     third.find()
+  })
+})
+
+describe('a watch that has ended', () => {
+  it("ends nobody else's, though it is ended twice", async () => {
+    const { feed, look } = controlledFeed()
+    const told: string[] = []
+    const end = feed.watch(PAYMENT_ID, 0n, () => undefined)
+    end()
+    const endNext = feed.watch(PAYMENT_ID, 0n, ({ id }) => void told.push(id))
+    end()
+    expect(feed.watched).toBe(1)
+    const { find } = await look(1)
+    find('1')
+    const next = await look(2)
+    expect(told).toEqual(['1'])
+    endNext()
+    next.find()
+  })
+
+  it('leaves no pause behind that the next one would have to wait for', async () => {
+    const anHourMs = 3_600_000
+    const { feed, look } = controlledFeed({ intervalMinMs: anHourMs, intervalMaxMs: anHourMs })
+    const end = feed.watch(PAYMENT_ID, 0n, () => undefined)
+    const first = await look(1)
+    first.find()
+    // The pause begins in the turn after the look.
+    await new Promise(setImmediate)
+    end()
+    await new Promise(setImmediate)
+    feed.watch(PAYMENT_ID, 0n, () => undefined)()
+    const second = await look(2)
+    expect(second.afterId).toBe(0n)
+    second.find()
   })
 })

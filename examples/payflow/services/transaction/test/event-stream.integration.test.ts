@@ -28,6 +28,10 @@ beforeAll(async () => {
 afterEach(async () => {
   for (const stream of streams.splice(0)) stream.hangUp()
   await waitFor(async () => (await open()) === 0, { message: 'all streams to be given up' })
+  // Nor does anybody look for what nobody is told.
+  await waitFor(async () => (await figure('payments_watched')) === 0, {
+    message: 'the last watch to end',
+  })
 })
 afterAll(() => payments[Symbol.asyncDispose]())
 
@@ -52,10 +56,12 @@ async function events(id: string, user: Pick<User, 'token'>, lastEventId?: strin
 const typesOf = (stream: Followed) => stream.events.map(({ data }) => JSON.parse(data).type)
 
 /** What the service itself says about its streams. */
-async function open(): Promise<number> {
+async function figure(name: 'streams' | 'payments_watched'): Promise<number> {
   const { body } = await send(`${payments.transaction.url}/metrics`)
-  return Number(/^payflow_event_streams\{.*\} (\d+)$/m.exec(body)?.[1])
+  return Number(new RegExp(`^payflow_event_${name}\\{.*\\} (\\d+)$`, 'm').exec(body)?.[1])
 }
+
+const open = () => figure('streams')
 
 describe('GET /transactions/:id/events', () => {
   it('tells what has happened, then what happens, and ends with the payment', async () => {
@@ -113,6 +119,26 @@ describe('GET /transactions/:id/events', () => {
     const last = second.events.at(-1)?.id
     const third = await events(id, ada, last)
     expect(third.status).toBe(204)
+  })
+
+  it('begins at the beginning for who has seen nothing yet', async () => {
+    const id = await paid()
+    await payments.end(id)
+    const { hostname, port } = new URL(payments.transaction.url)
+    // A browser sends no header then; other clients an empty one, which fetch would not.
+    const head = [
+      `GET /transactions/${id}/events HTTP/1.1`,
+      'host: x',
+      `authorization: Bearer ${ada.token}`,
+      'last-event-id:',
+      'connection: close',
+    ]
+    const socket = connect(Number(port), hostname)
+    socket.write(`${head.join('\r\n')}\r\n\r\n`)
+    let answer = ''
+    for await (const part of socket) answer += String(part)
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /)
+    expect(answer.match(/"type":"\w+"/g)).toEqual(['"type":"accepted"', '"type":"completed"'])
   })
 
   it('begins at the beginning for who names an event of another payment', async () => {
@@ -176,6 +202,14 @@ describe('GET /transactions/:id/events', () => {
     expect(typesOf(stream)).toEqual(['accepted'])
     const last = stream.events.at(-1)?.id
     expect(await events(id, ada, last)).toMatchObject({ status: 200 })
+  })
+
+  it('stays open no longer than streams may', async () => {
+    await using brief = await payments.another({ EVENT_STREAM_MAX_MS: '100' })
+    const stream = await follow(`${brief.url}/transactions/${await paid()}/events`, ada)
+    streams.push(stream)
+    expect(await stream.ended).toBe('whole')
+    expect(typesOf(stream)).toEqual(['accepted'])
   })
 
   it('refuses more streams than a user may have, and takes them again when one is closed', async () => {

@@ -106,6 +106,8 @@ describe('GET /wallets/:userId/statement', () => {
     expect(body.items).toEqual(inside)
     expect(body.summary.lines).toBe(inside.length)
     expect(body.summary.closing).toBe(inside.at(-1)?.balance ?? body.opening)
+    const instant = await read(user, `?from=${from}&to=${from}`)
+    expect(instant).toMatchObject({ status: 200, body: { items: [], summary: { lines: 0 } } })
     const later = await read(user, '?from=2100-01-01T00:00:00Z')
     expect(later.body).toMatchObject({ opening: 101_250, items: [], nextCursor: null })
   })

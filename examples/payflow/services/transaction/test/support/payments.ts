@@ -31,6 +31,7 @@ export class Payments implements AsyncDisposable {
   readonly transaction: RunningService
   readonly #walletDatabase: TestDatabase
   readonly #keys: ServiceKeys
+  readonly #env: Readonly<Record<string, string>>
 
   private constructor(parts: {
     issuer: TokenIssuer
@@ -39,6 +40,7 @@ export class Payments implements AsyncDisposable {
     wallet: RunningService
     transaction: RunningService
     keys: ServiceKeys
+    env: Readonly<Record<string, string>>
   }) {
     this.issuer = parts.issuer
     this.database = parts.database
@@ -46,6 +48,7 @@ export class Payments implements AsyncDisposable {
     this.wallet = parts.wallet
     this.transaction = parts.transaction
     this.#keys = parts.keys
+    this.#env = parts.env
   }
 
   static async start(
@@ -81,14 +84,20 @@ export class Payments implements AsyncDisposable {
       DATABASE_URL: walletDatabase.url,
       OPENING_CREDIT_MINOR: '100000',
     })
-    const transaction = await RunningService.start('transaction', {
+    const own = {
       ...shared,
       DATABASE_URL: database.url,
       RABBITMQ_URL: rabbitmqUrl,
       WALLET_URL: wallet.url,
       ...env,
-    })
-    return new Payments({ issuer, database, walletDatabase, wallet, transaction, keys })
+    }
+    const transaction = await RunningService.start('transaction', own)
+    return new Payments({ issuer, database, walletDatabase, wallet, transaction, keys, env: own })
+  }
+
+  /** Another process of transaction-service beside the first, with more in its environment. */
+  async another(env: Readonly<Record<string, string>>): Promise<RunningService> {
+    return await RunningService.start('transaction', { ...this.#env, ...env })
   }
 
   /** New users, each with an open wallet. */
