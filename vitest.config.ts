@@ -22,6 +22,9 @@ const servers = {
   setupFiles: ['@payflow/testkit/setup'],
 }
 
+// Time limits are for what hangs: on a busy machine anything else may take long. `poll` has 1 s.
+const patience = { expect: { poll: { timeout: 60_000 } } }
+
 // `npm test` asks for it, CI with it. vitest alone leaves it out, for whoever is writing a test.
 const onPostgres18 = process.env['PAYFLOW_TEST_POSTGRES_18'] === '1'
 
@@ -34,6 +37,9 @@ export default defineConfig({
           name: 'unit',
           include: ['**/*.test.ts'],
           exclude: [...ignored, ...withServers, ...withCrashes, ...endToEnd],
+          ...patience,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -43,8 +49,9 @@ export default defineConfig({
           include: withServers,
           exclude: ignored,
           ...servers,
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          ...patience,
+          testTimeout: 120_000,
+          hookTimeout: 240_000,
         },
       },
       ...(onPostgres18
@@ -56,8 +63,9 @@ export default defineConfig({
                 include: withServers.map((files) => `packages/ledger/test/${files}`),
                 exclude: ignored,
                 ...servers,
-                testTimeout: 60_000,
-                hookTimeout: 120_000,
+                ...patience,
+                testTimeout: 120_000,
+                hookTimeout: 240_000,
               },
             },
           ]
@@ -72,8 +80,9 @@ export default defineConfig({
           // Processes are killed and started again all the time: one file after another keeps the
           // deadlines meaningful on two cores.
           fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 120_000,
+          ...patience,
+          testTimeout: 300_000,
+          hookTimeout: 240_000,
         },
       },
       {
@@ -86,6 +95,7 @@ export default defineConfig({
           exclude: ignored,
           ...servers,
           fileParallelism: false,
+          ...patience,
           testTimeout: 600_000,
           hookTimeout: 300_000,
         },

@@ -141,7 +141,7 @@ beforeAll(async () => {
   const told = () => owner.get<{ items: { id: string; paymentId: string }[] }>('/api/notifications')
   notification = await waitFor(
     async () => (await told()).body.items.find(({ paymentId }) => paymentId === payment)?.id,
-    { timeoutMs: 30_000, message: 'the notification of the payment' },
+    { timeoutMs: 60_000, message: 'the notification of the payment' },
   )
 })
 afterAll(async () => {

@@ -80,7 +80,7 @@ describe('while RabbitMQ is away', () => {
     const ids = answers.map(({ body }) => body.id)
     await waitFor(
       async () => (await auditEnds(stack, ids)).every(({ notifications }) => notifications > 0),
-      { message: 'the sender to be told of the reversals', timeoutMs: 30_000 },
+      { message: 'the sender to be told of the reversals', timeoutMs: 60_000 },
     )
     // Once, and nobody else: the recipient has never heard of these payments.
     const reversed = { status: 'FAILED', resolvedBy: 'reversal', events: 1, postings: 0 }

@@ -189,7 +189,7 @@ async function expectNormalService(): Promise<void> {
       )
       return page.items.find(({ paymentId }) => paymentId === body.id)
     },
-    { timeoutMs: 30_000, message: 'a notification of the payment' },
+    { timeoutMs: 60_000, message: 'a notification of the payment' },
   )
   expect(told).toBeDefined()
 }

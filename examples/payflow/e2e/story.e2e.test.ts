@@ -118,7 +118,7 @@ describe('npm run story, on a wallet that is in use', () => {
 
   it('gives the wallet its worker back when it is interrupted while there is none', async () => {
     const story = await startStory(dir)
-    await waitFor(() => stack.pid('worker') === 0, { timeoutMs: 30_000, message: 'no worker' })
+    await waitFor(() => stack.pid('worker') === 0, { timeoutMs: 60_000, message: 'no worker' })
     expect((await story.kill('SIGINT')).code).toBe(130)
     expect(story.stdout()).not.toContain('The ticket is answered')
     await waitFor(() => stack.pid('worker'), { message: 'a worker' })

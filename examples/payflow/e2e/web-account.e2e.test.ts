@@ -42,7 +42,7 @@ async function linkTo(email: string): Promise<string> {
       if (items[0] === undefined) return undefined
       return (await (await fetch(`${sink}/api/mails/${items[0].id}`)).json()) as { text: string }
     },
-    { timeoutMs: 30_000, message: 'the mail' },
+    { timeoutMs: 60_000, message: 'the mail' },
   )
   return /\S+\/reset-password#token=[\w-]+/.exec(mail.text)?.[0] ?? ''
 }

@@ -48,7 +48,7 @@ describe('mails', () => {
   it('lead from the page of the sink to the payment they tell of', async () => {
     const [payer, payee] = [await User.register(stack.url, 'Ada'), await User.register(stack.url)]
     await pay(payer, payee)
-    await waitFor(async () => (await subjectsOf(payer)).length === 1, { timeoutMs: 30_000 })
+    await waitFor(async () => (await subjectsOf(payer)).length === 1, { timeoutMs: 60_000 })
     const wallet = await newPage(browser, stack.url)
     const context = wallet.context()
     await logIn(wallet, payer)
@@ -85,7 +85,7 @@ describe('mails', () => {
     expect(await toggle.isChecked()).toBe(false)
 
     await pay(payer, payee)
-    await waitFor(async () => (await subjectsOf(payer)).length === 1, { timeoutMs: 30_000 })
+    await waitFor(async () => (await subjectsOf(payer)).length === 1, { timeoutMs: 60_000 })
     await page.getByText('sent you $50.00.').first().waitFor()
     // The row says that the mail was thought of, and that it is not to be sent.
     expect(await statesOf(payee)).toEqual(['skipped'])

@@ -70,6 +70,6 @@ function armedWorker(probe: string): Promise<number> {
       await stack.arm('worker', probe, 'kill')
       return stack.pid('worker') === pid ? pid : undefined
     },
-    { timeoutMs: 30_000, message: `a worker armed at ${probe}` },
+    { timeoutMs: 60_000, message: `a worker armed at ${probe}` },
   )
 }

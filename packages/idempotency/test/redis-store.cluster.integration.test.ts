@@ -110,7 +110,7 @@ describe('a master that dies', () => {
     )
     const rival = await waitFor(
       () => store.claim({ ...claimRequest(), id: running.id }).catch(() => undefined),
-      { timeoutMs: 30_000 },
+      { timeoutMs: 60_000 },
     )
     expect(rival).toMatchObject({ verdict: 'in_progress' })
     expect(await store.complete(running, done)).toBe('ok')
@@ -136,7 +136,7 @@ describe('a master that dies', () => {
         const response = await app.send({ key: 'k1' })
         return response.status === 201 ? response : undefined
       },
-      { timeoutMs: 30_000 },
+      { timeoutMs: 60_000 },
     )
     expect(again.headers['idempotent-replayed']).toBe('true')
     expect(handler.calls).toBe(1)

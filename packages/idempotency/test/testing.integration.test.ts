@@ -170,7 +170,7 @@ describe('describeMiddleware', () => {
     const found = failed(await run((runner) => describeMiddleware('m', boasting, runner)))
     expect(found).toEqual(expect.arrayContaining(careful))
     // Both suites once more, whole, most clauses up to their own time limit.
-  }, 60_000)
+  }, 240_000)
 })
 
 describe('faultyStore', () => {

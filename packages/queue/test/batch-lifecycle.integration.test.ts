@@ -198,7 +198,7 @@ describe('a batch and what it depends on', () => {
     })
     wire.holdFrom(word)
     await consumer.start()
-    await waitFor(() => consumer.health().counts.committed >= 8, { timeoutMs: 20_000 })
+    await waitFor(() => consumer.health().counts.committed >= 8, { timeoutMs: 30_000 })
     expect(unanswered).toEqual([expect.stringContaining(word)])
     expect(await sorted()).toEqual(letters)
     expect(world.eventsOf('consumer.paused')).toHaveLength(1)

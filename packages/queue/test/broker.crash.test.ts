@@ -133,7 +133,7 @@ describe('bus', () => {
     await bus.publish(NoteWritten, note('quick'))
     await world.waitForEffects(1)
     goOn()
-    await waitFor(() => slow.health().counts.duplicate === 1, { timeoutMs: 20_000 })
+    await waitFor(() => slow.health().counts.duplicate === 1, { timeoutMs: 30_000 })
     expect((await world.effects()).toSorted()).toEqual(['quick', 'slow'])
     expect(bus.health().consume.generation).toBe(1)
     expect(world.eventsOf('consumer.interrupted').map((event) => event.consumer)).toEqual(['slow'])

@@ -123,7 +123,7 @@ describe('a transaction whose COMMIT gets no answer', () => {
     await publish(bus, 'once')
     await waitFor(() => wire.holds)
     wire.cutHeldClient()
-    await waitFor(() => consumer.health().counts.released === 1, { timeoutMs: 20_000 })
+    await waitFor(() => consumer.health().counts.released === 1, { timeoutMs: 30_000 })
     expect(await world.effects()).toEqual([])
     wire.dropHeld()
     expect(await world.waitForEffects(1)).toEqual(['once'])

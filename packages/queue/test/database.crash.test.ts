@@ -44,11 +44,11 @@ describe('consumer', () => {
       for (const text of texts.slice(at, at + 5)) {
         await bus.publish(NoteWritten, { subject: 'a', text }, { id: text })
       }
-      await waitFor(() => consumer.health().state === 'paused', { timeoutMs: 20_000 })
-      await waitFor(async () => (await world.ready()) >= 5, { timeoutMs: 20_000 })
+      await waitFor(() => consumer.health().state === 'paused', { timeoutMs: 30_000 })
+      await waitFor(async () => (await world.ready()) >= 5, { timeoutMs: 30_000 })
       begun = 100
       await server.start()
-      await waitFor(() => consumer.health().state === 'running', { timeoutMs: 20_000 })
+      await waitFor(() => consumer.health().state === 'running', { timeoutMs: 30_000 })
       await world.waitForEffects(at + 5, 30_000)
     }
     expect((await world.effects()).toSorted()).toEqual(texts.slice(0, 25))

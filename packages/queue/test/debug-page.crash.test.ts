@@ -56,12 +56,12 @@ const stages: Record<string, () => Promise<void>> = {
     await victim.arm('consumer.committed', 'kill')
     await bus.publish(NoteWritten, { subject: 'shop', text: 'bought a kettle' }, { id: 'note-1' })
     await victim.exited
-    await waitFor(async () => (await world.ready()) === 1, { timeoutMs: 20_000 })
+    await waitFor(async () => (await world.ready()) === 1, { timeoutMs: 30_000 })
   },
 
   async 'the next worker'() {
     worker = await consume([50])
-    await waitFor(() => world.eventsOf('message.duplicate').length > 0, { timeoutMs: 20_000 })
+    await waitFor(() => world.eventsOf('message.duplicate').length > 0, { timeoutMs: 30_000 })
     await waitFor(async () => (await bus.queueDepth('notes')).ready === 0)
   },
 
@@ -69,7 +69,7 @@ const stages: Record<string, () => Promise<void>> = {
     await worker.drain()
     worker = await consume([60_000])
     await bus.publish(NoteWritten, { subject: 'shop', text: 'fail' }, { id: 'note-2' })
-    await waitFor(() => world.eventsOf('message.retried').length > 0, { timeoutMs: 20_000 })
+    await waitFor(() => world.eventsOf('message.retried').length > 0, { timeoutMs: 30_000 })
     // The queue of the first stages, which no consumer declares any more.
     await (await world.channel()).deleteQueue('notes.wait.50')
   },
@@ -83,7 +83,7 @@ const stages: Record<string, () => Promise<void>> = {
       headers: { 'cloudEvents:time': new Date().toISOString() }, // young enough to be sent back
     })
     worker = await consume([60_000])
-    await waitFor(async () => (await world.ready('notes.parked')) === 1, { timeoutMs: 20_000 })
+    await waitFor(async () => (await world.ready('notes.parked')) === 1, { timeoutMs: 30_000 })
   },
 
   async 'a row nobody wants'() {
@@ -91,7 +91,7 @@ const stages: Record<string, () => Promise<void>> = {
     await inTransaction(bus, world.db, (trx) =>
       bus.outbox(trx).publish(NoteFiled, { subject: 'shop', text: 'unread' }, { id: 'note-3' }),
     )
-    await waitFor(() => world.eventsOf('relay.refused').length > 0, { timeoutMs: 20_000 })
+    await waitFor(() => world.eventsOf('relay.refused').length > 0, { timeoutMs: 30_000 })
     await waitFor(
       async () => (await select('select 1 from queue.outbox where attempts = 1')) !== '',
     )
@@ -190,7 +190,7 @@ describe('docs/how-to-debug-this-system.md', () => {
           return last === undefined || pattern(step.output).test(last.trim())
         }
         const message = () => `${step.text}to print\n${step.output}instead of\n${last}`
-        await waitFor(matches, { message, timeoutMs: 20_000 })
+        await waitFor(matches, { message, timeoutMs: 30_000 })
       }
     }
   })

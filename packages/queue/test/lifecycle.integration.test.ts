@@ -114,16 +114,16 @@ describe('consumer', () => {
       try {
         for (let delivered = 1; delivered <= 4; delivered += 1) {
           await waitFor(() => consumer.health().counts.delivered === delivered, {
-            timeoutMs: 20_000,
+            timeoutMs: 30_000,
           })
           if (delivered < 4) proxy.cut()
         }
         // The last one waits as well, for what the first one is still about to do.
-        await waitFor(() => consumer.health().counts.inFlight === 2, { timeoutMs: 10_000 })
+        await waitFor(() => consumer.health().counts.inFlight === 2, { timeoutMs: 30_000 })
       } finally {
         open()
       }
-      await waitFor(() => consumer.health().counts.inFlight === 0, { timeoutMs: 10_000 })
+      await waitFor(() => consumer.health().counts.inFlight === 0, { timeoutMs: 30_000 })
       expect(attempts).toEqual([1, 2].slice(0, runs))
       expect(await world.effects()).toEqual(['m-000'])
       expect(consumer.health().counts).toMatchObject({ ...counts, retried: 0, parked: 0 })
@@ -162,7 +162,7 @@ describe('consumer', () => {
     const { bus, consumer } = await start(async () => {})
     await waitFor(() => consumer.health().state === 'running')
     proxy.silence()
-    await waitFor(() => bus.health().consume.generation === 2, { timeoutMs: 20_000 })
+    await waitFor(() => bus.health().consume.generation === 2, { timeoutMs: 30_000 })
     await waitFor(() => consumer.health().state === 'running')
     await publishMany(bus, 1)
     expect(await world.waitForEffects(1)).toEqual(['m-000'])

@@ -82,7 +82,7 @@ describe('bus.publish', () => {
     const codes = results.map((result) => (result as { reason: { code: string } }).reason.code)
     expect(codes[0]).toBe('QUEUE_UNROUTABLE')
     // The channel is opened again, and its exchange declared, without a new connection.
-    await waitFor(() => bus.publish(NoteWritten, note), { timeoutMs: 20_000, intervalMs: 100 })
+    await waitFor(() => bus.publish(NoteWritten, note), { timeoutMs: 30_000, intervalMs: 100 })
     expect(bus.health().publish.generation).toBe(1)
   })
 

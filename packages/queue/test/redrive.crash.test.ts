@@ -48,7 +48,7 @@ async function spawnRedrive(): Promise<Child> {
       }),
     },
   })
-  await child.message((message) => message.ready === true, { timeoutMs: 30_000 })
+  await child.message((message) => message.ready === true, { timeoutMs: 120_000 })
   return child
 }
 

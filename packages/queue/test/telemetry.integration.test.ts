@@ -34,7 +34,7 @@ async function named(name: string, count = 1): Promise<ReadableSpan[]> {
       const found = spans.getFinishedSpans().filter((span) => span.name.startsWith(name))
       return found.length >= count ? found : undefined
     },
-    { message: `${count} spans ${name}`, timeoutMs: 20_000 },
+    { message: `${count} spans ${name}`, timeoutMs: 30_000 },
   )
 }
 

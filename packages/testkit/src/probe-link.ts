@@ -3,7 +3,7 @@ import type { ProbeAction } from './child-probe.ts'
 import { waitFor } from './wait-for.ts'
 
 export interface WaitOptions {
-  /** @defaultValue 10000 */
+  /** @defaultValue 60000 */
   readonly timeoutMs?: number
 }
 
@@ -63,7 +63,7 @@ export class ProbeLink {
         if (value !== undefined) return { value }
         return this.#ended ? { error: this.#exitError() } : undefined
       },
-      { timeoutMs: o?.timeoutMs ?? 10_000, intervalMs: 5, message: `${what} of the child` },
+      { timeoutMs: o?.timeoutMs ?? 60_000, intervalMs: 5, message: `${what} of the child` },
     )
     if ('error' in answer) throw answer.error
     return answer.value

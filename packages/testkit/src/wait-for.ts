@@ -3,7 +3,7 @@ import { TestkitError } from './errors.ts'
 
 /** How long and how often {@link waitFor} looks. */
 export interface WaitForOptions {
-  /** Give up after this many milliseconds. @defaultValue 10000 */
+  /** Give up after this many milliseconds. @defaultValue 30000 */
   readonly timeoutMs?: number
   /** Pause between two looks, in milliseconds. @defaultValue 20 */
   readonly intervalMs?: number
@@ -27,7 +27,7 @@ export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: WaitForOptions = {},
 ): Promise<NonNullable<T>> {
-  const { timeoutMs = 10_000, intervalMs = 20 } = options
+  const { timeoutMs = 30_000, intervalMs = 20 } = options
   const deadline = performance.now() + timeoutMs
   let last: Look<T> = { kind: 'pending' }
   for (;;) {

@@ -22,7 +22,7 @@ it('serves all slots, moves one, and replaces a master that was killed', async (
 
     const replica = await cluster.replicaOf('a')
     await to.kill()
-    await waitFor(async () => (await cluster.masterOf('a')) === replica, { timeoutMs: 30_000 })
+    await waitFor(async () => (await cluster.masterOf('a')) === replica, { timeoutMs: 60_000 })
   } finally {
     client.disconnect()
   }

@@ -76,7 +76,7 @@ describe('the Compose file', () => {
         const { body } = await grace.get<{ items: unknown[] }>('/api/notifications')
         return body.items.length > 0
       },
-      { message: 'a notification for who got the money', timeoutMs: 20_000 },
+      { message: 'a notification for who got the money', timeoutMs: 60_000 },
     )
     const mails = `${compose.url('mail')}/api/mails?to=${encodeURIComponent(grace.email)}`
     await waitFor(
@@ -84,7 +84,7 @@ describe('the Compose file', () => {
         const { items } = (await (await fetch(mails)).json()) as { items: unknown[] }
         return items.length > 0
       },
-      { message: 'a mail for who got the money', timeoutMs: 20_000 },
+      { message: 'a mail for who got the money', timeoutMs: 60_000 },
     )
   })
 

@@ -125,7 +125,7 @@ function clientOf(baseUrl: string, accessToken?: string): ApiClient {
   return createApiClient({
     baseUrl,
     ...(accessToken !== undefined && { accessToken }),
-    fetch: (request) => fetch(request, { signal: AbortSignal.timeout(30_000) }),
+    fetch: (request) => fetch(request, { signal: AbortSignal.timeout(120_000) }),
   })
 }
 
@@ -147,7 +147,7 @@ export async function call<T>(
       ...init.headers,
     },
     ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.timeout(120_000),
   })
   const text = await response.text()
   const body = (text === '' ? undefined : JSON.parse(text)) as T
@@ -155,7 +155,7 @@ export async function call<T>(
 }
 
 /** Waits until a payment is no longer PENDING. */
-export function settle(user: User, id: string, timeoutMs = 10_000): Promise<Payment> {
+export function settle(user: User, id: string, timeoutMs = 60_000): Promise<Payment> {
   return waitFor(
     async () => {
       const payment = await user.payment(id)

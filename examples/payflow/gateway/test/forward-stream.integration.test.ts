@@ -160,7 +160,7 @@ describe('forwardStream', () => {
     socket.on('error', () => undefined)
     socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
     await waitFor(() => sent > 0)
-    await waitFor(() => behind === 0 && slots.open === 0, { timeoutMs: 20_000 })
+    await waitFor(() => behind === 0 && slots.open === 0, { timeoutMs: 60_000 })
     // What the system's own buffers of four sockets hold, and no more.
     expect(sent).toBeLessThan(64 * 1_024 * 1_024)
     socket.destroy()

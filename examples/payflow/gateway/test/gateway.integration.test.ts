@@ -249,7 +249,7 @@ describe('without Redis', () => {
 
   async function redisIsBack(): Promise<void> {
     await waitFor(async () => degraded(await pay(payment(1), keyed())) === null, {
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
       message: 'the gateway to use Redis again',
     })
   }

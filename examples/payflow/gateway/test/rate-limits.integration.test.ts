@@ -44,7 +44,7 @@ beforeAll(async () => {
   const patient = { ...env, RATE_LIMIT_TIMEOUT_MS: '20000' }
   gateways = await Promise.all([patient, patient, env].map((one) => startService(main, one)))
   // A gateway listens before it has found Redis, and then leaves it alone for a second.
-  await Promise.all(gateways.map(({ url }) => waitFor(() => hasRedis(url), { timeoutMs: 30_000 })))
+  await Promise.all(gateways.map(({ url }) => waitFor(() => hasRedis(url), { timeoutMs: 60_000 })))
 })
 
 async function hasRedis(url: string): Promise<boolean> {
@@ -248,7 +248,7 @@ describe('without Redis', () => {
       const answer = await pay(await newToken(), impatient)
       return answer.headers.get('ratelimit') !== null
     }
-    await waitFor(counted, { timeoutMs: 20_000, message: 'the limits to count in Redis again' })
+    await waitFor(counted, { timeoutMs: 60_000, message: 'the limits to count in Redis again' })
   })
 
   test('is counted', async () => {

@@ -89,7 +89,7 @@ describe('with a collector', () => {
     const before = collector.requests
     const service = await start(traced(collector.url))
     for (let i = 0; i < 20; i += 1) await ask(service)
-    await waitFor(() => collector.requests > before, { timeoutMs: 30_000 })
+    await waitFor(() => collector.requests > before, { timeoutMs: 60_000 })
     for (let i = 0; i < 20; i += 1) await ask(service)
     const stoppedAt = performance.now()
     expect(await service.stop()).toBe(0)
@@ -102,7 +102,7 @@ describe('with a collector', () => {
     const complaints = () =>
       service.logs().filter(({ message }) => String(message).startsWith('spans cannot be exported'))
     for (let i = 0; i < 5; i += 1) await ask(service)
-    await waitFor(() => complaints().length > 0, { timeoutMs: 30_000 })
+    await waitFor(() => complaints().length > 0, { timeoutMs: 60_000 })
     for (let i = 0; i < 5; i += 1) await ask(service)
     expect(await service.stop()).toBe(0)
     expect(complaints()).toHaveLength(1)

@@ -177,7 +177,7 @@ export class ServiceProcess {
     this.#probes().go(probe)
   }
 
-  reached(probe: string, timeoutMs = 10_000): Promise<unknown> {
+  reached(probe: string, timeoutMs = 60_000): Promise<unknown> {
     return this.#probes().reached(probe, { timeoutMs })
   }
 

@@ -134,7 +134,7 @@ export class RunningStack implements Stack {
     this.#write()
   }
 
-  async ready(timeoutMs = 60_000): Promise<void> {
+  async ready(timeoutMs = 120_000): Promise<void> {
     await Promise.all([...this.#services.values()].map((service) => service.ready(timeoutMs)))
     this.#write()
   }
@@ -180,7 +180,7 @@ export class RunningStack implements Stack {
     options: { readonly restart?: boolean } = {},
   ): Promise<void> {
     await this.#service(name).start(options)
-    await this.#service(name).live(30_000)
+    await this.#service(name).live(120_000)
   }
 
   freeze(name: ServiceName): Promise<void> {

@@ -38,7 +38,7 @@ export class RunningService implements AsyncDisposable {
     const child = await spawnChild(entry, { env: this.#env })
     this.#child = child
     await waitFor(async () => (await fetch(`${this.url}/health/live`)).ok, {
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
       message: () => `${this.#name} to answer\n${child.stdout()}\n${child.stderr()}`,
     })
   }

@@ -31,7 +31,7 @@ export async function send(url: string, outgoing: Outgoing = {}): Promise<Incomi
   if (body !== undefined && !headers.has('content-type')) {
     headers.set('content-type', 'application/json')
   }
-  const init = { method, headers, signal: AbortSignal.timeout(30_000) }
+  const init = { method, headers, signal: AbortSignal.timeout(120_000) }
   const answer = await fetch(url, body === undefined ? init : { ...init, body })
   const text = await answer.text()
   const type = answer.headers.get('content-type') ?? ''

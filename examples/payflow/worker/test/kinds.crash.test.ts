@@ -143,7 +143,7 @@ describe('a refund', () => {
     const { from, to, payment } = await paid()
     await scene.accept({ ...partiesOf('withdrawal', to), amount: 103_000 })
     const victim = await worker()
-    await waitFor(async () => (await scene.wallet(to)).balance === 2_000, { timeoutMs: 30_000 })
+    await waitFor(async () => (await scene.wallet(to)).balance === 2_000, { timeoutMs: 60_000 })
     await waitFor(async () => (await recorded(victim, 'COMPLETED')) === 1)
     await victim.child.arm('consumer.decided', 'kill')
     const { paymentId } = await scene.acceptRefund(payment)
@@ -168,7 +168,7 @@ describe('a refund', () => {
       const frozen = await worker()
       await frozen.child.arm(point, 'stop')
       const { paymentId } = await scene.acceptRefund(payment, 3_000)
-      await frozen.child.reached(point, { timeoutMs: 30_000 })
+      await frozen.child.reached(point, { timeoutMs: 60_000 })
       await scene.sentLongAgo(paymentId)
 
       expect(await reversal.reversal.run()).toMatchObject({ [outcome]: 1, failed: 0 })

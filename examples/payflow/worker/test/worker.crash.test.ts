@@ -57,7 +57,7 @@ async function worker(environment: Readonly<Record<string, string>> = {}): Promi
 }
 
 const queueIsEmpty = () =>
-  waitFor(async () => (await bus.queueDepth(QUEUES.execute)).ready === 0, { timeoutMs: 30_000 })
+  waitFor(async () => (await bus.queueDepth(QUEUES.execute)).ready === 0, { timeoutMs: 60_000 })
 
 describe('a payment', () => {
   it('moves the money once, ends COMPLETED and is told of once', async () => {
@@ -133,7 +133,7 @@ describe('a worker killed', () => {
     expect(await scene.wallet(to)).toMatchObject({ balance: 120_000 })
     if (point === 'consumer.committed') {
       // It was recorded but not acknowledged, so it comes again, and nothing is done.
-      await waitFor(async () => (await settled(successor, 'duplicate')) >= 1, { timeoutMs: 30_000 })
+      await waitFor(async () => (await settled(successor, 'duplicate')) >= 1, { timeoutMs: 60_000 })
     }
     await queueIsEmpty()
     expect(await successor.child.kill('SIGTERM')).toMatchObject({ code: 0, signal: null })
@@ -257,7 +257,6 @@ describe('a worker that records many ends in one transaction', () => {
       await queueIsEmpty()
       expect(await successor.child.kill('SIGTERM')).toMatchObject({ code: 0, signal: null })
     },
-    60_000,
   )
 })
 
@@ -288,7 +287,7 @@ describe('a message that comes late', () => {
     const frozen = await worker()
     await frozen.child.arm('consumer.decided', 'stop')
     const { paymentId } = await scene.accept({ fromUserId: from, toUserId: to })
-    await frozen.child.reached('consumer.decided', { timeoutMs: 30_000 })
+    await frozen.child.reached('consumer.decided', { timeoutMs: 60_000 })
     await scene.sentLongAgo(paymentId)
 
     expect(await reversal.reversal.run()).toMatchObject({ completed: 1, failed: 0 })
@@ -309,7 +308,7 @@ describe('a message that comes late', () => {
     const frozen = await worker()
     await frozen.child.arm('consumer.received', 'stop')
     const { paymentId } = await scene.accept({ fromUserId: from, toUserId: to })
-    await frozen.child.reached('consumer.received', { timeoutMs: 30_000 })
+    await frozen.child.reached('consumer.received', { timeoutMs: 60_000 })
     await scene.sentLongAgo(paymentId)
 
     expect(await reversal.reversal.run()).toMatchObject({ reversed: 1, failed: 0 })
@@ -331,7 +330,7 @@ describe('a worker told to stop', () => {
     const stopping = await worker()
     await stopping.child.arm('consumer.decided', 'stop')
     const { paymentId } = await scene.accept({ fromUserId: from, toUserId: to })
-    await stopping.child.reached('consumer.decided', { timeoutMs: 30_000 })
+    await stopping.child.reached('consumer.decided', { timeoutMs: 60_000 })
     const exited = stopping.child.kill('SIGTERM')
     await waitFor(() => stopping.child.stdout().includes('"stopping"'))
     stopping.child.go('consumer.decided')
@@ -349,7 +348,7 @@ describe('a worker whose servers are away', () => {
     const { paymentId } = await scene.accept({ fromUserId: from, toUserId: to })
     await scene.stopWallet()
     const patient = await worker()
-    await waitFor(() => patient.child.stdout().includes('message.retried'), { timeoutMs: 30_000 })
+    await waitFor(() => patient.child.stdout().includes('message.retried'), { timeoutMs: 60_000 })
     expect(await scene.payment(paymentId)).toMatchObject({ status: 'PENDING' })
     await scene.startWalletAgain()
     expect(await scene.ended(paymentId)).toMatchObject({ status: 'COMPLETED' })

@@ -97,7 +97,7 @@ export async function settledAll(consumer: Consumer<any>, delivered: number): Pr
       const { counts } = consumer.health()
       return counts.delivered >= delivered && counts.inFlight === 0
     },
-    { message: `${delivered} deliveries settled`, timeoutMs: 20_000 },
+    { message: `${delivered} deliveries settled`, timeoutMs: 30_000 },
   )
   const { delivered: all, ...became } = consumer.health().counts
   expect(Object.values(became).reduce((sum, count) => sum + count, 0)).toBe(all)

@@ -18,6 +18,6 @@ export async function spawnWorker(
   const child = await spawnChild(new URL('worker-child.ts', import.meta.url), {
     env: { SETTINGS: JSON.stringify(all) },
   })
-  await child.message((message) => message.ready === true, { timeoutMs: 30_000 })
+  await child.message((message) => message.ready === true, { timeoutMs: 120_000 })
   return child
 }

@@ -105,7 +105,7 @@ export class World {
         const message = await channel.get(queue, { noAck: true })
         return message === false ? undefined : message
       },
-      { message: `a message in ${queue}`, timeoutMs: 20_000 },
+      { message: `a message in ${queue}`, timeoutMs: 30_000 },
     )
   }
 

@@ -103,7 +103,7 @@ class ProcessCluster implements RedisCluster {
     for (const [at, node] of this.nodes.slice(masters).entries()) {
       await ask(node, 'CLUSTER', 'REPLICATE', masterIds[at % masters] ?? '')
       await waitFor(async () => /master_link_status:up/.test(await infoOf(node)), {
-        timeoutMs: 30_000,
+        timeoutMs: 60_000,
       })
     }
     await this.#eachKnowsAll(replicasPerMaster)
@@ -123,7 +123,7 @@ class ProcessCluster implements RedisCluster {
             shards.every((shard) => shard.length === 3 + replicasPerMaster)
           )
         },
-        { timeoutMs: 30_000, message: `${node.name} to see the whole cluster` },
+        { timeoutMs: 60_000, message: `${node.name} to see the whole cluster` },
       )
     }
   }

@@ -10,8 +10,8 @@ export interface RunningService {
   stop(): Promise<number | null>
 }
 
-/** Booting takes a second; on a busy machine several. */
-const START_TIMEOUT_MS = 30_000
+/** Booting takes a second; who is not up in two minutes hangs. */
+const START_TIMEOUT_MS = 120_000
 
 /**
  * Starts a service's `main.ts` on a port of its own, probes armed, and resolves when it listens.

@@ -134,9 +134,9 @@ describe('AUTH-09 a signing key', () => {
     await take(publish)
     const [, newKid] = await published()
     const publishedAt = performance.now()
-    await waitFor(() => performance.now() - publishedAt > COOLDOWN_MS, { timeoutMs: 30_000 })
+    await waitFor(() => performance.now() - publishedAt > COOLDOWN_MS, { timeoutMs: 60_000 })
     await take(sign)
-    await waitFor(() => kids.at(-1) === newKid, { timeoutMs: 30_000 })
+    await waitFor(() => kids.at(-1) === newKid, { timeoutMs: 60_000 })
     expect(await published()).toEqual([newKid, oldKid])
     goOn = false
     await Promise.all(loads)
@@ -179,7 +179,7 @@ describe('a key between two services', () => {
       expect(status).toBe(201)
       const { user, accessToken: token } = sessionView.parse(body)
       const look = async () => (await call(`${wallet.url}/wallets/${user.id}`, { token })).status
-      await waitFor(async () => (await look()) === 200, { timeoutMs: 30_000 })
+      await waitFor(async () => (await look()) === 200, { timeoutMs: 60_000 })
     }
     await take(add, restartWallet)
     const [, next = ''] = keysNow()

@@ -80,7 +80,7 @@ async function walletOf(email: string): Promise<WalletView> {
       const body: unknown = await response.json()
       return response.ok ? walletView.parse(body) : undefined
     },
-    { timeoutMs: 30_000, message: `the wallet of ${email}` },
+    { timeoutMs: 60_000, message: `the wallet of ${email}` },
   )
 }
 

@@ -102,7 +102,7 @@ describe('a process that lives', () => {
     const { child } = room.service
     await child.arm('mail.taken', 'stop', { only: mail.eventId })
     await room.write(mail)
-    await child.reached('mail.taken', { timeoutMs: 30_000 })
+    await child.reached('mail.taken', { timeoutMs: 60_000 })
     // Somebody has the row: the statement gives up waiting for it, as it would in an outage.
     const locked = Promise.withResolvers<void>()
     const unlock = Promise.withResolvers<void>()
@@ -116,7 +116,7 @@ describe('a process that lives', () => {
     await locked.promise
     child.go('mail.taken')
     await waitFor(() => child.stdout().includes('could not be recorded yet'), {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
     })
     unlock.resolve()
     await holding
@@ -129,7 +129,7 @@ describe('a process that lives', () => {
     const mails = [paymentMail(ada), paymentMail(grace)]
     room.server.onData = () => 'hold'
     await room.write(...mails)
-    await waitFor(() => room.server.holding === 2, { timeoutMs: 30_000 })
+    await waitFor(() => room.server.holding === 2, { timeoutMs: 60_000 })
     const unlock = Promise.withResolvers<void>()
     const locked = Promise.withResolvers<void>()
     const holding = room.database.db.transaction().execute(async (trx) => {
@@ -156,11 +156,11 @@ describe('a process that lives', () => {
     room.server.onData = () => 'hold'
     await room.write(...people.map((person) => paymentMail(person)))
     // A process has four on their way at most: eight are those of two.
-    await waitFor(() => room.server.holding === 8, { timeoutMs: 30_000 })
+    await waitFor(() => room.server.holding === 8, { timeoutMs: 60_000 })
     room.server.behave()
     for (const person of people) expect(await room.received(person)).toHaveLength(1)
     await waitFor(() => sentBy().every((count, at) => count >= (before[at] ?? 0) + 4), {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       message: () => `four mails of each to be told of: ${sentBy().join(', ')}`,
     })
     for (const { email } of people) expect(room.server.to(email)).toHaveLength(1)

@@ -128,7 +128,7 @@ describe('a mail that is refused', () => {
     const mail = paymentMail(ada)
     await child.arm('mail.addressed', 'stop', { only: mail.eventId })
     await room.write(mail)
-    await child.reached('mail.addressed', { timeoutMs: 30_000 })
+    await child.reached('mail.addressed', { timeoutMs: 60_000 })
     await writePaymentMails(room.database.db, { userId: ada.id, paymentMails: false })
     let refusals = 0
     room.server.onRecipient = () => (++refusals <= 1 ? 451 : 'accept')
@@ -229,7 +229,7 @@ describe('a mail to somebody', () => {
     const [slow, ada] = [await room.person(), await room.person()]
     room.server.onRecipient = (address) => (address === slow.email ? 'hold' : 'accept')
     await room.write(paymentMail(slow))
-    await waitFor(() => room.server.holding === 1, { timeoutMs: 30_000 })
+    await waitFor(() => room.server.holding === 1, { timeoutMs: 60_000 })
     const mails = Array.from({ length: 10 }, () => paymentMail(ada))
     await room.write(...mails)
     await room.received(ada, 10)

@@ -28,12 +28,12 @@ describe('the consumer of payment events', () => {
     expect(await inbox.mails(payment.fromUserId)).toHaveLength(left)
 
     await inbox.service.start()
-    await waitFor(async () => (await rowsOf(payment.toUserId)) === 1, { timeoutMs: 30_000 })
+    await waitFor(async () => (await rowsOf(payment.toUserId)) === 1, { timeoutMs: 60_000 })
     await waitFor(async () => (await inbox.waiting()) === 0)
     // The queue is in order, so whatever was to happen to the first has happened by now.
     const next = paymentData()
     await inbox.completed(next)
-    await waitFor(async () => (await rowsOf(next.toUserId)) === 1, { timeoutMs: 30_000 })
+    await waitFor(async () => (await rowsOf(next.toUserId)) === 1, { timeoutMs: 60_000 })
     expect(await rowsOf(payment.fromUserId)).toBe(1)
     expect(await rowsOf(payment.toUserId)).toBe(1)
     expect(await inbox.mails(payment.fromUserId)).toHaveLength(1)

@@ -278,9 +278,9 @@ describe('without the broker', () => {
 
     await inbox.rabbitmq.start()
     const later = paymentData()
-    await waitFor(() => inbox.completed(later).then(() => true), { timeoutMs: 30_000 })
+    await waitFor(() => inbox.completed(later).then(() => true), { timeoutMs: 60_000 })
     await waitFor(async () => (await inbox.notifications(later.toUserId)).length === 1, {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
     })
   })
 })

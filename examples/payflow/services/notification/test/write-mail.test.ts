@@ -87,7 +87,7 @@ describe('writeMail', () => {
       }),
     )
     // On a busy machine a hundred mails take their time.
-  }, 30_000)
+  }, 120_000)
 
   it('leaves a name readable that merely has signs in it', () => {
     expect(harmlessName("Dr. Anne-Marie O'Neill, Jr.")).toBe("Dr. Anne-Marie O'Neill, Jr.")

@@ -77,7 +77,7 @@ describe('the outbox of transaction-service', () => {
 
   it('is sent when the broker is back, each message once', async () => {
     await rabbitmq.start()
-    await waitFor(async () => (await dispatched()) === 7, { timeoutMs: 30_000 })
+    await waitFor(async () => (await dispatched()) === 7, { timeoutMs: 60_000 })
     expect(await metric('payflow_outbox_pending')).toBe(0)
     await waitFor(async () => (await metric('payflow_queue_depth')) === 7)
     await payments.audit()

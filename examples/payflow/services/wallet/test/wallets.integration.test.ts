@@ -175,7 +175,7 @@ describe('POST /wallets/transfer', () => {
     const [from = '', to = ''] = await wallets.users(2)
     const payment = paymentOf(from, to)
     await wallets.hold(payment, 1_000)
-    await expect.poll(() => wallets.available(from), { timeout: 5_000 }).toBe(100_000)
+    await expect.poll(() => wallets.available(from)).toBe(100_000)
     expectProblem(await wallets.transfer(payment), 422, 'hold_expired')
     expectProblem(await wallets.hold(payment, 1_000), 422, 'hold_expired')
     expectProblem(await wallets.hold(payment, 2_000), 422, 'hold_expired')

@@ -74,7 +74,7 @@ export class Actor {
   /** Resolves when it can do no more by itself: it has ended, is halted, or waits for a lock. */
   async still(waitsForLock: () => Promise<boolean>): Promise<void> {
     await waitFor(async () => this.#ended || this.#halted !== undefined || (await waitsForLock()), {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       intervalMs: 2,
       message: `${this.name} to end or to halt`,
     })

@@ -316,7 +316,7 @@ export class Scene implements AsyncDisposable {
 
   async #walletReady(): Promise<void> {
     await waitFor(async () => (await fetch(`${this.walletUrl}/health/ready`)).ok, {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       message: () => `wallet-service to be ready\n${this.#wallet.stdout()}`,
     })
   }

@@ -13,7 +13,7 @@ export async function backendGone(world: World, pid: number | null): Promise<voi
         where pid = ${pid}::int`.execute(world.stage.side)
       return rows.length === 0
     },
-    { intervalMs: 2, timeoutMs: 30_000, message: 'the end of a cut connection' },
+    { intervalMs: 2, timeoutMs: 60_000, message: 'the end of a cut connection' },
   )
 }
 

@@ -117,7 +117,7 @@ export class MailRoom implements AsyncDisposable {
         last = await this.delivery(eventId)
         return last?.state === state ? last : undefined
       },
-      { timeoutMs: 30_000, message: () => `${state}: ${JSON.stringify(last)}` },
+      { timeoutMs: 60_000, message: () => `${state}: ${JSON.stringify(last)}` },
     )
   }
 
@@ -125,7 +125,7 @@ export class MailRoom implements AsyncDisposable {
   async received({ email }: Person, count = 1): Promise<TakenMail[]> {
     return await waitFor(
       () => (this.server.to(email).length >= count ? this.server.to(email) : undefined),
-      { timeoutMs: 30_000, message: () => `mail ${count} to ${email}` },
+      { timeoutMs: 60_000, message: () => `mail ${count} to ${email}` },
     )
   }
 
