@@ -1,5 +1,13 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { SERVICE_KEY_NAMES, serviceKeyFile } from '@payflow-app/contracts/internal'
 import { stringify } from 'yaml'
@@ -59,8 +67,10 @@ export function loadSecretFiles(folder: string): { files: SecretFiles; made: boo
   const fresh = makeSecretFiles()
   const names = Object.keys(fresh)
   const found = existsSync(folder) ? readdirSync(folder) : []
-  const write = (name: string): void =>
+  const write = (name: string): void => {
     writeFileSync(join(folder, name), fresh[name] ?? '', { mode: 0o444 })
+    letAllRead(join(folder, name))
+  }
   const absent = names.filter((name) => !found.includes(name))
   if (absent.length === names.length) {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -76,10 +86,16 @@ export function loadSecretFiles(folder: string): { files: SecretFiles; made: boo
     )
   }
   absent.forEach(write)
+  for (const name of names) letAllRead(join(folder, name))
   const read = (name: string) => [name, readFileSync(join(folder, name), 'utf8')]
   const given = GIVEN.filter((name) => found.includes(name))
   const files = Object.fromEntries([...names, ...given].map(read)) as SecretFiles
   return { files, made: false }
+}
+
+/** The mask of who made a file (077, often) takes away from the mode that was asked for. */
+function letAllRead(path: string): void {
+  if ((statSync(path).mode & 0o444) !== 0o444) chmodSync(path, 0o444)
 }
 
 /** A Secret of Kubernetes, as the manifests refer to it. */

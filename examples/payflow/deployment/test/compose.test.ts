@@ -3,9 +3,19 @@
  * Method: the linter that carries the specification's schema; then each rule on the file as it is,
  * and on the file with one thing broken, which the rule must notice.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { DCLinter } from 'dclint'
 import { describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
@@ -78,6 +88,34 @@ test('names exactly the secrets that are made', () => {
   )
 })
 
+test('whoever runs in a container can read the files, whatever the mask of who made them', () => {
+  const dir = join(folder, 'masked')
+  const load = () => {
+    const script = `import('${pathToFileURL(resolve(import.meta.dirname, '../src/index.ts')).href}')
+      .then(({ loadSecretFiles }) => loadSecretFiles(process.argv[1]))`
+    execFileSync('sh', [
+      '-c',
+      'umask 077; exec "$@"',
+      'sh',
+      process.execPath,
+      '--conditions=@payflow/source',
+      '--eval',
+      script,
+      dir,
+    ])
+  }
+  const modes = () =>
+    new Set(readdirSync(dir).map((name) => statSync(join(dir, name)).mode & 0o777))
+  load()
+  expect(modes()).toEqual(new Set([0o444]))
+  // As an earlier version has left them.
+  for (const name of readdirSync(dir)) chmodSync(join(dir, name), 0o400)
+  load()
+  expect(modes()).toEqual(new Set([0o444]))
+  // Others of this machine stop at the folder.
+  expect(statSync(dir).mode & 0o777).toBe(0o700)
+})
+
 test('a key that locks nothing is made where it is missing, and a password is not', () => {
   const dir = join(folder, 'older')
   const { files } = loadSecretFiles(dir)
@@ -106,6 +144,16 @@ const mutations: readonly Mutation[] = [
     ({ services }) => (services.redis.image = 'redis:latest'),
   ],
   ['pins every image by version', 'no tag', ({ services }) => (services.redis.image = 'redis')],
+  [
+    'asks no registry for what is built here, and builds what is ours',
+    'Docker Hub first',
+    ({ services }) => delete services.wallet.pull_policy,
+  ],
+  [
+    'asks no registry for what is built here, and builds what is ours',
+    'an image of ours that nobody builds',
+    ({ services }) => delete services.reversal.build,
+  ],
   [
     'opens ports on loopback only, and only those for people',
     'to everybody',

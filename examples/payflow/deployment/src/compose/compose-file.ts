@@ -7,6 +7,7 @@ export type Condition = 'service_started' | 'service_healthy' | 'service_complet
 export interface ComposeService {
   readonly image: string
   readonly build?: { readonly context: string; readonly args: Readonly<Record<string, string>> }
+  readonly pull_policy?: string
   readonly command?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
   readonly secrets?: readonly string[]
