@@ -59,6 +59,7 @@ export class OutboxRelay implements Relay {
   #leases: ReadonlyMap<number, string> = new Map()
   /** By the monotonic clock, from before the lease was asked for: ours is never the longer one. */
   #leasedUntil = 0
+  #leasing: Promise<void> | undefined
   #confirmed = 0
   #refused = 0
   #parked = 0
@@ -95,7 +96,7 @@ export class OutboxRelay implements Relay {
   health(): RelayHealth {
     return {
       running: this.#stop !== undefined && !this.#stop.signal.aborted,
-      leasedPartitions: performance.now() < this.#leasedUntil ? this.#leases.size : 0,
+      leasedPartitions: this.#isLapsed ? 0 : this.#leases.size,
       confirmed: this.#confirmed,
       refused: this.#refused,
       parked: this.#parked,
@@ -115,7 +116,9 @@ export class OutboxRelay implements Relay {
       try {
         // Without a broker nothing is claimed: what waits stays cancellable.
         if (!(await publisher.waitReady(signal))) break
-        if (performance.now() >= this.#leasedUntil) await this.#lease()
+        // One that is under way may have been asked for too long ago.
+        if (this.#isLapsed) await this.#leasing
+        if (this.#isLapsed) await this.#lease()
         // Of what a round that failed had in hand nobody knows how far it came.
         if (mayHaveClaims) await this.#adopt(false)
         mayHaveClaims = true
@@ -132,11 +135,23 @@ export class OutboxRelay implements Relay {
     }
     clearInterval(renewal)
     await cleaning
+    // Or it would take again what is given back.
+    await this.#leasing?.catch(() => {})
     await releasePartitions(query, schema, this.#owner).catch(() => {})
     this.#leasedUntil = 0
   }
 
-  async #lease(): Promise<void> {
+  get #isLapsed(): boolean {
+    return performance.now() >= this.#leasedUntil
+  }
+
+  /** Once at a time: of two, each would skip what the other has locked and take it for lost. */
+  #lease(): Promise<void> {
+    this.#leasing ??= this.#askForLeases().finally(() => (this.#leasing = undefined))
+    return this.#leasing
+  }
+
+  async #askForLeases(): Promise<void> {
     const { query, schema, options } = this.#parts
     const askedAt = performance.now()
     const leases = await leasePartitions(query, schema, {
@@ -163,7 +178,7 @@ export class OutboxRelay implements Relay {
         isRetired = false
         return await this.#claim(inHand, heldKeys)
       },
-      maySend: (row) => this.#isOurs(row) && performance.now() < this.#leasedUntil,
+      maySend: (row) => this.#isOurs(row) && !this.#isLapsed,
       record: async (confirmed, isAll) => {
         // Of a row that was lost it must stay known that it was in hand, however the rest ends.
         const retire = isAll && lost.length === 0
