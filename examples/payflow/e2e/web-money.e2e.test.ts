@@ -40,6 +40,44 @@ afterEach(async () => {
   if (faults.length > 0) throw new Error(`the page did wrong:\n${faults.join('\n')}`)
 })
 
+/**
+ * Makes the page a slow one: what React puts off until later does not happen between the key of a
+ * payment being kept and its answer being read.
+ */
+async function slowDown(): Promise<void> {
+  await page.addInitScript(() => {
+    let held: (() => void)[] | null = null
+    const { postMessage } = MessagePort.prototype
+    Object.assign(MessagePort.prototype, {
+      postMessage(this: object, message: unknown) {
+        const post = (): void => void Reflect.apply(postMessage, this, [message])
+        if (held === null) post()
+        else held.push(post)
+      },
+    })
+    const { setItem } = Storage.prototype
+    Storage.prototype.setItem = function (this: Storage, name, value) {
+      setItem.call(this, name, value)
+      if (name.startsWith('payflow.pending.')) held ??= []
+    }
+    for (const how of ['json', 'text'] as const) {
+      const read = Response.prototype[how]
+      Object.assign(Response.prototype, {
+        async [how](this: Response): Promise<unknown> {
+          const body: unknown = await read.call(this)
+          // A timer runs when whoever waited for the body has done with it.
+          if (this.url.endsWith('/withdrawals')) setTimeout(release)
+          return body
+        },
+      })
+    }
+    function release(): void {
+      for (const post of held ?? []) post()
+      held = null
+    }
+  })
+}
+
 const moved = () => page.getByText('The money moved, exactly once.').waitFor()
 
 async function pair(): Promise<{ ada: User; grace: User }> {
@@ -84,6 +122,17 @@ describe('top up and withdraw', () => {
     expect(await ada.wallet()).toMatchObject({ balance: 101_500, pending: 0 })
   })
 
+  it('say what became of it when the answer is faster than the page', async () => {
+    await pair()
+    await slowDown()
+    await page.goto('/withdraw')
+    await page.getByLabel('Amount').fill('5')
+    await page.getByRole('button', { name: 'Review' }).click()
+    await page.getByRole('button', { name: 'Withdraw $5.00 to your bank' }).click()
+    await moved()
+    expect(posts).toHaveLength(1)
+  })
+
   it('top up once when the page is reloaded between the click and the answer', async () => {
     const { ada } = await pair()
     await page.goto('/top-up')
@@ -112,7 +161,14 @@ describe('top up and withdraw', () => {
     await page.getByRole('button', { name: 'Top up $10,000.01' }).click()
     await page.getByText('At most $10,000.00 at once').waitFor()
     await page.getByText('No money moved.').waitFor()
-    await page.getByRole('button', { name: 'Change it and try again' }).click()
+
+    // The second half of a double click falls on what has come into the place of its first half.
+    const change = page.getByRole('button', { name: 'Change it and try again' })
+    await change.hover()
+    await page.mouse.down({ clickCount: 2 })
+    await page.mouse.up({ clickCount: 2 })
+    await page.getByText('No money moved.').waitFor()
+    await change.click()
     expect(await page.getByLabel('Amount').inputValue()).toBe('10000.01')
   })
 })

@@ -21,9 +21,14 @@ import { SendPage } from './pages/send-page.tsx'
 import { SendingPage } from './pages/sending-page.tsx'
 import { StatementPage } from './pages/statement-page.tsx'
 
+/**
+ * Whoever has clicked is on the next page before anything else happens. As transitions, which may
+ * take their time, a slow page would have its payment answered first: a button that is still there
+ * is clicked again, and the answer is told as news of elsewhere instead of on the payment's page.
+ */
 export function App() {
   return (
-    <BrowserRouter>
+    <BrowserRouter useTransitions={false}>
       <Pages />
       <Toaster theme='system' position='top-center' richColors />
     </BrowserRouter>

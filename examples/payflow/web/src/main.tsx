@@ -1,11 +1,13 @@
 import { createRoot } from 'react-dom/client'
 import { session } from './api/browser-session.ts'
 import { App } from './app.tsx'
+import { guardDoubleClicks } from './double-click.ts'
 import './styles.css'
 
 const root = document.getElementById('root')
 if (root === null) throw new Error('index.html has no #root')
 
+guardDoubleClicks()
 createRoot(root).render(<App />)
 
 void session.start()

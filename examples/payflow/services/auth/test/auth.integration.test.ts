@@ -22,9 +22,9 @@ import fc from 'fast-check'
 import { sql } from 'kysely'
 import { createRemoteJWKSet, jwtVerify, UnsecuredJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { PASSWORD as password } from './support/people.ts'
 
 const main = new URL('../src/main.ts', import.meta.url)
-const password = 'correct horse battery'
 let database: TestDatabase
 let auth: RunningService
 let secrets: Secrets
