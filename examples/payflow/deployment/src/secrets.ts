@@ -126,6 +126,7 @@ export function kubernetesSecrets(files: SecretFiles, namespace = 'payflow'): Ku
     stringData,
   })
   const [host = '', port = ''] = HOSTS.rabbitmq.split(':')
+  const whole = `@${host}.${namespace}.svc.cluster.local:${port}/`
   return [
     // CloudNativePG takes the superuser's password from a Secret of this type.
     secret(
@@ -150,6 +151,9 @@ export function kubernetesSecrets(files: SecretFiles, namespace = 'payflow'): Ku
       provider: 'rabbitmq',
       type: 'rabbitmq',
       url: file('rabbitmq-url'),
+      // KEDA dials from its own namespace, where the short name is nobody. A broker that is
+      // elsewhere has a whole name already.
+      'keda-url': file('rabbitmq-url').replace(`@${HOSTS.rabbitmq}/`, whole),
     }),
     // One for each pair, so that a pod can be given its own and no others.
     ...SERVICE_KEY_NAMES.map(serviceKeyFile).map((name) => secret(name, { key: file(name) })),

@@ -499,6 +499,16 @@ const breakages: readonly Breakage[] = [
     ({ get }) => (get('NetworkPolicy', 'default-deny').podSelector = { matchLabels: { app: 'x' } }),
   ],
   [
+    'whatever is an arrow is possible, and nothing else',
+    'names looked up by TCP alone',
+    ({ get }) => (get('NetworkPolicy', 'dns').egress[0].ports[0].protocol = 'TCP'),
+  ],
+  [
+    'an address that is used in another namespace names its own',
+    'the short name for KEDA',
+    ({ get }) => (get('TriggerAuthentication', 'rabbitmq').secretTargetRef[0].key = 'url'),
+  ],
+  [
     'every address a process is given leads somewhere',
     'another port',
     ({ map }) => (map('gateway').WALLET_URL = 'http://wallet:3002'),
@@ -535,6 +545,44 @@ const breakages: readonly Breakage[] = [
     'nothing but the gateway has a way in',
     'a port on every node',
     ({ get }) => (get('Service', 'wallet').type = 'NodePort'),
+  ],
+]
+
+/** Of rules for every overlay, what only production has to break. */
+const operatorBreakages: readonly Breakage[] = [
+  [
+    'whatever is an arrow is possible, and nothing else',
+    'the Jobs of CloudNativePG without a policy',
+    ({ get }) =>
+      (get('NetworkPolicy', 'postgres-operator').podSelector.matchLabels = {
+        'app.kubernetes.io/name': 'postgres',
+      }),
+  ],
+  [
+    'whatever is an arrow is possible, and nothing else',
+    'a copy that cannot join',
+    ({ get }) =>
+      (get('NetworkPolicy', 'postgres-operator').ingress[0].from[0].podSelector.matchLabels = {
+        'app.kubernetes.io/name': 'postgres',
+      }),
+  ],
+  [
+    'whatever is an arrow is possible, and nothing else',
+    'a Job that may not copy',
+    ({ get }) =>
+      (get('NetworkPolicy', 'postgres-operator').egress[0].to[0].podSelector.matchLabels = {
+        'app.kubernetes.io/name': 'postgres',
+      }),
+  ],
+  [
+    'whatever is an arrow is possible, and nothing else',
+    'no API server',
+    ({ get }) => get('NetworkPolicy', 'postgres-operator').egress.pop(),
+  ],
+  [
+    'whatever is an arrow is possible, and nothing else',
+    'a copy that cannot ask the others',
+    ({ get }) => get('NetworkPolicy', 'postgres-operator').ingress[0].ports.pop(),
   ],
 ]
 
@@ -607,6 +655,12 @@ const inProductionOnly: readonly Breakage[] = [
 describe('a rule for every overlay notices', () => {
   test.each(breakages)('that "%s" is broken: %s', (rule, _, breakIt) => {
     const scene = sceneOf('microk8s')
+    breakIt(scene)
+    expect(everywhere[rule]?.(scene.objects as unknown as Manifest[])).not.toEqual([])
+  })
+
+  test.each(operatorBreakages)('in production, that "%s" is broken: %s', (rule, _, breakIt) => {
+    const scene = sceneOf('production')
     breakIt(scene)
     expect(everywhere[rule]?.(scene.objects as unknown as Manifest[])).not.toEqual([])
   })

@@ -21,38 +21,66 @@ const OUTSIDERS: readonly Peer[] = [
   { name: 'prometheus', labels: {}, namespace: 'monitoring' },
   { name: 'collector', labels: {}, namespace: 'monitoring' },
   { name: 'keda', labels: {}, namespace: 'keda' },
+  { name: 'cnpg-operator', labels: {}, namespace: 'cnpg-system' },
+  { name: 'rabbitmq-operator', labels: {}, namespace: 'rabbitmq-system' },
   { name: 'dns', labels: { 'k8s-app': 'kube-dns' }, namespace: 'kube-system' },
   { name: 'stranger', labels: {}, namespace: 'default' },
   { name: 'smtp', labels: {}, namespace: undefined, address: '203.0.113.25' },
+  { name: 'api-server', labels: {}, namespace: undefined, address: '10.96.0.1' },
 ]
 
 /** Where processes answer `/metrics` in Kubernetes, and RabbitMQ. */
 const METRICS_PORT = 9464
 const RABBITMQ_METRICS_PORT = 15_692
 
+/** Where each copy of CloudNativePG says how it is: to the operator, and to the other copies. */
+const POSTGRES_STATUS_PORT = 8000
+
+/** The operator of RabbitMQ asks and tells by HTTP; nodes find each other, and speak Erlang. */
+const RABBITMQ_MANAGEMENT_PORT = 15_672
+const RABBITMQ_NODE_PORTS = [4369, 25_672]
+
+const API_SERVER_PORTS = [443, 6443]
+
 const PORTS: readonly number[] = [
   ...Object.values(PROCESS_PORTS),
   ...Object.values(SERVER_PORTS),
   METRICS_PORT,
   RABBITMQ_METRICS_PORT,
-  // Nothing should lead to these: shells, the web, the API server, management, Erlang.
+  POSTGRES_STATUS_PORT,
+  RABBITMQ_MANAGEMENT_PORT,
+  ...RABBITMQ_NODE_PORTS,
+  ...API_SERVER_PORTS,
+  // Nothing should lead to these: shells and the web.
   22,
+  53,
   80,
-  443,
-  4369,
-  6443,
   8080,
-  15_672,
-  25_672,
 ]
 
-/** Everybody, of the objects and around them. What operators make has the name of its label. */
+type Protocol = 'TCP' | 'UDP'
+
+/**
+ * The pods that operators make. CloudNativePG gives inherited labels to its instances alone; the
+ * pods of its Jobs, which make the first copy and join the others, have its own.
+ */
+function managedPods(objects: readonly Manifest[]): Pick<Peer, 'name' | 'labels'>[] {
+  const postgres = ofKind(objects, 'Cluster').flatMap(({ metadata: { name }, spec }) => {
+    const labels = { 'cnpg.io/cluster': name, 'app.kubernetes.io/name': 'postgresql' }
+    return [
+      { name, labels: { ...labels, ...spec.inheritedMetadata?.labels } },
+      { name: `${name}-job`, labels },
+    ]
+  })
+  const rabbitmq = ofKind(objects, 'RabbitmqCluster').map(({ metadata: { name } }) => {
+    return { name, labels: { 'app.kubernetes.io/name': name } }
+  })
+  return [...postgres, ...rabbitmq]
+}
+
+/** Everybody, of the objects and around them. */
 export function peersOf(objects: readonly Manifest[]): Peer[] {
-  const managed = ofKind(objects, 'Cluster', 'RabbitmqCluster').map(({ metadata }) => ({
-    kind: 'managed',
-    name: metadata.name,
-    labels: { 'app.kubernetes.io/name': metadata.name },
-  }))
+  const managed = managedPods(objects)
   const own = [...workloadsOf(objects), ...managed].map(({ name, labels }): Peer => {
     return { name, labels, namespace: OURS }
   })
@@ -67,8 +95,12 @@ export function isAllowed(
   from: Peer,
   to: Peer,
   port: number,
+  protocol: Protocol = 'TCP',
 ): boolean {
-  return passes(objects, from, 'Egress', to, port) && passes(objects, to, 'Ingress', from, port)
+  return (
+    passes(objects, from, 'Egress', to, { port, protocol }) &&
+    passes(objects, to, 'Ingress', from, { port, protocol })
+  )
 }
 
 /**
@@ -80,7 +112,7 @@ function passes(
   self: Peer,
   direction: 'Ingress' | 'Egress',
   other: Peer,
-  port: number,
+  wanted: { readonly port: number; readonly protocol: Protocol },
 ): boolean {
   if (self.namespace !== OURS) return true
   const policies = ofKind(objects, 'NetworkPolicy').filter(
@@ -91,7 +123,11 @@ function passes(
   return policies.some(({ spec }) =>
     (spec[rules as string] ?? []).some(
       (rule: any) =>
-        (rule.ports === undefined || rule.ports.some((one: any) => one.port === port)) &&
+        (rule.ports === undefined ||
+          rule.ports.some(
+            ({ port, protocol = 'TCP' }: any) =>
+              port === wanted.port && protocol === wanted.protocol,
+          )) &&
         (rule[side as string] === undefined ||
           rule[side as string].some((selector: any) => selects(selector, other))),
     ),
@@ -125,15 +161,17 @@ function numberOf(address: string): number {
   return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
 }
 
-/** Every connection that is possible: `wallet → postgres:5432`. */
+/** Every connection that is possible: `wallet → postgres:5432`, `wallet → dns:53/UDP`. */
 export function reachable(objects: readonly Manifest[]): Set<string> {
   const peers = peersOf(objects)
   const found = new Set<string>()
   for (const from of peers) {
     for (const to of peers) {
       if (from === to || (from.namespace !== OURS && to.namespace !== OURS)) continue
-      for (const port of [...PORTS, ...(to.name === 'dns' ? [53] : [])]) {
-        if (isAllowed(objects, from, to, port)) found.add(`${from.name} → ${to.name}:${port}`)
+      for (const port of PORTS) {
+        const arrow = `${from.name} → ${to.name}:${port}`
+        if (isAllowed(objects, from, to, port)) found.add(arrow)
+        if (isAllowed(objects, from, to, port, 'UDP')) found.add(`${arrow}/UDP`)
       }
     }
   }
@@ -162,7 +200,8 @@ export function drawn(objects: readonly Manifest[]): Set<string> {
     ...arrows,
     // From outside the cluster too.
     `smtp → gateway:${PROCESS_PORTS.gateway}`,
-    ...own.map(({ name }) => `${name} → dns:53`),
+    ...own.flatMap(({ name }) => [`${name} → dns:53`, `${name} → dns:53/UDP`]),
+    ...operatorArrows(objects),
     `keda → rabbitmq:${SERVER_PORTS.rabbitmq}`,
     ...['prometheus', 'collector'].map((name) => `${name} → rabbitmq:${RABBITMQ_METRICS_PORT}`),
     ...ARROWS.filter(({ to }) => to === 'collector').map(
@@ -174,16 +213,16 @@ export function drawn(objects: readonly Manifest[]): Set<string> {
 /** Named in an environment and never connected to: the job writes to the outbox. */
 const ONLY_NAMED = 'reversal → rabbitmq:5672'
 
-/** What must hold of the network. `extra` is what an overlay's operators say among themselves. */
+/** What must hold of the network. */
 export const networkPolicies: Readonly<Record<string, Policy>> = {
   'whatever is an arrow is possible, and nothing else': (objects) => {
     const possible = reachable(objects)
     const wanted = drawn(objects)
-    const operators = operatorConnections(objects)
+    const tolerated = operatorExcess(objects)
     return [
       ...[...wanted].filter((one) => !possible.has(one)).map((one) => `cut off: ${one}`),
       ...[...possible]
-        .filter((one) => !wanted.has(one) && !operators.has(one))
+        .filter((one) => !wanted.has(one) && !tolerated.has(one))
         .map((one) => `possible and no arrow: ${one}`),
     ]
   },
@@ -203,6 +242,21 @@ export const networkPolicies: Readonly<Record<string, Policy>> = {
       })
     })
   },
+
+  'an address that is used in another namespace names its own': (objects) =>
+    ofKind(objects, 'TriggerAuthentication').flatMap(({ metadata, spec }) =>
+      (spec.secretTargetRef ?? []).flatMap(({ name, key }: any) => {
+        const url = URLS.get(`${name}/${key}`)
+        if (url === undefined) return []
+        // KEDA's operator dials, in its own namespace, where `rabbitmq` is nobody.
+        const { hostname, port } = new URL(url)
+        const [service, ...domain] = hostname.split('.')
+        const isThere = servicesOf(objects).has(`${service}:${port}`)
+        return isThere && domain.join('.') === `${OURS}.svc.cluster.local`
+          ? []
+          : [`${metadata.name} is given ${hostname}:${port}, which is nobody in another namespace`]
+      }),
+    ),
 
   'the way in is of a class every cluster has, and of no vendor': (objects) => {
     const ingresses = ofKind(objects, 'Ingress')
@@ -237,16 +291,37 @@ export const networkPolicies: Readonly<Record<string, Policy>> = {
       .map(({ metadata, spec }) => `${metadata.name} is a ${spec.type}`),
 }
 
-function operatorConnections(objects: readonly Manifest[]): Set<string> {
-  if (ofKind(objects, 'Cluster').length === 0) return new Set()
-  const everybody = peersOf(objects)
-    .filter(({ namespace }) => namespace !== OURS)
-    .map(({ name }) => name)
-  const managed = ['postgres', 'rabbitmq']
-  // The API server's address is the cluster's, so the port is all that can be said.
+/** What operators and the pods they make must be able to say, or nothing of theirs comes up. */
+function operatorArrows(objects: readonly Manifest[]): string[] {
+  const names = managedPods(objects).map(({ name }) => name)
+  const postgres = ofKind(objects, 'Cluster').flatMap(({ metadata: { name } }) =>
+    [name, `${name}-job`].flatMap((to) => [
+      `cnpg-operator → ${to}:${POSTGRES_STATUS_PORT}`,
+      `cnpg-operator → ${to}:${SERVER_PORTS.postgres}`,
+      // A Job copies from the primary; a copy that is alone asks the others whether they are.
+      ...[name, `${name}-job`]
+        .filter((from) => from !== to)
+        .flatMap((from) => [
+          `${from} → ${to}:${SERVER_PORTS.postgres}`,
+          `${from} → ${to}:${POSTGRES_STATUS_PORT}`,
+        ]),
+    ]),
+  )
+  const rabbitmq = ofKind(objects, 'RabbitmqCluster').map(
+    ({ metadata: { name } }) => `rabbitmq-operator → ${name}:${RABBITMQ_MANAGEMENT_PORT}`,
+  )
+  const apiServer = names.flatMap((from) =>
+    API_SERVER_PORTS.map((port) => `${from} → api-server:${port}`),
+  )
+  return [...postgres, ...rabbitmq, ...apiServer]
+}
+
+/** The API server's address is the cluster's, so a policy can name its ports and not who it is. */
+function operatorExcess(objects: readonly Manifest[]): Set<string> {
+  const outside = OUTSIDERS.map(({ name }) => name)
   return new Set(
-    managed.flatMap((from) =>
-      everybody.flatMap((to) => [443, 6443].map((port) => `${from} → ${to}:${port}`)),
+    managedPods(objects).flatMap((from) =>
+      outside.flatMap((to) => API_SERVER_PORTS.map((port) => `${from.name} → ${to}:${port}`)),
     ),
   )
 }
