@@ -37,6 +37,9 @@ describe('writeMail', () => {
       expect(html).toContain('Hello <bdi>Ada Lovelace</bdi>,')
       expect(new Set(linksOf(text))).toEqual(new Set(linksOf(html)))
       for (const link of linksOf(text)) expect(new URL(link).origin).toBe(publicUrl)
+      for (const [, label] of html.matchAll(/<tr><td style="([^"]*)"/g)) {
+        expect(label, 'breaks no label in two on a phone').toContain('white-space:nowrap')
+      }
       for (const body of [text, html]) {
         expect(body.includes('$1,234.56')).toBe(isPaymentMail(kind))
       }

@@ -169,13 +169,15 @@ const card =
 const button =
   'display:inline-block;padding:10px 16px;border-radius:8px;background:#4338ca;color:#ffffff;' +
   'text-decoration:none'
+/** On a phone the value goes on in the next line, and never its label. */
+const fact = 'padding:2px 16px 2px 0;color:#52525b;white-space:nowrap'
 
 function asHtml({ paragraphs, facts = [], link, closing }: Letter, name: string): string {
   const inline = (value: Value) =>
     typeof value === 'string' ? escapeHtml(value) : `<bdi>${escapeHtml(value.name)}</bdi>`
   const rows = facts.map(
     ([label, value]) =>
-      `<tr><td style="padding:2px 16px 2px 0;color:#52525b">${escapeHtml(label)}</td>` +
+      `<tr><td style="${fact}">${escapeHtml(label)}</td>` +
       `<td style="padding:2px 0">${inline(value)}</td></tr>`,
   )
   const hello = name === '' ? 'Hello,' : `Hello ${inline({ name })},`
