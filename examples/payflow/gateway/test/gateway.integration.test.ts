@@ -515,7 +515,8 @@ describe('SIGTERM', () => {
     expect((await answer).status).toBe(202)
     const answeredAt = performance.now()
     expect(await ended).toBe(0)
-    // The client's idle connection does not hold it up.
-    expect(performance.now() - answeredAt).toBeLessThan(3_000)
+    // The client's idle connection does not hold it up: those are kept for 65 s, and cut after more
+    // than four minutes.
+    expect(performance.now() - answeredAt).toBeLessThan(50_000)
   })
 })

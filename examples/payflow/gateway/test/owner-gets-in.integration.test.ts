@@ -14,6 +14,7 @@ import {
   type Server,
   type TestDatabase,
 } from '@payflow/testkit'
+import { redisFound } from './redis-found.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const entry = (path: string): URL => new URL(`../../${path}/src/main.ts`, import.meta.url)
@@ -51,6 +52,7 @@ beforeAll(async () => {
     // On a busy machine a count must not be given up: nothing else is measured here.
     RATE_LIMIT_TIMEOUT_MS: '20000',
   })
+  await redisFound(gateway.url)
 })
 
 afterAll(async () => {

@@ -9,6 +9,7 @@ import { problemSchema } from '@payflow-app/contracts'
 import { startService, type RunningService } from '@payflow-app/service-kit/testing'
 import { startTokenIssuer, type TokenIssuer } from '@payflow-app/testing'
 import { freePort, spawnChild, startRedis, waitFor, type Server } from '@payflow/testkit'
+import { redisFound } from './redis-found.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { networkOf } from '../src/rate-limits/subject-key.ts'
 
@@ -43,15 +44,8 @@ beforeAll(async () => {
   // The first two wait for Redis on the busiest of machines; the third is for its outages.
   const patient = { ...env, RATE_LIMIT_TIMEOUT_MS: '20000' }
   gateways = await Promise.all([patient, patient, env].map((one) => startService(main, one)))
-  // A gateway listens before it has found Redis, and then leaves it alone for a second.
-  await Promise.all(gateways.map(({ url }) => waitFor(() => hasRedis(url), { timeoutMs: 60_000 })))
+  await Promise.all(gateways.map(({ url }) => redisFound(url)))
 })
-
-async function hasRedis(url: string): Promise<boolean> {
-  const answer = await fetch(`${url}/health/ready`)
-  const { checks } = (await answer.json()) as { checks: Record<string, { status: string }> }
-  return checks['redis']?.status === 'up'
-}
 
 afterAll(async () => {
   await Promise.all(gateways.map(({ child }) => child.kill()))

@@ -71,6 +71,7 @@ export async function startSystem(): Promise<System> {
   ])
   const gateway = await startService(entry('gateway'), {
     ...jwks,
+    SHUTDOWN_DEADLINE_MS: '300000',
     REDIS_URL: redis.url,
     AUTH_URL: auth.url,
     WALLET_URL: wallet.url,

@@ -259,11 +259,10 @@ describe('a stream of events', () => {
     const id = await paid()
     const stream = await events(id, ada)
     await waitFor(() => stream.events.length === 1)
-    const startedAt = performance.now()
     const exited = payments.transaction.child.kill('SIGTERM')
+    // At the deadline of the shutdown it would be cut.
     expect(await stream.ended).toBe('whole')
     expect(await exited).toMatchObject({ code: 0 })
-    expect(performance.now() - startedAt).toBeLessThan(4_000)
     await payments.transaction.start()
     await payments.end(id)
     const again = await events(id, ada, stream.events.at(-1)?.id)

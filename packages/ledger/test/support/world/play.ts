@@ -20,10 +20,7 @@ export async function playWorld(
   const world = new World(stage, lane)
   // What a sequence that failed has left behind.
   lane.proxy.disarm()
-  await waitFor(async () => {
-    await disarmStrike(lane.db)
-    return true
-  })
+  await waitFor(() => disarmStrike(lane.db).then(() => true), { timeoutMs: 60_000 })
   await world.open()
   for (const operation of operations) {
     const requests = await play(world, operation)
