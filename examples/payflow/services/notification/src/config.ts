@@ -51,8 +51,11 @@ export const notificationVariables = {
   SMTP_TIMEOUT_MS: integerVariable(50, 600_000).default(15_000),
   /** For one attempt as a whole. A server that sends a byte now and then does not stretch it. */
   MAIL_ATTEMPT_TIMEOUT_MS: integerVariable(100, 600_000).default(60_000),
-  /** After this the mails of a process that died are sent by another, or by its successor. */
-  MAIL_LEASE_MS: integerVariable(200, 3_600_000).default(150_000),
+  /**
+   * After this the mails of a process that died are sent by another, or by its successor. At least
+   * three times MAIL_ATTEMPT_TIMEOUT_MS.
+   */
+  MAIL_LEASE_MS: integerVariable(300, 3_600_000).default(180_000),
   /** Answers of "later", or none, after which a mail is given up: some three hours. */
   MAIL_ATTEMPTS_MAX: integerVariable(1, 1_000).default(20),
   /** Wait after the first attempt; it doubles with each, up to a quarter of an hour. */
@@ -78,9 +81,9 @@ export function notificationFaults(config: NotificationConfig): ConfigFault[] {
   const faults: ConfigFault[] = neededForMail
     .filter((name) => config[name] === undefined)
     .map((name) => ({ name, message: 'is required with SMTP_URL' }))
-  // Whoever still sends when the lease ends sends beside whoever takes over.
-  if (config.MAIL_LEASE_MS < 2 * config.MAIL_ATTEMPT_TIMEOUT_MS) {
-    const message = 'must be at least twice MAIL_ATTEMPT_TIMEOUT_MS'
+  // A third to wait, one to send, and one to record it before anybody takes over.
+  if (config.MAIL_LEASE_MS < 3 * config.MAIL_ATTEMPT_TIMEOUT_MS) {
+    const message = 'must be at least three times MAIL_ATTEMPT_TIMEOUT_MS'
     faults.push({ name: 'MAIL_LEASE_MS', message })
   }
   // The link to a new password would travel where others can read it.

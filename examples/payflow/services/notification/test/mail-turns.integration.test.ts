@@ -1,7 +1,7 @@
 /*
  * Goal: a mail that was taken and waits for its turn is not sent beside whoever takes it over.
  * Method: a process with one mail on its way at a time, which the mail server holds until there is
- * no time left for those behind it.
+ * no time left for those behind it, nor for recording what would become of them.
  */
 import { randomUUID } from 'node:crypto'
 import { waitFor } from '@payflow/testkit'
@@ -13,7 +13,8 @@ it('a mail whose turn comes too late for its lease goes back, untried and uncoun
   await using room = await MailRoom.start({
     MAIL_CONCURRENCY: '1',
     MAIL_ATTEMPT_TIMEOUT_MS: '6000',
-    MAIL_LEASE_MS: '12000',
+    // Six seconds to wait, six for an attempt, and six in which it would be recorded.
+    MAIL_LEASE_MS: '18000',
     // What goes back stays there for as long as it is looked at.
     MAIL_RETRY_FIRST_MS: '120000',
   })

@@ -29,3 +29,31 @@ it('gives the turn on also when the work failed', async () => {
   expect(await next).toBe('next')
   expect(await turns.take(async () => 'later')).toBe('later')
 })
+
+it('lets the urgent ones go before the others', async () => {
+  const turns = new Turns(1)
+  const begun: string[] = []
+  const end = Promise.withResolvers<void>()
+  const works = [
+    turns.take(() => end.promise),
+    ...['first', 'second'].map((name) => turns.take(async () => begun.push(name))),
+    ...['urgent', 'urgent too'].map((name) =>
+      turns.take(async () => begun.push(name), { isUrgent: true }),
+    ),
+  ]
+  end.resolve()
+  await Promise.all(works)
+  expect(begun).toEqual(['urgent', 'urgent too', 'first', 'second'])
+})
+
+it('lets whoever waited for too long leave, without a turn that others then miss', async () => {
+  const turns = new Turns(1)
+  const end = Promise.withResolvers<string>()
+  const held = turns.take(() => end.promise)
+  const next = turns.take(async () => 'next')
+  // Nobody ends before it has left.
+  expect(await turns.take(async () => 'patient', { leaveAfterMs: 1 })).toBeUndefined()
+  end.resolve('held')
+  expect(await Promise.all([held, next])).toEqual(['held', 'next'])
+  expect(await turns.take(async () => 'later', { leaveAfterMs: 1 })).toBe('later')
+})

@@ -11,8 +11,10 @@ import {
   findPeople,
   type AttemptOptions,
   type AttemptOutcome,
+  type People,
 } from './attempt-mail.ts'
 import { gather } from './gather.ts'
+import { isPaymentMail } from './mail.ts'
 import type { MailCounters } from './mail-metrics.ts'
 import { Outage } from './outage.ts'
 import { Turns } from './turns.ts'
@@ -30,7 +32,7 @@ export interface MailSenderOptions extends AttemptOptions {
   readonly concurrency: number
   readonly pollMs: number
   readonly attemptTimeoutMs: number
-  /** At least twice `attemptTimeoutMs`. */
+  /** At least three times `attemptTimeoutMs`: waiting, the attempt, and recording it. */
   readonly leaseMs: number
   readonly attemptsMax: number
   readonly retryFirstMs: number
@@ -48,6 +50,12 @@ const RECORD_RETRY_MS = 200
  */
 const IN_HAND_FOR_EACH_TURN = 4
 
+/**
+ * So long a mail about a payment waits for its turn, and then goes back: a switch that its reader
+ * turns off meanwhile does not reach it, and for as long as many wait nothing urgent is taken.
+ */
+const IN_LINE_MAX_MS = 10_000
+
 /** Mails that were sent meanwhile are recorded with one statement. */
 const RECORD_LINGER_MS = 20
 const RECORDED_AT_ONCE = 50
@@ -60,7 +68,7 @@ interface MailInHand extends ClaimedMail {
   readonly isTrial: boolean
 }
 
-/** It did not have its turn: the outage began, or its lease had become too short for an attempt. */
+/** It had no turn: the outage began, it waited for too long, or too little of its lease was left. */
 interface Postponed {
   readonly outcome: 'postponed'
   readonly reason: string
@@ -176,31 +184,39 @@ export class MailSender {
   }
 
   async #attempt(mail: MailInHand): Promise<DeliveryOutcome | Postponed> {
-    const { attemptTimeoutMs, contacts, counters, leaseMs, logger } = this.#options
+    const { contacts, counters } = this.#options
     const beganAt = performance.now()
     const people = await findPeople(contacts, mail)
     if ('outcome' in people) {
       counters.attempt(people.outcome, (performance.now() - beganAt) / 1_000)
       return people
     }
-    return await this.#turns.take(async () => {
-      const startedAt = performance.now()
-      if (this.#outage.isOn && !mail.isTrial) return postponed('mails do not get through')
-      if (this.#cut.signal.aborted) return postponed('the process was stopped')
-      // Whoever still sends when the lease ends sends beside whoever takes over.
-      if (startedAt - mail.claimedAt > leaseMs - attemptTimeoutMs)
-        return postponed('no time was left')
-      const deadline = AbortSignal.timeout(attemptTimeoutMs)
-      const signal = AbortSignal.any([deadline, this.#cut.signal])
-      const result = await attemptMail(this.#options, mail, people, signal).catch(
-        (error: unknown): DeliveryOutcome => {
-          logger.error({ err: error, kind: mail.about.kind }, 'a mail was not written')
-          return { outcome: 'faulty', reason: 'the mail could not be written' }
-        },
-      )
-      counters.attempt(result.outcome, (performance.now() - startedAt) / 1_000)
-      return result
-    })
+    const isUrgent = !isPaymentMail(mail.about.kind)
+    const wait = isUrgent ? { isUrgent } : { leaveAfterMs: IN_LINE_MAX_MS }
+    const result = await this.#turns.take(() => this.#inTurn(mail, people), wait)
+    return result ?? postponed('its turn did not come')
+  }
+
+  async #inTurn(mail: MailInHand, people: People): Promise<DeliveryOutcome | Postponed> {
+    const { attemptTimeoutMs, counters, leaseMs, logger } = this.#options
+    const startedAt = performance.now()
+    if (this.#outage.isOn && !mail.isTrial) return postponed('mails do not get through')
+    if (this.#cut.signal.aborted) return postponed('the process was stopped')
+    // Whoever takes over when the lease ends sends another copy unless it is recorded by then: as
+    // long as the attempt may take stays for that, so that a database may be away meanwhile.
+    if (startedAt - mail.claimedAt > leaseMs - 2 * attemptTimeoutMs) {
+      return postponed('no time was left')
+    }
+    const deadline = AbortSignal.timeout(attemptTimeoutMs)
+    const signal = AbortSignal.any([deadline, this.#cut.signal])
+    const result = await attemptMail(this.#options, mail, people, signal).catch(
+      (error: unknown): DeliveryOutcome => {
+        logger.error({ err: error, kind: mail.about.kind }, 'a mail was not written')
+        return { outcome: 'faulty', reason: 'the mail could not be written' }
+      },
+    )
+    counters.attempt(result.outcome, (performance.now() - startedAt) / 1_000)
+    return result
   }
 
   /** Nothing was tried, and nothing is counted. */

@@ -31,7 +31,8 @@ interface ClaimedRow extends Omit<ClaimedMail, 'about'> {
  *
  * A mail about a payment whose reader has switched those off ends here as `skipped`, and is not
  * returned. The switch has ended those that waited; these were in a dead process's hand, or were
- * being written down, at that moment. After this nobody asks again until the attempt is over.
+ * being written down, at that moment. After this nobody asks again until the attempt is over,
+ * which begins some seconds later at most.
  *
  * SKIP LOCKED, so that several processes share the work instead of queueing for it. The lock ends
  * with the statement; the lease is what holds while the mail server is talked to, which may take as

@@ -13,7 +13,8 @@ export async function readPaymentMails(
 
 /**
  * Switches mails about payments on or off. Off holds for those that wait as well, and for those that
- * a sender takes later, from a dead one too; one that is being sent right now may still come.
+ * a sender takes later, from a dead one too; what a sender has in hand at this moment may still come:
+ * what is being sent, and what waits some seconds for its turn.
  *
  * The preference first: two calls of one user then queue for its row, and not for each other's mails.
  */
