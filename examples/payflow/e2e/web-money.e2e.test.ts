@@ -50,7 +50,7 @@ async function slowDown(): Promise<void> {
     const { postMessage } = MessagePort.prototype
     Object.assign(MessagePort.prototype, {
       postMessage(this: object, message: unknown) {
-        const post = (): void => void Reflect.apply(postMessage, this, [message])
+        const post = (): void => Reflect.apply(postMessage, this, [message])
         if (held === null) post()
         else held.push(post)
       },
