@@ -260,6 +260,16 @@ const mutations: readonly Mutation[] = [
     ({ services }) => (services.loki.ports = ['127.0.0.1:3100:3100']),
   ],
   [
+    'lets whoever looks at Grafana ask the logs, and administer nothing',
+    'no Explore',
+    ({ services }) => (services.grafana.environment.GF_AUTH_ANONYMOUS_ORG_ROLE = 'Viewer'),
+  ],
+  [
+    'lets whoever looks at Grafana ask the logs, and administer nothing',
+    'everything',
+    ({ services }) => (services.grafana.environment.GF_AUTH_ANONYMOUS_ORG_ROLE = 'Admin'),
+  ],
+  [
     'keeps what the servers have written',
     'a database in the container',
     ({ services }) => (services.postgres.volumes = []),

@@ -225,6 +225,11 @@ const breakages: readonly Breakage[] = [
     ({ main }) => (main('wallet').envFrom[0].configMapRef.name = 'wallets'),
   ],
   [
+    'every map that is named exists, and no other',
+    'one that neither a process nor Grafana reads',
+    ({ objects }) => objects.push({ kind: 'ConfigMap', metadata: { name: 'left' }, spec: {} }),
+  ],
+  [
     'every secret that is named is made, and no other',
     'another key',
     ({ pod }) => (pod('wallet').volumes[0].projected.sources[0].secret.items[0].key = 'uri'),

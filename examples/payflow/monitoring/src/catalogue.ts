@@ -49,6 +49,8 @@ export const CATALOGUE: Readonly<Record<string, Labels>> = {
   payflow_payments_failed_total: {},
   payflow_payments_pending: {},
   payflow_payments_recorded_total: { outcome: ['COMPLETED', 'FAILED', 'late'] },
+  payflow_purge_last_success_timestamp_seconds: {},
+  payflow_purged_rows_total: { table: 'any' },
   payflow_queue_band: { queue, band: ['fine', 'busy', 'delayed'] },
   payflow_queue_consumers: { queue },
   payflow_queue_depth: { queue },

@@ -25,7 +25,7 @@ export const PROVOCATIONS: Readonly<Record<string, string>> = {
   PayflowLedgerUnmeasured: 'no wallet-service',
   PayflowMailLate: 'no mail server; a mail twenty minutes old',
   PayflowMailServerUnreachable: 'no mail server; a mail',
-  PayflowMailGivenUp: 'a mail marked as given up',
+  PayflowMailGivenUp: 'a mail server that answers every address with 550; payments',
   PayflowTargetDown: 'no worker',
   PayflowProcessMissing: 'no worker',
   PayflowProcessRestarts: 'notification-service killed, again and again',
@@ -36,5 +36,6 @@ export const PROVOCATIONS: Readonly<Record<string, string>> = {
   PayflowTokensRefused: 'requests to wallet-service with a token nobody signed',
   PayflowKeysWithoutRedis: 'Redis killed; payments',
   PayflowPasswordsRefused: 'room for one password at a time; twenty log in at once',
-  PayflowCertificateEnds: 'a stand-in for cert-manager: a certificate that ends in three days',
+  PayflowCertificateEnds:
+    'a stand-in for cert-manager: the certificate of the page ends in three days, one of others too',
 }

@@ -2,10 +2,11 @@ import { stringify } from 'yaml'
 import { ALERT_GROUPS, type Alert } from './alerts/index.ts'
 
 /**
- * What is put before a runbook's anchor. A path of this repository: Grafana and Alertmanager make a
- * link of it when it is the address at which yours can be read.
+ * Where docs/operating.md can be read by whoever is woken: what is put before a runbook's anchor.
+ * An absolute address, for Grafana and Alertmanager make a link of it. It is a parameter: put yours
+ * here and run `npm run monitoring`. example.com leads nowhere and is nobody's.
  */
-export const RUNBOOKS = 'docs/operating.md'
+export const RUNBOOKS = 'https://docs.example.com/payflow/docs/operating.md'
 
 /** The anchor of an alert's runbook: its name, as a heading. */
 export function runbookOf({ name }: Pick<Alert, 'name'>): string {

@@ -20,6 +20,7 @@ import { CATALOGUE, TARGET_LABELS } from '../src/catalogue.ts'
 import { DASHBOARDS } from '../src/dashboards/index.ts'
 import { PROVOCATIONS } from '../src/provocations.ts'
 import { readPromql } from '../src/promql.ts'
+import { MailServer } from '../../services/notification/test/support/mail-server.ts'
 import { LivePrometheus } from './support/live-prometheus.ts'
 import { statementsIn } from './support/runbooks.ts'
 
@@ -29,16 +30,18 @@ const operating = join(import.meta.dirname, '../../../../docs/operating.md')
 
 let stack: Stack
 let prometheus: LivePrometheus
+let mails: MailServer
 let ada: User
 let grace: User
 let waiting: string[]
 
 beforeAll(async () => {
+  mails = await MailServer.start()
   stack = await startStack({
     env: {
       transaction: { FLOW_INTERVAL_MS: '200' },
       reversal: { REVERSAL_INTERVAL_MS: '500' },
-      notification: { MAIL_POLL_MS: '100', MAIL_RETRY_FIRST_MS: '100' },
+      notification: { SMTP_URL: mails.url, MAIL_POLL_MS: '100', MAIL_RETRY_FIRST_MS: '100' },
       auth: { PASSWORD_HASHES_MAX: '1', PASSWORD_HASHES_WAITING_MAX: '0' },
     },
     restartDelayMaxMs: 200,
@@ -50,6 +53,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await prometheus?.stop()
   await stack?.stop()
+  await mails?.stop()
 })
 
 describe('while nothing is wrong', () => {
@@ -143,13 +147,10 @@ describe('it fires', () => {
       async () => ((await prometheus.value('max(payflow_mail_waiting)')) ?? 1) === 0,
       PATIENT,
     )
-    await tamper(
-      'notification',
-      `update mail_deliveries set state = 'failed', reason = 'no such mailbox'
-       where id = (select id from mail_deliveries where state = 'sent' limit 1)`,
-    )
-    await expectFiring(['PayflowMailGivenUp'])
-    await stack.stopService('mail')
+    mails.onRecipient = () => 550
+    await expectFiring(['PayflowMailGivenUp'], () => payMany(10))
+    mails.behave()
+    await mails.stop()
     await call(stack.url, 'POST', '/api/auth/forgot-password', { body: { email: ada.email } })
     await expectFiring(['PayflowMailServerUnreachable'])
     await tamper(
@@ -158,7 +159,7 @@ describe('it fires', () => {
        where state in ('pending', 'sending')`,
     )
     await expectFiring(['PayflowMailLate'])
-    await stack.startService('mail')
+    await mails.start()
   })
 
   it('what is said of the ledger', async () => {
@@ -237,6 +238,11 @@ describe('it fires', () => {
 
   it('what is said of a certificate', async () => {
     await expectFiring(['PayflowCertificateEnds'])
+    // Of two that end on the same day.
+    const ending = (await prometheus.firing()).filter(
+      ({ labels }) => labels['alertname'] === 'PayflowCertificateEnds',
+    )
+    expect(ending.map(({ labels }) => labels['name'])).toEqual(['gateway-tls'])
   })
 
   it('every alert, once', () => {

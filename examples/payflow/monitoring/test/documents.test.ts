@@ -5,13 +5,13 @@
  * in alerts.e2e.test.ts.
  */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { ALERTS } from '../src/alerts/index.ts'
+import { ALERTS, CERTIFICATE } from '../src/alerts/index.ts'
 import { withAlertsTable } from '../src/documents.ts'
 import { logqlFaults } from '../src/faults.ts'
 import { PROVOCATIONS } from '../src/provocations.ts'
-import { runbookOf } from '../src/rules.ts'
+import { runbookOf, RUNBOOKS } from '../src/rules.ts'
 import { runbooks } from './support/runbooks.ts'
 
 const root = join(import.meta.dirname, '../../../..')
@@ -53,7 +53,24 @@ describe('docs/operating.md', () => {
   test('has a runbook for each alert, in their order, and for no other', () => {
     expect([...parts.keys()]).toEqual(ALERTS.map(({ name }) => name))
     for (const alert of ALERTS)
-      expect(runbookOf(alert)).toBe(`docs/operating.md#${alert.name.toLowerCase()}`)
+      expect(runbookOf(alert)).toBe(`${RUNBOOKS}#${alert.name.toLowerCase()}`)
+  })
+
+  test('is what alerts lead to, under an address that a message can make a link of', () => {
+    const { protocol, pathname, hash, search } = new URL(RUNBOOKS)
+    expect([protocol, hash, search]).toEqual(['https:', '', ''])
+    // Not a path of this repository, which leads nowhere from a telephone.
+    expect(basename(pathname)).toBe('operating.md')
+    const headings = [...read('docs/operating.md').matchAll(/^### (\w+)$/gm)].map(([, one]) => one)
+    for (const alert of ALERTS) {
+      const anchor = new URL(runbookOf(alert)).hash.slice(1)
+      expect(headings.filter((one) => one?.toLowerCase() === anchor)).toEqual([alert.name])
+    }
+  })
+
+  test('and alerts mean the certificate that the Ingress has', () => {
+    const overlay = read('examples/payflow/k8s/overlays/production/kustomization.yaml')
+    expect(overlay).toContain(`secretName: ${CERTIFICATE} `)
   })
 
   test.each(ALERTS.map(({ name }) => name))(

@@ -126,6 +126,12 @@ export const composePolicies: Readonly<Record<string, ComposePolicy>> = {
       ]
     }),
 
+  'lets whoever looks at Grafana ask the logs, and administer nothing': (file) => {
+    const role = file.services['grafana']?.environment?.['GF_AUTH_ANONYMOUS_ORG_ROLE']
+    // A viewer has no Explore, where queries are typed; an admin could add data sources.
+    return role === 'Editor' ? [] : [`whoever looks at Grafana is ${role}`]
+  },
+
   'keeps what the servers have written': (file) => [
     ...each(
       entries(file).filter(([, { build }]) => build === undefined),

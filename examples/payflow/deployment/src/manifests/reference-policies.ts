@@ -23,7 +23,10 @@ export const referencePolicies: Readonly<Record<string, Policy>> = {
         envFrom.map(({ configMapRef }: any) => configMapRef?.name),
       ),
     )
-    const there = ofKind(objects, 'ConfigMap').map(({ metadata }) => metadata.name)
+    const there = ofKind(objects, 'ConfigMap')
+      // These are for Grafana, which finds them by their label.
+      .filter(({ metadata }) => metadata.labels?.['grafana_dashboard'] !== '1')
+      .map(({ metadata }) => metadata.name)
     return [
       ...named.filter((name) => !there.includes(name)).map((name) => `there is no map ${name}`),
       ...there.filter((name) => !named.includes(name)).map((name) => `nobody uses the map ${name}`),

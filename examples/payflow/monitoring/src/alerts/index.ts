@@ -5,6 +5,7 @@ import { paymentAlerts } from './payments.ts'
 import { platformAlerts, processAlerts } from './processes.ts'
 import { queueAlerts } from './queues.ts'
 
+export { CERTIFICATE } from './processes.ts'
 export { LEASH_S, type Alert, type AlertGroup } from './alert.ts'
 
 /** Every group of rules, in the order of docs/operating.md. */

@@ -3,6 +3,10 @@ import { casesOf, type AlertCase } from './alert-case.ts'
 const imbalance = (currency: string) =>
   `payflow_ledger_imbalance_minor{currency="${currency}",service="wallet"}`
 const mail = (name: string) => `payflow_mail_${name}{service="notification"}`
+const settled = (outcome: string) =>
+  `payflow_mail_settled_total{kind="payment_sent",outcome="${outcome}",service="notification"}`
+/** Nothing for ten minutes, then so many at once. */
+const within = (count: number) => `0x10 ${count}x60`
 const up = (process: string, instance = `${process}:1`) =>
   `up{instance="${instance}",job="payflow",process="${process}"}`
 const http = (service: string, status: string) =>
@@ -17,6 +21,8 @@ const threeSlow = {
 }
 const inDays = (days: number) => String(days * 86_400)
 const ends = 'certmanager_certificate_expiration_timestamp_seconds{name="gateway-tls"}'
+const endsOfOthers =
+  'certmanager_certificate_expiration_timestamp_seconds{name="linkerd-identity-issuer"}'
 const lag = 'nodejs_eventloop_lag_p99_seconds{service="worker"}'
 const pool = 'payflow_database_waiting_statements{service="wallet"}'
 const keys = (type: string) => `payflow_idempotency_events_total{service="gateway",type="${type}"}`
@@ -82,30 +88,39 @@ const mailCases: readonly AlertCase[] = [
   ),
 
   givenUp.fires(
-    'one that nobody has',
-    { [mail('failed')]: '1x2', [mail('unknown')]: '0x2' },
-    '1m',
-    {
-      shown: '1',
-    },
+    'six of a hundred',
+    { [settled('failed')]: within(6), [settled('sent')]: within(94) },
+    '40m',
+    { shown: '6' },
   ),
   givenUp.fires(
-    'two that somebody may have',
-    {
-      [mail('failed')]: '0x2',
-      [mail('unknown')]: '2x2',
-    },
-    '1m',
-    { shown: '2' },
+    'some that nobody has, and some that somebody may have',
+    { [settled('failed')]: within(4), [settled('unknown')]: within(4) },
+    '40m',
+    { shown: '8' },
+  ),
+  givenUp.fires(
+    'more, beside what was given up last week',
+    { [mail('failed')]: '40x70', [settled('failed')]: '40x10 49x60' },
+    '70m',
+    { shown: '9' },
+  ),
+  givenUp.quiet(
+    'old failures, which are kept',
+    { [mail('failed')]: '40x70', [mail('unknown')]: '2x70', [settled('failed')]: '40x70' },
+    '65m',
+  ),
+  givenUp.quiet('two hours ago', { [settled('failed')]: `${within(50)} 50x70` }, '125m'),
+  givenUp.quiet('five, which may be one address', { [settled('failed')]: within(5) }, '40m'),
+  givenUp.quiet(
+    'one in twenty',
+    { [settled('failed')]: within(10), [settled('sent')]: within(190) },
+    '40m',
   ),
   givenUp.quiet(
     'many wait',
-    {
-      [mail('failed')]: '0x2',
-      [mail('unknown')]: '0x2',
-      [mail('waiting')]: '90x2',
-    },
-    '1m',
+    { [settled('failed')]: '0x60', [settled('sent')]: within(10), [mail('waiting')]: '90x60' },
+    '40m',
   ),
 ]
 
@@ -255,6 +270,11 @@ const requestCases: readonly AlertCase[] = [
     labels: { name: 'gateway-tls' },
     shown: '12d 22h 59m 0s',
   }),
+  certificate.quiet(
+    'of others, which live for two days',
+    { [endsOfOthers]: `${inDays(1)}x90` },
+    '61m',
+  ),
   certificate.quiet('in fifteen days', { [ends]: `${inDays(15)}x90` }, '61m'),
   certificate.quiet(
     'it is renewed within the hour',

@@ -77,6 +77,12 @@ export const queueDashboard: Dashboard = {
       }),
     ],
     [
+      graph('Mails given up', 'All that are kept, 90 days of them.', 'short', {
+        'nobody has it': 'max(payflow_mail_failed)',
+        'somebody may have it': 'max(payflow_mail_unknown)',
+      }),
+    ],
+    [
       log(
         'The worker',
         'What it warns of.',

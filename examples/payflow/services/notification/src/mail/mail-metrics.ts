@@ -1,15 +1,18 @@
 import { oncePerScrape } from '@payflow-app/service-kit'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { MailBacklog } from '../sql/read-mail-backlog.ts'
-import type { MailKind } from './mail.ts'
+import { MAIL_KINDS, type MailKind } from './mail.ts'
 import type { DeliveryOutcome } from './mail-sender.ts'
+
+/** The ends a mail comes to, where anybody is to be told. */
+const OUTCOMES = ['sent', 'failed', 'unknown'] as const
 
 /** What the sender counts. */
 export interface MailCounters {
   /** One attempt ended. */
   attempt(outcome: DeliveryOutcome['outcome'], seconds: number): void
   /** A mail came to its end. */
-  settled(kind: MailKind, outcome: 'sent' | 'failed' | 'unknown'): void
+  settled(kind: MailKind, outcome: (typeof OUTCOMES)[number]): void
   /** Mail server and auth-service can be reached, or not. */
   reachable(reachable: boolean): void
 }
@@ -55,6 +58,10 @@ export function registerMailMetrics(
     labelNames: ['kind', 'outcome'] as const,
     registers,
   })
+  // A counter that begins with its first failure has never grown: no alert would see that one.
+  for (const kind of MAIL_KINDS) {
+    for (const outcome of OUTCOMES) settled.inc({ kind, outcome }, 0)
+  }
   const reachable = new Gauge({
     name: 'payflow_mail_server_reachable',
     help: '1 while the last attempt got through to the mail server, else 0',
