@@ -380,7 +380,7 @@ const breakages: readonly Breakage[] = [
     ({ get }) => delete get('PodDisruptionBudget', 'wallet').unhealthyPodEvictionPolicy,
   ],
   [
-    'every Deployment has a budget',
+    'every Deployment has a budget, and so has every broker of an operator',
     'another selector',
     ({ get }) =>
       (get('PodDisruptionBudget', 'wallet').selector.matchLabels = {
@@ -588,6 +588,56 @@ const operatorBreakages: readonly Breakage[] = [
     'whatever is an arrow is possible, and nothing else',
     'a copy that cannot ask the others',
     ({ get }) => get('NetworkPolicy', 'postgres-operator').ingress[0].ports.pop(),
+  ],
+  [
+    'every pod is restricted',
+    'a broker as the operator before 2.17 makes it',
+    ({ get }) =>
+      Object.assign(get('RabbitmqCluster', 'rabbitmq').override.statefulSet.spec.template.spec, {
+        securityContext: undefined,
+        initContainers: undefined,
+        containers: [],
+      }),
+  ],
+  [
+    'every pod is restricted',
+    'a broker whose set-up may do anything',
+    ({ get }) =>
+      (get('RabbitmqCluster', 'rabbitmq').override.statefulSet.spec.template.spec.initContainers =
+        []),
+  ],
+  [
+    'every pod is restricted',
+    'a broker that keeps capabilities',
+    ({ get }) =>
+      delete get('RabbitmqCluster', 'rabbitmq').override.statefulSet.spec.template.spec
+        .containers[0].securityContext.capabilities,
+  ],
+  [
+    'every Deployment has a budget, and so has every broker of an operator',
+    'brokers without',
+    ({ objects }) =>
+      objects.splice(
+        objects.findIndex(
+          ({ kind, metadata }) => kind === 'PodDisruptionBudget' && metadata.name === 'rabbitmq',
+        ),
+        1,
+      ),
+  ],
+  [
+    'a budget leaves every drain one pod to take',
+    'and leaves brokers their majority',
+    ({ get }) => (get('PodDisruptionBudget', 'rabbitmq').maxUnavailable = 2),
+  ],
+  [
+    'every port that is named exists',
+    'a broker scraped by a name that its operator does not give',
+    ({ get }) => (get('PodMonitor', 'rabbitmq').podMetricsEndpoints[0].port = 'metrics'),
+  ],
+  [
+    'every port that is named exists',
+    'nobody to scrape',
+    ({ get }) => (get('PodMonitor', 'rabbitmq').selector.matchLabels = { app: 'rabbit' }),
   ],
 ]
 

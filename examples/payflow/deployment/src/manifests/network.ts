@@ -1,6 +1,7 @@
 import { ARROWS, PROCESS_PORTS, SERVER_PORTS } from '@payflow-app/contracts/arrows'
 import { kubernetesSecrets, makeSecretFiles } from '../secrets.ts'
 import { matches, ofKind, workloadsOf, type Manifest } from './objects.ts'
+import { managedPods } from './operators.ts'
 import { environmentOf, type Policy } from './policy.ts'
 
 /** Somebody who may open a connection, or accept one. */
@@ -59,24 +60,6 @@ const PORTS: readonly number[] = [
 ]
 
 type Protocol = 'TCP' | 'UDP'
-
-/**
- * The pods that operators make. CloudNativePG gives inherited labels to its instances alone; the
- * pods of its Jobs, which make the first copy and join the others, have its own.
- */
-function managedPods(objects: readonly Manifest[]): Pick<Peer, 'name' | 'labels'>[] {
-  const postgres = ofKind(objects, 'Cluster').flatMap(({ metadata: { name }, spec }) => {
-    const labels = { 'cnpg.io/cluster': name, 'app.kubernetes.io/name': 'postgresql' }
-    return [
-      { name, labels: { ...labels, ...spec.inheritedMetadata?.labels } },
-      { name: `${name}-job`, labels },
-    ]
-  })
-  const rabbitmq = ofKind(objects, 'RabbitmqCluster').map(({ metadata: { name } }) => {
-    return { name, labels: { 'app.kubernetes.io/name': name } }
-  })
-  return [...postgres, ...rabbitmq]
-}
 
 /** Everybody, of the objects and around them. */
 export function peersOf(objects: readonly Manifest[]): Peer[] {

@@ -55,10 +55,25 @@ export function ofKind(objects: readonly Manifest[], ...kinds: readonly string[]
   return objects.filter(({ kind }) => kinds.includes(kind))
 }
 
-/** Whether labels have what `matchLabels` of a selector asks for; `{}` matches all. */
+/** A selector of Kubernetes, as far as the manifests use one. */
+interface Selector {
+  readonly matchLabels?: Readonly<Record<string, string>>
+  readonly matchExpressions?: readonly {
+    readonly key: string
+    readonly operator: 'In' | 'NotIn'
+    readonly values: readonly string[]
+  }[]
+}
+
+/** Whether labels have what a selector asks for; `{}` matches all. */
 export function matches(
-  selector: { readonly matchLabels?: Readonly<Record<string, string>> } | undefined,
+  { matchLabels = {}, matchExpressions = [] }: Selector = {},
   labels: Readonly<Record<string, string>>,
 ): boolean {
-  return Object.entries(selector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value)
+  return (
+    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    matchExpressions.every(
+      ({ key, operator, values }) => values.includes(labels[key] ?? '') === (operator === 'In'),
+    )
+  )
 }

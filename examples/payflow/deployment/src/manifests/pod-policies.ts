@@ -1,12 +1,15 @@
 import { processVariables } from '@payflow-app/service-kit'
 import { isPinned } from '../compose/policies.ts'
 import { environmentFaults } from '../processes.ts'
-import type { Workload } from './objects.ts'
+import { ofKind, type Manifest, type Workload } from './objects.ts'
 import { eachWorkload, environmentOf, isOurs, type Policy } from './policy.ts'
 
 /** What must hold of every pod. */
 export const podPolicies: Readonly<Record<string, Policy>> = {
-  'every pod is restricted': (objects) => eachWorkload(objects, securityFault),
+  'every pod is restricted': (objects) => [
+    ...eachWorkload(objects, securityFault),
+    ...ofKind(objects, 'RabbitmqCluster').flatMap(brokerFaults),
+  ],
 
   'every image is pinned by version': (objects) =>
     eachWorkload(objects, ({ pod }) => {
@@ -62,12 +65,35 @@ function containersOf(pod: any): any[] {
 }
 
 function securityFault({ pod }: Workload): string | undefined {
-  const { securityContext: whole = {} } = pod
-  if (pod.hostNetwork || pod.hostPID || pod.hostIPC) return 'shares something of the node'
-  if ((pod.volumes ?? []).some((volume: any) => volume.hostPath)) return 'mounts the node'
   if (pod.automountServiceAccountToken !== false) return 'has a token for the API server'
   if (pod.enableServiceLinks !== false) return 'gets variables of every service'
   if (!pod.serviceAccountName) return 'shares its account with others'
+  return sandboxFault(pod)
+}
+
+/**
+ * What the operator makes has its own account, and a token: nodes ask the API server for each other.
+ * Otherwise it is held to what every pod is; an older operator leaves that to the override.
+ */
+function brokerFaults({ metadata, spec }: Manifest): string[] {
+  const {
+    containers = [],
+    initContainers = [],
+    ...pod
+  } = spec.override?.statefulSet?.spec?.template?.spec ?? {}
+  const named = (list: any[], name: string) => list.find((one) => one.name === name) ?? { name }
+  const fault = sandboxFault({
+    ...pod,
+    initContainers: [named(initContainers, 'setup-container')],
+    containers: [named(containers, 'rabbitmq')],
+  })
+  return fault === undefined ? [] : [`RabbitmqCluster ${metadata.name} ${fault}`]
+}
+
+function sandboxFault(pod: any): string | undefined {
+  const { securityContext: whole = {} } = pod
+  if (pod.hostNetwork || pod.hostPID || pod.hostIPC) return 'shares something of the node'
+  if ((pod.volumes ?? []).some((volume: any) => volume.hostPath)) return 'mounts the node'
   if (whole.runAsNonRoot !== true || !(whole.runAsUser > 0)) return 'may run as root'
   if (whole.seccompProfile?.type !== 'RuntimeDefault') return 'may use every system call'
   for (const { securityContext: own = {} } of containersOf(pod)) {

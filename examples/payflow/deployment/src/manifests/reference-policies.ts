@@ -1,5 +1,6 @@
 import { kubernetesSecrets, makeSecretFiles } from '../secrets.ts'
 import { matches, ofKind, workloadsOf, type Manifest } from './objects.ts'
+import { managedPods, type ManagedPods } from './operators.ts'
 import { eachWorkload, environmentOf, isOurs, type Policy } from './policy.ts'
 
 const FILES = { ...makeSecretFiles(), 'smtp-url': 'smtp://user:password@mail.example.com:587' }
@@ -99,13 +100,11 @@ export const referencePolicies: Readonly<Record<string, Policy>> = {
         .map(({ targetPort }: any) => `Service ${metadata.name} has no port ${targetPort}`)
     }),
     ...ofKind(objects, 'PodMonitor').flatMap(({ metadata, spec }) => {
-      const selected = workloadsOf(objects).filter(
-        ({ kind, labels, pod }) =>
-          kind === 'Deployment' && matches(spec.selector, labels) && pod !== undefined,
-      )
+      const selected = scrapableOf(objects).filter(({ labels }) => matches(spec.selector, labels))
+      if (selected.length === 0) return [`PodMonitor ${metadata.name} finds no pods`]
       return spec.podMetricsEndpoints.flatMap(({ port }: { port: string }) =>
         selected
-          .filter(({ pod }) => !portsOf(pod).has(port))
+          .filter(({ ports }) => !ports.has(port))
           .map(({ name }) => `PodMonitor ${metadata.name} finds no port ${port} on ${name}`),
       )
     }),
@@ -127,6 +126,16 @@ export const referencePolicies: Readonly<Record<string, Policy>> = {
         ? []
         : [`${metadata.name} selects ${selected.map(({ name }) => name).join(', ') || 'nothing'}`]
     }),
+}
+
+/** What runs for ever and so can be scraped, an operator's pods too. A Job is gone before. */
+function scrapableOf(
+  objects: readonly Manifest[],
+): Pick<ManagedPods, 'name' | 'labels' | 'ports'>[] {
+  const own = workloadsOf(objects)
+    .filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet')
+    .map(({ name, labels, pod }) => ({ name, labels, ports: portsOf(pod) }))
+  return [...own, ...managedPods(objects)]
 }
 
 interface SecretKey {

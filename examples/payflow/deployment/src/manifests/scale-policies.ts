@@ -3,6 +3,7 @@ import { DATABASE_POOL_MAX } from '@payflow-app/service-kit'
 import { REVERSAL_POOL_MAX } from '@payflow-app/worker/reversal'
 import { batchesOf, worker, workerPoolMax } from '@payflow-app/worker/worker'
 import { matches, ofKind, workloadsOf, type Manifest } from './objects.ts'
+import { brokersOf } from './operators.ts'
 import { environmentOf, replicasOf, type Policy } from './policy.ts'
 import { needsOf, quantity } from './resources.ts'
 
@@ -57,20 +58,27 @@ export const scalePolicies: Readonly<Record<string, Policy>> = {
 
   'a budget leaves every drain one pod to take': (objects) =>
     ofKind(objects, 'PodDisruptionBudget').flatMap(({ metadata: { name }, spec }) => {
-      const covered = workloadsOf(objects).filter(({ labels }) => matches(spec.selector, labels))
+      const brokers = brokersOf(objects)
+      const covered = [...workloadsOf(objects), ...brokers].filter(({ labels }) =>
+        matches(spec.selector, labels),
+      )
       if (covered.length !== 1) return [`the budget ${name} covers ${covered.length} workloads`]
-      const { min } = replicasOf(objects, covered[0]?.name ?? '')
+      const broker = brokers.find((one) => one === covered[0])
+      const min = broker?.count ?? replicasOf(objects, covered[0]?.name ?? '').min
       const { maxUnavailable, minAvailable, unhealthyPodEvictionPolicy } = spec
       const spare = minAvailable === undefined ? maxUnavailable : min - minAvailable
       if (!(spare >= 1)) return [`the budget ${name} blocks the drain of ${min} pods`]
+      if (broker !== undefined && min - spare <= min / 2)
+        return [`a drain under the budget ${name} takes the majority of ${min} brokers`]
       return unhealthyPodEvictionPolicy === 'AlwaysAllow'
         ? []
         : [`a pod that is not ready blocks a drain under the budget ${name}`]
     }),
 
-  'every Deployment has a budget': (objects) =>
-    workloadsOf(objects)
-      .filter(({ kind }) => kind === 'Deployment')
+  // CloudNativePG makes its own for PostgreSQL; the operator of RabbitMQ makes none.
+  'every Deployment has a budget, and so has every broker of an operator': (objects) =>
+    [...workloadsOf(objects), ...brokersOf(objects)]
+      .filter(({ kind }) => kind === 'Deployment' || kind === 'RabbitmqCluster')
       .filter(
         ({ labels }) =>
           ofKind(objects, 'PodDisruptionBudget').filter(({ spec }) =>

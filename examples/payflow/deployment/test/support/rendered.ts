@@ -12,6 +12,7 @@ const cache = resolve(import.meta.dirname, '../../../../../node_modules/.cache')
 /** What is rendered: an overlay, and components it does not have by itself. */
 export const variants: Readonly<Record<string, readonly string[]>> = {
   microk8s: [],
+  'microk8s with observability': ['observability'],
   production: [],
   'production with linkerd': ['linkerd'],
   'production with gateway-api': ['gateway-api'],
