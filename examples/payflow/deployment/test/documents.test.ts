@@ -3,7 +3,10 @@
  * Method: the tables are read and each cell is looked up or computed: benchmark results, the quota's
  * arithmetic, exit codes; divisions are divided; paths in commands must exist.
  */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { QUEUE_BANDS } from '@payflow-app/contracts'
 import { exitCodes } from '@payflow/reversal/cli'
@@ -117,6 +120,33 @@ describe('docs/microk8s-deployment.md', () => {
     const built = list.split(' ').map((service) => service.split('/').at(-1))
     const run = JSON.stringify(rendered['microk8s']).matchAll(/localhost:32000\/payflow\/(\w+):/g)
     expect(new Set(built)).toEqual(new Set([...run].map(([, name]) => name)))
+  })
+
+  test('turns on what the autoscalers ask', () => {
+    expect(ofKind(rendered['microk8s'] ?? [], 'HorizontalPodAutoscaler')).not.toEqual([])
+    expect(microk8s).toMatch(/^sudo microk8s enable .*\bmetrics-server\b/m)
+  })
+
+  test('says how long a start may take', () => {
+    const gateway = ofKind(rendered['microk8s'] ?? [], 'Deployment')[0]!
+    const { startupProbe } = gateway.spec.template.spec.containers[0]
+    const { periodSeconds, failureThreshold } = startupProbe
+    expect(periodSeconds * failureThreshold).toBe(5 * 60)
+    expect(microk8s).toContain('*Started* has five minutes')
+  })
+
+  test('tells an open port from one that is not there, where it looks for policies', async () => {
+    const [, script = ''] = /exec deploy\/gateway -- node -e "([^"]+)"/.exec(microk8s) ?? []
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const here = script.replace("5432,'postgres'", `${port},'127.0.0.1'`)
+    expect(here).not.toBe(script)
+    const exitCode = async () => (await once(spawn(process.execPath, ['-e', here]), 'exit'))[0]
+    expect(await exitCode()).toBe(1)
+    server.close()
+    await once(server, 'close')
+    expect(await exitCode()).toBe(2)
   })
 
   test('names every Secret', () => {
