@@ -1,8 +1,14 @@
 import { sql, type Kysely } from 'kysely'
 import { migrateLedger, type LedgerRoles } from '@payflow/ledger'
-import { migrateQueue } from '@payflow/queue'
-import { migrateReversal } from '@payflow/reversal'
-import { applyScripts } from './app-migrator.ts'
+import { createQueueMigrations, migrateQueue } from '@payflow/queue'
+import { createReversalMigrations, migrateReversal } from '@payflow/reversal'
+import {
+  applyScripts,
+  isNewer,
+  recordOf,
+  type MigrationRecord,
+  type Scripts,
+} from './app-migrator.ts'
 import { users } from './auth/0001-users.ts'
 import { accountSecurity } from './auth/0002-account-security.ts'
 import { retention } from './auth/0003-retention.ts'
@@ -23,14 +29,53 @@ export const DATABASES = ['auth', 'wallet', 'transaction', 'notification'] as co
 /** A service that owns a database. */
 export type DatabaseName = (typeof DATABASES)[number]
 
-/** Brings the queue's tables and those of auth-service to the newest version. */
-export async function migrateAuth(db: Kysely<any>): Promise<void> {
-  await migrateQueue(db)
-  await applyScripts(db, {
+const scripts: Readonly<Record<DatabaseName, Scripts>> = {
+  auth: {
     '0001-users': users,
     '0002-account-security': accountSecurity,
     '0003-retention': retention,
-  })
+  },
+  wallet: { '0001-wallets': wallets },
+  transaction: {
+    '0001-payments': payments,
+    '0002-payment-tally': paymentTally,
+    '0003-payment-events': paymentEvents,
+    '0004-payment-kinds': paymentKinds,
+    '0005-claims-by-key': claimsByKey,
+  },
+  notification: {
+    '0001-notifications': notifications,
+    '0002-payment-kinds': notificationKinds,
+    '0003-mail': mail,
+    '0004-retention': notificationRetention,
+  },
+}
+
+async function queueRecord(): Promise<MigrationRecord> {
+  const known = await createQueueMigrations().getMigrations()
+  return { table: 'queue.queue_migration', names: Object.keys(known) }
+}
+
+async function reversalRecord(): Promise<MigrationRecord> {
+  const known = await createReversalMigrations().getMigrations()
+  return { table: 'reversal.reversal_migration', names: Object.keys(known) }
+}
+
+/** Tells whether a later version of PayFlow has migrated this database; see {@link isNewer}. */
+export async function isNewerThanOurs(db: Kysely<any>, name: DatabaseName): Promise<boolean> {
+  const records = [recordOf(scripts[name]), await queueRecord(), await reversalRecord()]
+  for (const record of records) if (await isNewer(db, record)) return true
+  return false
+}
+
+async function bringQueue(db: Kysely<any>): Promise<void> {
+  if (!(await isNewer(db, await queueRecord()))) await migrateQueue(db)
+}
+
+/** Brings the queue's tables and those of auth-service to the newest version. */
+export async function migrateAuth(db: Kysely<any>): Promise<void> {
+  await bringQueue(db)
+  await applyScripts(db, scripts.auth)
 }
 
 /**
@@ -42,7 +87,7 @@ export async function migrateWallet(
   roles: LedgerRoles | 'none' = 'none',
 ): Promise<void> {
   await migrateLedger(db, { roles })
-  await applyScripts(db, { '0001-wallets': wallets })
+  await applyScripts(db, scripts.wallet)
 }
 
 /**
@@ -50,26 +95,15 @@ export async function migrateWallet(
  * version.
  */
 export async function migrateTransaction(db: Kysely<any>): Promise<void> {
-  await migrateQueue(db)
-  await migrateReversal(db)
-  await applyScripts(db, {
-    '0001-payments': payments,
-    '0002-payment-tally': paymentTally,
-    '0003-payment-events': paymentEvents,
-    '0004-payment-kinds': paymentKinds,
-    '0005-claims-by-key': claimsByKey,
-  })
+  await bringQueue(db)
+  if (!(await isNewer(db, await reversalRecord()))) await migrateReversal(db)
+  await applyScripts(db, scripts.transaction)
 }
 
 /** Brings the queue's tables and those of notification-service to the newest version. */
 export async function migrateNotification(db: Kysely<any>): Promise<void> {
-  await migrateQueue(db)
-  await applyScripts(db, {
-    '0001-notifications': notifications,
-    '0002-payment-kinds': notificationKinds,
-    '0003-mail': mail,
-    '0004-retention': notificationRetention,
-  })
+  await bringQueue(db)
+  await applyScripts(db, scripts.notification)
 }
 
 /** Brings the tables of one service to the newest version, whichever it is. */

@@ -21,7 +21,7 @@ async function migrateWhenReachable(options: MigrateAllOptions, deadlineMs: numb
       return
     } catch (error) {
       if (!isDatabaseUnavailable(error) || performance.now() > giveUpAt) throw error
-      logger.info('waiting for PostgreSQL')
+      logger.info({ reason: String(error) }, 'waiting for PostgreSQL')
       await pause(1_000)
     }
   }

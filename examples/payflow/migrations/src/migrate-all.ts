@@ -1,6 +1,12 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
-import { DATABASES, grantRole, migrations, type DatabaseName } from './databases.ts'
+import {
+  DATABASES,
+  grantRole,
+  isNewerThanOurs,
+  migrations,
+  type DatabaseName,
+} from './databases.ts'
 import { scramVerifier } from './scram-verifier.ts'
 
 /** Options of {@link migrateAll}. */
@@ -51,6 +57,9 @@ export async function migrateAll(options: MigrateAllOptions): Promise<void> {
       await withConnection(connection, async (db) => {
         await migrations[name](db, { owner, app: database, auditor })
         await grantRole(db, name, database)
+        if (await isNewerThanOurs(db, name)) {
+          onProgress(`${database}: the database is newer than this version; nothing to do`)
+        }
       })
       if (name === 'wallet') await letIn(admin, database, auditor)
       onProgress(`${database}: ${created ? 'created and ' : ''}up to date`)

@@ -40,27 +40,30 @@ const LOCK = 7_202_611_222
 
 const BATCH_ROWS = 1_000
 
+/** After a round that failed; doubled with each further one, up to the interval. */
+const RETRY_MS = 1_000
+
 /**
- * Starts deleting what is past its time: at once, and then at an interval. Each batch is a short
+ * Starts deleting what is past its time: at once, and then at an interval; after a failure sooner
+ * (1 s, 2 s, 4 s …). One table that fails holds up no other. Each batch is a short
  * transaction of its own, and the locks it takes are on rows that nobody needs any more, so nobody
  * waits for it. Of several replicas one purges a table; the others find that out and leave it.
  * Guarantees no moment: a row may stay for an interval longer, or for as long as nothing runs.
  */
 export function startRetention<DB>(options: RetentionOptions<DB>): Retention {
-  const { logger, intervalMs, rules } = options
+  const { intervalMs, rules } = options
   const stopping = new AbortController()
   const { signal } = stopping
   const counters = registerRetentionMetrics(options.registry, rules)
   const ended = (async () => {
-    while (!signal.aborted) {
-      try {
-        for (const rule of rules) await purgeAll(options, rule, signal, counters.purged)
-        if (!signal.aborted) counters.succeeded()
-      } catch (error) {
-        logger.warn({ err: error }, 'what is past its time could not be deleted')
-      }
+    for (let failures = 0; !signal.aborted;) {
+      const failed = await runRound(options, signal, counters.purged)
+      failures = failed ? failures + 1 : 0
+      if (!failed && !signal.aborted) counters.succeeded()
+      // Mostly the migrations have not run yet: nobody should wait an hour for that.
+      const untilNextMs = failed ? Math.min(intervalMs, RETRY_MS * 2 ** (failures - 1)) : intervalMs
       // Replicas that were started together need not come together.
-      const waitMs = intervalMs * (0.9 + Math.random() * 0.2)
+      const waitMs = untilNextMs * (0.9 + Math.random() * 0.2)
       await pause(waitMs, undefined, { signal, ref: false }).catch(() => undefined)
     }
   })()
@@ -70,6 +73,25 @@ export function startRetention<DB>(options: RetentionOptions<DB>): Retention {
       await ended
     },
   }
+}
+
+/** One look at each table; whether any failed. */
+async function runRound<DB>(
+  options: RetentionOptions<DB>,
+  signal: AbortSignal,
+  purged: (table: string, rows: number) => void,
+): Promise<boolean> {
+  let failed = false
+  for (const rule of options.rules) {
+    try {
+      await purgeAll(options, rule, signal, purged)
+    } catch (error) {
+      failed = true
+      const { table } = rule
+      options.logger.warn({ err: error, table }, 'what is past its time could not be deleted')
+    }
+  }
+  return failed
 }
 
 async function purgeAll<DB>(
@@ -111,6 +133,8 @@ function registerRetentionMetrics(
     help: 'When this process last found nothing more to delete, or left it to another, in Unix time',
     registers,
   })
+  // prom-client begins with 0, which would be a success in 1970: until there is one, no value.
+  last.remove()
   return {
     purged: (table, rows) => purged.inc({ table }, rows),
     succeeded: () => last.setToCurrentTime(),

@@ -1,3 +1,6 @@
+import { createIndex } from '../sql/create-index.ts'
+import { lockForIndexes } from '../sql/lock-for-indexes.ts'
+
 /*
  * What lets auth-service forget. Rows of `audit_events` may be taken away once they are 90 days old,
  * and by nobody before that, the owner included; changing them stays forbidden for ever.
@@ -9,13 +12,15 @@
  *
  * Times grow, so the new indexes are written at their right edge only.
  *
- * What stands still: whoever logs in, for as long as it takes to sort all events and all tokens
- * once. Where that is too long, build the indexes before, `concurrently`, under these names.
+ * What stands still: whoever registers, logs in, renews a session or sets a password, for as long as
+ * it takes to sort all events and all tokens once; after 2 s they are answered 503 and may try
+ * again. Where that is too long, build the indexes before, `concurrently`, under these names.
  */
 export const retention = `
-create index if not exists audit_events_oldest on public.audit_events (at);
-create index if not exists refresh_tokens_expired on public.refresh_tokens (expires_at);
-create index if not exists reset_tokens_expired on public.reset_tokens (expires_at);
+${lockForIndexes('public.refresh_tokens', 'public.reset_tokens', 'public.audit_events')}
+${createIndex('refresh_tokens_expired', 'public.refresh_tokens (expires_at)')}
+${createIndex('reset_tokens_expired', 'public.reset_tokens (expires_at)')}
+${createIndex('audit_events_oldest', 'public.audit_events (at)')}
 
 create function public.refuse_audit_removal() returns trigger language plpgsql as $$
 begin
@@ -25,8 +30,8 @@ begin
   end if;
   return old;
 end $$;
-drop trigger audit_events_append_only on public.audit_events;
-create trigger audit_events_append_only before update or truncate
+-- Not dropped first: that would wait for readers too, who may wait for this.
+create or replace trigger audit_events_append_only before update or truncate
   on public.audit_events for each statement execute function public.refuse_audit_change();
 create trigger audit_events_kept before delete
   on public.audit_events for each row execute function public.refuse_audit_removal();

@@ -1,3 +1,5 @@
+import { createIndex } from '../sql/create-index.ts'
+
 /*
  * payment_tally  how many payments were created and how many ended in which way, by the minute: a
  *                row for each event, which transaction-service folds into one a minute and, after a
@@ -15,7 +17,7 @@
  */
 export const paymentTally = `
 -- What was created lately, for whoever judges by it. First, while nothing else of this is locked.
-create index if not exists payments_created on public.payments (created_at);
+${createIndex('payments_created', 'public.payments (created_at)')}
 
 create table public.payment_tally (
   id bigint generated always as identity,

@@ -90,9 +90,10 @@ async function seeToOne(options: PasswordResetsOptions): Promise<boolean> {
     const user = await findUserByEmail(trx, wish.email)
     if (!user) return 'nobody'
     const { id: userId, email, name } = user
-    await insertAuditEvent(trx, { type: 'password_reset_requested', userId }, wish)
     const { token, hash } = newToken()
     const stored = await insertResetToken(trx, { userId, hash, lifeS: tokenS })
+    // Last, as everywhere: a migration locks the tables in the order in which they are written.
+    await insertAuditEvent(trx, { type: 'password_reset_requested', userId }, wish)
     if (!stored) return 'enough'
     const data = { userId, email, name, token, expiresAt: stored.expiresAt.toISOString() }
     const headers = fromThisRequest(wish.requestId)

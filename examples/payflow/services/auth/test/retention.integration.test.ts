@@ -62,13 +62,15 @@ async function tokensOf(id: string): Promise<number> {
   return rows.length
 }
 
+function listen(): { readonly logger: Logger; readonly warnings: { table: string }[] } {
+  const warnings: { table: string }[] = []
+  const warn = (fields: { table: string }) => warnings.push(fields)
+  return { logger: { info() {}, warn } as unknown as Logger, warnings }
+}
+
 /** Runs one round of so many replicas at once; returns what their metrics say. */
 async function purge({ replicas = 1, batchRows = 2 } = {}): Promise<string[]> {
-  const warnings: unknown[] = []
-  const logger = {
-    info() {},
-    warn: (fields: unknown) => warnings.push(fields),
-  } as unknown as Logger
+  const { logger, warnings } = listen()
   const running = Array.from({ length: replicas }, () => {
     const registry = new Registry()
     const options = { db: database.db, rules, registry, logger, intervalMs: 3_600_000, batchRows }
@@ -76,10 +78,9 @@ async function purge({ replicas = 1, batchRows = 2 } = {}): Promise<string[]> {
   })
   const told = await Promise.all(
     running.map(async ({ registry, retention }) => {
-      const gauge = 'payflow_purge_last_success_timestamp_seconds'
       const metrics = await waitFor(async () => {
         const text = await registry.metrics()
-        return new RegExp(`^${gauge} [1-9]`, 'm').test(text) ? text : undefined
+        return /^payflow_purge_last_success_timestamp_seconds [1-9]/m.test(text) ? text : undefined
       })
       await retention.stop()
       return metrics
@@ -108,6 +109,17 @@ describe('a session', () => {
     expect([await tokensOf(over), await tokensOf(lately), await tokensOf(goesOn)]).toEqual([
       0, 1, 1,
     ])
+  })
+
+  it('is left to whoever has it locked, with all its tokens, and nobody waits', async () => {
+    const [busy, idle] = [await session(31, 40), await session(32)]
+    await database.db.transaction().execute(async (trx) => {
+      await sql`select from refresh_families where id = ${busy} for no key update`.execute(trx)
+      expect(purged(await purge(), 'refresh_tokens')).toBe(1)
+      expect([await tokensOf(busy), await tokensOf(idle)]).toEqual([2, 0])
+    })
+    await purge()
+    expect(await ids('refresh_families')).toEqual(new Set())
   })
 
   it('goes whole when several replicas purge at once', async () => {
@@ -151,5 +163,38 @@ describe('what happened to an account', () => {
     await expect(change.execute(database.db)).rejects.toThrow('append-only')
     await sql`select purge_audit_events(interval '90 days', 1000)`.execute(database.db)
     expect((await ids('audit_events')).has(old)).toBe(false)
+  })
+})
+
+describe('a table that cannot be purged', () => {
+  it('holds up no other, and is tried again long before the interval has passed', async () => {
+    const over = await session(31)
+    const { logger, warnings } = listen()
+    const registry = new Registry()
+    let isBroken = true
+    const broken = {
+      table: 'broken',
+      purge: async () => (isBroken ? await Promise.reject(new Error('no such table')) : 0),
+    }
+    const retention = startRetention({
+      db: database.db,
+      rules: [broken, ...rules],
+      registry,
+      logger,
+      intervalMs: 3_600_000,
+    })
+    const succeeded = async () =>
+      (await registry.metrics()).includes('\npayflow_purge_last_success_timestamp_seconds ')
+    try {
+      await waitFor(async () => (await tokensOf(over)) === 0, { timeoutMs: 60_000 })
+      await waitFor(() => warnings.length > 1, { timeoutMs: 60_000 })
+      expect(warnings[0]).toMatchObject({ table: 'broken' })
+      // Not 0 either, which would be a success in 1970.
+      expect(await succeeded()).toBe(false)
+      isBroken = false
+      await waitFor(succeeded, { timeoutMs: 60_000 })
+    } finally {
+      await retention.stop()
+    }
   })
 })

@@ -35,8 +35,8 @@ export interface EndSessionsOptions {
 }
 
 /**
- * Ends sessions of a user; returns how many. The one that is kept is written by the same statement:
- * two that lock several sessions of one user lock them in the same order.
+ * Ends sessions of a user; returns how many. They are locked in the order of their ids, the one that
+ * is kept among them: two that end several sessions of one user cannot wait for each other.
  */
 export async function endSessions(
   db: Kysely<AuthDatabase>,
@@ -44,14 +44,19 @@ export async function endSessions(
 ): Promise<number> {
   const isKept = kept === undefined ? sql`false` : sql`id = ${kept.id}`
   const { rows } = await sql<{ ended: number }>`
-    with touched as (
+    with locked as materialized (
+      select id from public.refresh_families
+      where user_id = ${userId} and revoked_at is null
+        ${onlyId === undefined ? sql`` : sql`and id = ${onlyId}`}
+      order by id
+      for no key update
+    ), touched as (
       update public.refresh_families
       set
         revoked_at = case when ${isKept} then null else now() end,
         revoked_because = case when ${isKept} then null else ${because}::text end,
         device_hash = case when ${isKept} then ${kept?.deviceHash ?? null}::bytea else device_hash end
-      where user_id = ${userId} and revoked_at is null
-        ${onlyId === undefined ? sql`` : sql`and id = ${onlyId}`}
+      where id in (select id from locked)
       returning revoked_at
     )
     select count(revoked_at)::int as ended from touched`.execute(db)

@@ -13,20 +13,25 @@ export interface PurgeOptions {
  * its session is not listed.
  *
  * Of two purges at once neither would see that the other takes the rest of a session's tokens, and
- * the session would stay: the caller sees to it that there is one. Locks tokens and then sessions;
- * whoever rotates a token locks the session first, but never one without a token that is good.
+ * the session would stay: the caller sees to it that there is one. Waits for nobody, so that
+ * nobody can wait in a circle: tokens are locked together with their session, and a session that
+ * somebody else has locked is left with all its tokens until the next time.
  */
 export async function purgeSessions(
   trx: Transaction<AuthDatabase>,
   { keptDays, rowsMax }: PurgeOptions,
 ): Promise<number> {
   const { rows } = await sql<{ familyId: string }>`
-    delete from public.refresh_tokens where token_hash in (
-      select token_hash from public.refresh_tokens
-      where expires_at < now() - make_interval(days => ${keptDays})
-      order by expires_at limit ${rowsMax}
+    with due as materialized (
+      select token.token_hash
+      from public.refresh_tokens as token
+      join public.refresh_families as family on family.id = token.family_id
+      where token.expires_at < now() - make_interval(days => ${keptDays})
+      order by token.expires_at limit ${rowsMax}
       for update skip locked
-    ) returning family_id as "familyId"`.execute(trx)
+    )
+    delete from public.refresh_tokens where token_hash in (select token_hash from due)
+    returning family_id as "familyId"`.execute(trx)
   const families = [...new Set(rows.map(({ familyId }) => familyId))]
   await sql`
     delete from public.refresh_families as family
