@@ -34,7 +34,17 @@ if (step === undefined || file === undefined || more.length > 0) {
   } else {
     // Whole or not at all: a process may start while this runs.
     const { mode } = statSync(file)
-    writeFileSync(`${file}.new`, `${keys.join('\n')}\n`, { mode, flag: 'wx' })
-    renameSync(`${file}.new`, file)
+    try {
+      writeFileSync(`${file}.new`, `${keys.join('\n')}\n`, { mode, flag: 'wx' })
+      renameSync(`${file}.new`, file)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      process.stderr.write(
+        `${file}.new is there: another run is at work, or one was interrupted before its key ` +
+          `came into use. If none is at work, delete ${file}.new, which nothing uses, and run ` +
+          `this again\n`,
+      )
+      process.exitCode = 1
+    }
   }
 }

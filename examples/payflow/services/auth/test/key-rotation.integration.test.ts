@@ -170,8 +170,6 @@ describe('a key between two services', () => {
   test('is replaced by the commands of the document, and every wallet is opened', async () => {
     const [, , , add, use, drop] = steps()
     const [old = ''] = keysNow()
-    const reasons: unknown[] = []
-    const listen = () => reasons.push(...auth.logs().map(({ reason }) => reason))
     let people = 0
     const registers = async () => {
       const person = { email: `${(people += 1)}@example.com`, password: PASSWORD, name: 'New' }
@@ -181,18 +179,26 @@ describe('a key between two services', () => {
       const look = async () => (await call(`${wallet.url}/wallets/${user.id}`, { token })).status
       await waitFor(async () => (await look()) === 200, { timeoutMs: 60_000 })
     }
-    await take(add, restartWallet)
+    /** Takes a step while people register, and two more of them after it. */
+    const takeBeside = async (step: string | undefined, restart?: () => Promise<void>) => {
+      let taken = false
+      const load = async () => {
+        while (!taken) await registers()
+        await registers()
+      }
+      const taking = take(step, restart).finally(() => (taken = true))
+      await Promise.all([taking, load(), load()])
+    }
+    const callers = [auth]
+    await takeBeside(add, restartWallet)
     const [, next = ''] = keysNow()
     expect([await opens(old), await opens(next)]).toEqual([400, 400])
-    await registers()
-    listen()
-    await take(use)
+    await takeBeside(use)
+    callers.push(auth)
     expect(keysNow()).toEqual([next, old])
-    await registers()
-    await take(drop, restartWallet)
+    await takeBeside(drop, restartWallet)
     expect([await opens(old), await opens(next)]).toEqual([401, 400])
-    await registers()
-    listen()
+    const reasons = callers.flatMap((one) => one.logs().map(({ reason }) => reason))
     expect(reasons.filter((reason) => /^40[13] /.test(String(reason)))).toEqual([])
   })
 
@@ -204,6 +210,10 @@ describe('a key between two services', () => {
       await expect(step(verb)).rejects.toThrow(`has 1 key(s), with which ${verb} does nothing`)
     }
     await expect(step('steal')).rejects.toMatchObject({ code: 64 })
+    // What is left of a run that was killed between its two writes.
+    writeFileSync(`${serviceKey}.new`, 'half done')
+    await expect(step('add')).rejects.toThrow(`delete ${serviceKey}.new, which nothing uses`)
+    rmSync(`${serviceKey}.new`)
     expect(keysNow()).toEqual(before)
     expect(statSync(serviceKey).mode & 0o777).toBe(0o444)
   })
