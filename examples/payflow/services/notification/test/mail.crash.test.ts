@@ -69,6 +69,28 @@ describe('a process that is killed', () => {
     expect(room.server.to(ada.email)).toEqual([])
   })
 
+  it('by one mail, again and again, costs none of those that it had in hand besides', async () => {
+    const [eve, ada] = [await room.person(), await room.person()]
+    const poison = paymentMail(eve)
+    const others = Array.from({ length: 5 }, () => paymentMail(ada))
+    // Two with all of them in hand, two with the one alone: one more than MAIL_ATTEMPTS_MAX.
+    for (let deaths = 0; deaths < 4; deaths += 1) {
+      const { child } = room.service
+      await child.arm('mail.claimed', 'kill', { only: poison.eventId })
+      if (deaths === 0) await room.write(poison, ...others)
+      else await room.endLeases()
+      expect(await child.exited).toMatchObject({ signal: 'SIGKILL' })
+      await room.service.start()
+    }
+    await room.endLeases()
+    expect(await room.until(poison.eventId, 'unknown')).toMatchObject({
+      reason: 'every attempt ended with its process',
+    })
+    for (const { eventId } of others) await room.until(eventId, 'sent')
+    expect(room.server.to(ada.email)).toHaveLength(others.length)
+    expect(room.server.to(eve.email)).toEqual([])
+  })
+
   it('before the server has seen the mail leaves one copy', async () => {
     const ada = await room.person()
     const mail = paymentMail(ada)

@@ -2,7 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { withLogContext, type Logger, type LogFields } from '@payflow-app/service-kit'
 import type { Kysely } from 'kysely'
 import type { NotificationDatabase } from '../database.ts'
-import { claimMails, type ClaimedMail } from '../sql/claim-mails.ts'
+import {
+  claimMails,
+  SUSPECT_AFTER_ATTEMPTS,
+  type ClaimedMail,
+  type ClaimMailsOptions,
+} from '../sql/claim-mails.ts'
 import { deferMail } from '../sql/defer-mail.ts'
 import { giveUpMail } from '../sql/give-up-mail.ts'
 import { recordMailsSent } from '../sql/record-mails-sent.ts'
@@ -68,6 +73,8 @@ interface MailInHand extends ClaimedMail {
   readonly isTrial: boolean
 }
 
+const NOTHING = { mails: [], isSuspectDue: false }
+
 /** It had no turn: the outage began, it waited for too long, or too little of its lease was left. */
 interface Postponed {
   readonly outcome: 'postponed'
@@ -130,27 +137,42 @@ export class MailSender {
       const isTrial = this.#outage.isOn
       const limit = isTrial ? 1 : concurrency * IN_HAND_FOR_EACH_TURN
       const room = signal.aborted ? 0 : Math.max(0, limit - this.#inHand.size)
-      const claimed = room > 0 ? await this.#claim(room, isTrial) : []
-      for (const mail of claimed) this.#take(mail)
+      const { mails, isSuspectDue } =
+        room > 0 ? await this.#claim({ limit: room }, isTrial) : NOTHING
+      for (const mail of mails) this.#take(mail)
       // Few at a time would be a statement for each.
-      while (this.#inHand.size > limit / 2 && this.#inHand.size > 0) {
-        await Promise.race(this.#inHand)
-      }
-      if (claimed.length < room) {
+      await this.#untilInHand(limit / 2)
+      if (isSuspectDue) await this.#trySuspect()
+      else if (mails.length < room) {
         await pause(pollMs, undefined, { signal }).catch(() => undefined)
       }
     }
   }
 
-  async #claim(limit: number, isTrial: boolean): Promise<MailInHand[]> {
+  /** Tries a mail that may be what ends processes while nothing else is in hand. */
+  async #trySuspect(): Promise<void> {
+    const { signal } = this.#stopping
+    await this.#untilInHand(0)
+    await this.#outage.pass(signal)
+    if (signal.aborted) return
+    const { mails } = await this.#claim({ limit: 1, suspectAlone: true }, this.#outage.isOn)
+    for (const mail of mails) this.#take(mail)
+    await this.#untilInHand(0)
+  }
+
+  async #untilInHand(most: number): Promise<void> {
+    while (this.#inHand.size > most) await Promise.race(this.#inHand)
+  }
+
+  async #claim(options: Omit<ClaimMailsOptions, 'leaseMs'>, isTrial: boolean) {
     const { db, leaseMs, logger } = this.#options
     const claimedAt = performance.now()
     try {
-      const claimed = await claimMails(db, { limit, leaseMs })
-      return claimed.map((mail) => ({ ...mail, claimedAt, isTrial }))
+      const { mails, isSuspectDue } = await claimMails(db, { ...options, leaseMs })
+      return { mails: mails.map((mail) => ({ ...mail, claimedAt, isTrial })), isSuspectDue }
     } catch (error) {
       logger.warn({ err: error }, 'mails that are due could not be looked for')
-      return []
+      return NOTHING
     }
   }
 
@@ -172,7 +194,8 @@ export class MailSender {
     const { attemptsMax, probe } = this.#options
     await probe('mail.claimed', mail.eventId)
     if (mail.isTooLate) return await this.#giveUp(mail, 'it would have come too late', false)
-    if (mail.attempts > attemptsMax) {
+    // One more than what is counted otherwise: the last one alone, as a suspect.
+    if (mail.attempts > Math.max(attemptsMax, SUSPECT_AFTER_ATTEMPTS) + 1) {
       return await this.#giveUp(mail, 'every attempt ended with its process', false)
     }
     const result = await this.#attempt(mail)
