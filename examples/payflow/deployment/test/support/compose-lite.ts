@@ -10,7 +10,7 @@
  */
 import { spawn } from 'node:child_process'
 import { chownSync, cpSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import {
   freePort,
   spawnOwned,
@@ -155,18 +155,15 @@ export class ComposeLite {
     }
     const starter = starters[image]
     if (starter === undefined) throw new Error(`this machine has no ${service.image}`)
-    this.#servers.push(await starter())
+    const server = await starter()
+    this.#servers.push(server)
     const [kind, ...check] = this.#localHealth(name, service)
-    // Its program speaks to the node through Erlang and its cookie, which the test kit keeps.
-    if (check[0] !== 'rabbitmq-diagnostics') {
-      const shell = kind === 'CMD-SHELL' ? ['/bin/sh', '-c', ...check] : check
-      await this.#untilHealthy(
-        name,
-        service,
-        shell,
-        { PATH: this.#pathWithClients(image, port) },
-        ROOT,
-      )
+    const shell = kind === 'CMD-SHELL' ? ['/bin/sh', '-c', ...check] : check
+    const isErlangs = check[0] === 'rabbitmq-diagnostics'
+    // A broker in a container keeps its cookie there; the test kit has waited until it answers.
+    if (!isErlangs || server.pid !== 0) {
+      const env = isErlangs ? besideTheNode(server) : { PATH: this.#pathWithClients(image, port) }
+      await this.#untilHealthy(name, service, shell, env, ROOT)
     }
     this.events.push(`healthy ${name}`)
   }
@@ -377,4 +374,18 @@ function redisSettings(flags: readonly string[]): Record<string, string> {
     settings[(flags[at] ?? '').replace(/^--/, '')] = flags[at + 1] ?? ''
   }
   return settings
+}
+
+/** What RabbitMQ's own programs need to speak to a node through Erlang: its cookie, its name, its epmd. */
+function besideTheNode({ pid }: Server): NodeJS.ProcessEnv {
+  const lines = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+  const of = (name: string) => lines.find((line) => line.startsWith(`${name}=`))?.split('=', 2)[1]
+  const tools = join(dirname(of('ERL_LIBS') ?? ''), 'sbin')
+  return {
+    PATH: `${tools}:${of('PATH') ?? ''}`,
+    HOME: of('HOME'),
+    LANG: 'C.UTF-8',
+    ERL_EPMD_PORT: of('ERL_EPMD_PORT'),
+    RABBITMQ_NODENAME: of('RABBITMQ_NODENAME') ?? 'payflow@localhost',
+  }
 }
